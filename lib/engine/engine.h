@@ -1,0 +1,115 @@
+// Performs decisions: the only code that writes to Secrets Manager.
+//
+//   Pass pass;                                   // values live as long as the pass
+//   auto view = engine.look(secret_id);
+//   for (;;) {
+//     Decision d = engine.decide(*view, situation, pass);
+//     StepResult r = engine.perform(*view, d, pass);   // may update *view by what the reply proved
+//     …
+//   }
+//
+// Thread rule: an Engine may be used from any thread, a Pass and a View by one.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "lib/aws/secrets_manager.h"
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/base/rng.h"
+#include "lib/engine/plan.h"
+#include "lib/engine/strategy.h"
+
+namespace keyturn::engine {
+
+// All protocol times derive from the request deadline (design 2.2; docs/protocol.md).
+struct Timing {
+  Duration request_deadline{15000};
+  Duration view_age() const { return 2 * request_deadline; }              // 30 s
+  Duration quiet() const { return view_age() + request_deadline; }        // 45 s
+  Duration leftover_age{3'600'000};
+};
+
+struct StepResult {
+  enum class Kind {
+    Progress,  // something was done (or found done): plan again
+    After,     // nothing to do before `delay`
+    Retry,     // failed, may work later
+    Terminal,  // needs a change by a person
+    Driver,    // Sync, Rollout, WaitGate: the driver's to do
+  };
+  Kind kind = Kind::Progress;
+  Duration delay{0};
+  Error error;
+  std::string note;   // for people
+};
+
+// What one pass knows: values it read or wrote, by version id, wiped at its end.
+class Pass {
+ public:
+  const SecretString* find(const std::string& version_id) const;
+  void keep(const std::string& version_id, SecretString value, std::optional<WallTime> created = {});
+  std::optional<WallTime> created(const std::string& version_id) const;
+  // Versions whose credential was tested Accepted in this very pass.
+  bool tested(const std::string& version_id) const { return tested_ == version_id; }
+  void mark_tested(const std::string& version_id) { tested_ = version_id; }
+
+ private:
+  struct Entry {
+    SecretString value;
+    std::optional<WallTime> created;
+  };
+  std::map<std::string, Entry> values_;
+  std::string tested_;
+};
+
+// Memory shared by all passes of a process: for each secret since when its labels and gate stayed the same (quiet), and which versions'
+// credentials are equal. Holds no values. Losing it costs a wait, never safety. Thread rule: any thread.
+class Memory {
+ public:
+  // Since when (mono) this fingerprint has been seen without a change.
+  MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
+  std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
+  void remember_equal(const std::string& arn, const std::string& a, const std::string& b, bool is_equal);
+  void forget(const std::string& arn);
+
+ private:
+  struct Entry {
+    std::string fingerprint;
+    MonoTime since{};
+    std::map<std::pair<std::string, std::string>, bool> equal;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> secrets_;
+};
+
+class Engine {
+ public:
+  struct Deps {
+    aws::SecretsManager& secrets;
+    const Strategy& strategy;
+    Memory& memory;
+    Clock& clock;
+    Rng& rng;
+    Timing timing;
+  };
+  explicit Engine(Deps deps) : deps_(deps) {}
+
+  Result<View> look(const std::string& secret_id) const;
+  // plan() with the equalities this process knows.
+  Decision decide(const View& view, const Situation& situation) const;
+  // One decision's requests. `view` is updated by what the replies proved (its age stays); after Progress decide again.
+  StepResult perform(View& view, const Decision& decision, const Situation& situation, Pass& pass) const;
+  // A version's value, from the pass or by GetSecretValue (by version id). Invalid "BinarySecret" for a binary one.
+  Result<const SecretString*> value(const View& view, const std::string& version_id, Pass& pass) const;
+
+ private:
+  Deps deps_;
+};
+
+}  // namespace keyturn::engine
