@@ -5,7 +5,12 @@
 // (ResourceNotFoundException → NotFound; ResourceExistsException → Conflict; AccessDeniedException, expired or
 // unknown keys → Denied; InvalidRequestException, InvalidParameterException, ValidationException, Decryption/EncryptionFailure,
 // LimitExceededException → Invalid; throttles → Throttled; InternalServiceError, 5xx, sockets → Transient).
-// A Transient error of a write means: outcome unknown.
+// A Transient error of a write means: outcome unknown. Also when a later try was refused for another reason
+// (throttled, denied…) while an earlier one may have been carried out; only Conflict keeps its class then.
+//
+// Writes carry `not_after`, the monotonic time up to which the view they were planned from may be acted on. It is looked at
+// directly before each try, retries included. Too late for the first try: Unavailable "ViewTooOld", nothing
+// was sent. Too late for a retry: the error of the last try that was sent.
 //
 // Thread rule: implementations may be called from any thread; each call blocks with a deadline.
 #pragma once
@@ -76,6 +81,7 @@ struct PutSecretValueRequest {
   SecretString value;
   std::set<std::string> stages;      // taken from other versions atomically; empty means AWSCURRENT: never do that
   std::string rotation_token;        // Lambda form only
+  std::optional<MonoTime> not_after;  // see above
 };
 
 // UpdateSecretVersionStage: a compare-and-swap on one label's holder. Losing it is
@@ -85,6 +91,7 @@ struct UpdateStageRequest {
   std::string stage;
   std::string remove_from;  // empty: nobody holds it
   std::string move_to;      // empty: only removed
+  std::optional<MonoTime> not_after;  // see above
 };
 
 class SecretsManager {
