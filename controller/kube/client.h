@@ -1,0 +1,93 @@
+// Typed-enough REST client of the Kubernetes API: one blocking request a call, errors from Status objects.
+//
+// Error classes: 409 Conflict/AlreadyExists → Conflict; 404 → NotFound; 401/403 → Denied; 400/422/405/415/413 → Invalid; 410 → Conflict
+// with code "Expired"; 429 → Throttled (Retry-After); 5xx, time-outs, sockets → Transient. Error::code is Status.reason.
+//
+// Thread rule: any thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "controller/kube/config.h"
+#include "controller/kube/resource.h"
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+#include "lib/http/transport.h"
+
+namespace keyturn::kube {
+
+// keyturn_kube_requests_total{verb,resource,code} and back-pressure; called per request, must not block.
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+  virtual void on_request(std::string_view verb, std::string_view resource, int code, Duration took) = 0;
+};
+
+struct ListOptions {
+  std::string label_selector;
+  std::string field_selector;
+  std::string resource_version;
+  std::string resource_version_match;
+  std::string continue_token;
+  int limit = 0;
+  bool metadata_only = false;  // PartialObjectMetadataList
+};
+
+struct ApplyOptions {
+  bool force = true;
+  std::string subresource;        // "status"
+  bool metadata_only_reply = false;  // the reply echoes no data (PartialObjectMetadata)
+  bool sensitive = false;         // the body holds secret values
+};
+
+inline constexpr std::string_view kFieldManager = "keyturn";
+
+class Client {
+ public:
+  Client(std::shared_ptr<http::Transport> transport, std::shared_ptr<Connection> connection, Clock& clock,
+         RequestObserver* observer = nullptr);
+
+  Result<nlohmann::json> get(const ResourceType& type, std::string_view ns, std::string_view name,
+                             bool metadata_only = false);
+  // One page; metadata.continue of the reply leads on.
+  Result<nlohmann::json> list(const ResourceType& type, std::string_view ns, const ListOptions& options);
+  Result<nlohmann::json> create(const ResourceType& type, std::string_view ns, const nlohmann::json& object,
+                                std::string_view subresource = {}, std::string_view name = {});
+  Result<nlohmann::json> update(const ResourceType& type, std::string_view ns, std::string_view name,
+                                const nlohmann::json& object);
+  // Server-side apply (KEP-555) as kFieldManager. `object` must carry apiVersion, kind, metadata.name. A metadata.resourceVersion makes
+  // it conditional (409 when stale; ignored when the object does not exist).
+  Result<nlohmann::json> apply(const ResourceType& type, std::string_view ns, const nlohmann::json& object,
+                               const ApplyOptions& options = {});
+  // JSON merge patch (RFC 7386) and JSON patch (RFC 6902, with "test").
+  Result<nlohmann::json> merge_patch(const ResourceType& type, std::string_view ns, std::string_view name,
+                                     const nlohmann::json& patch, std::string_view subresource = {});
+  Result<nlohmann::json> json_patch(const ResourceType& type, std::string_view ns, std::string_view name,
+                                    const nlohmann::json& patch);
+  // With preconditions when given. NotFound is an error (the caller decides).
+  Status remove(const ResourceType& type, std::string_view ns, std::string_view name, std::string_view uid = {},
+                std::string_view resource_version = {});
+  // Raw GET for /version, /readyz.
+  Result<std::string> raw_get(std::string_view path);
+
+  // A watch stream: on_line gets each JSON line; ends at EOF, error, stop, or false from on_line. The result says how it ended.
+  // `query` is the encoded query without '?'. Client deadline = timeout_seconds + 5 s.
+  Status watch(const ResourceType& type, std::string_view ns, std::string_view query, bool metadata_only, int timeout_seconds,
+               std::stop_token stop, const std::function<bool(std::string_view)>& on_line);
+
+  Connection& connection() { return *connection_; }
+
+ private:
+  Result<nlohmann::json> request(std::string_view verb, const ResourceType& type, http::Request request);
+  std::shared_ptr<http::Transport> transport_;
+  std::shared_ptr<Connection> connection_;
+  Clock& clock_;
+  RequestObserver* observer_;
+};
+
+}  // namespace keyturn::kube

@@ -1,0 +1,45 @@
+// Leader election on a coordination.k8s.io Lease (client-go tools/leaderelection): 15 s lease, 10 s renew deadline, 2 s retry, jitter 1.2.
+// Not fencing: two leaders can act for a moment, so every step is safe twice. Expiry is local monotonic time since the record last changed;
+// remote timestamps are never compared.
+//
+// Thread rule: one thread of its own; start()/stop() from one thread; is_leader() from any.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "controller/kube/client.h"
+#include "lib/base/clock.h"
+#include "lib/base/rng.h"
+
+namespace keyturn::kube {
+
+struct LeaseOptions {
+  Client* client = nullptr;    // its own connection: nothing else may delay a renewal
+  std::string ns, name;
+  std::string identity;        // host_uuid
+  Duration lease{15'000}, renew_deadline{10'000}, retry{2'000};
+  Clock* clock = nullptr;
+  Rng* rng = nullptr;
+  std::function<void()> on_started;   // this process leads now
+  std::function<void()> on_lost;      // renewals failed: end the process (Lifecycle::die)
+};
+
+class LeaderElection {
+ public:
+  explicit LeaderElection(LeaseOptions options);
+  ~LeaderElection();
+  Status start();     // Invalid unless lease > renew_deadline > 1.2 × retry
+  void stop();        // call after the workers drained: releases the lease
+  bool is_leader() const { return leading_.load(std::memory_order_acquire); }
+
+ private:
+  struct Impl;
+  const LeaseOptions options_;
+  std::atomic<bool> leading_{false};
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace keyturn::kube
