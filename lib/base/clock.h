@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stop_token>
 
 namespace keyturn {
 
@@ -23,7 +24,8 @@ class Clock {
   virtual MonoTime mono() const = 0;
 
   // Waits on `cv` until notified or until mono() >= deadline. `lock` is held on entry and on
-  // return. Returns false when the deadline has passed. May wake for no reason, as any wait does.
+  // return, and may be let go and taken again in between. Returns false when the deadline has passed.
+  // May wake for no reason, as any wait does. MonoTime::max(): no deadline.
   virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& cv,
                           MonoTime deadline) = 0;
 };
@@ -36,5 +38,8 @@ class SystemClock final : public Clock {
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& cv,
                   MonoTime deadline) override;
 };
+
+// Blocks until mono() >= deadline (true) or until a stop is requested (false).
+bool sleep_until(Clock& clock, MonoTime deadline, std::stop_token stop);
 
 }  // namespace keyturn

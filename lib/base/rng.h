@@ -3,6 +3,7 @@
 // Thread rule: fill() may be called from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -34,7 +35,7 @@ class SeededRng final : public Rng {
   void fill(std::span<std::byte> out) override;
 
  private:
-  std::uint64_t state_;
+  std::atomic<std::uint64_t> state_;
 };
 
 }  // namespace keyturn
