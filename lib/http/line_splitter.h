@@ -3,6 +3,7 @@
 // Thread rule: one thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>

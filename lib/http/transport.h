@@ -5,10 +5,16 @@
 // Redirects are never followed: a redirect would carry credentials to a host nobody allowed.
 //
 // Thread rule: a Transport may be used from any thread; each call blocks its caller.
-// Errors: Transient (connect, TLS, reset, time-out; code says which: "Connect", "Tls", "Timeout", "Reset",
-// "Resolve"), Invalid (bad URL), Unavailable (cancelled). Any HTTP status is a success here.
+// Errors: any HTTP status is a success here. Else by class and code:
+//   Transient    "Resolve", "Connect", "Tls": no connection in time, so nothing of the request was sent;
+//                "Timeout", "Reset", "BadReply": it may have been sent, its outcome is unknown
+//   Invalid      "BadUrl", "BadHeader", "BadProxy", "BadTlsConfig": can never be sent; "TooLarge": the reply
+//   Unavailable  "Cancelled": stopped by its caller (may have been sent); "DeadlineOver": timeout <= 0, not sent
+// A request that a server may already have read is sent again (on a fresh connection, when a kept-alive one turns
+// out dead) only if its method is idempotent (RFC 9110 §9.2.2), as Go does: a POST may have minted something.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,8 +33,10 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // First header of that name, ASCII case ignored; nullptr when absent.
 const std::string* find_header(const Headers& headers, std::string_view name);
-// Retry-After in seconds or as an HTTP date (RFC 9110 §10.2.3), relative to `now`.
+// Retry-After in seconds or as an HTTP date (RFC 9110 §10.2.3), relative to `now`; at most a day.
 std::optional<Duration> retry_after(const Headers& headers, WallTime now);
+
+inline constexpr std::string_view kNoProxy = "none";
 
 // Shared and immutable: a changed CA or certificate is a new object.
 struct TlsConfig {
@@ -41,17 +49,20 @@ struct TlsConfig {
 
 struct Request {
   std::string method = "GET";
-  std::string url;
-  Headers headers;
+  std::string url;  // http or https, without user information
+  Headers headers;  // names and values without CR, LF, NUL
   std::string body;
   Duration connect_timeout{3000};
-  Duration timeout{15000};  // whole exchange; for stream(): until the end of the stream
+  // The whole exchange; for stream(): until the end of the stream. Duration::max(): no deadline.
+  Duration timeout{15000};
   std::shared_ptr<const TlsConfig> tls;  // null: system trust
-  std::string proxy;                     // "" = from the environment (HTTPS_PROXY, NO_PROXY), as Go does
+  // "": from the environment (HTTPS_PROXY, NO_PROXY…), as Go does; kNoProxy: none; else a proxy's URL, used
+  // for every host.
+  std::string proxy;
   // Bodies and headers of this request may hold secrets: wiped from our buffers after use.
   bool sensitive = false;
   std::stop_token stop;  // a stop aborts the exchange soon (Unavailable "Cancelled")
-  // Refuse larger replies (Invalid "TooLarge"). 0: no limit.
+  // Refuse larger replies (Invalid "TooLarge"); what stream() hands on does not count. 0: no limit.
   std::size_t max_reply_bytes = 64u << 20;
 };
 
