@@ -1,0 +1,31 @@
+// The one listener: /metrics, /healthz (fails when the work loop has stalled, not only when the process died), /readyz (caches synced).
+// Thread rule: start() and stop() from one thread; the callbacks run on the listener's own threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/base/result.h"
+
+namespace keyturn::rotation {
+
+class Listener {
+ public:
+  struct Pages {
+    std::function<std::string()> metrics;
+    std::function<Status()> healthy;  // the error's message is shown
+    std::function<Status()> ready;
+  };
+  Listener(std::string address, Pages pages);  // ":8080", "127.0.0.1:0"
+  ~Listener();
+  Status start();     // Invalid "ListenFailed" with the address and why
+  void stop();
+  int port() const;   // the bound one
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace keyturn::rotation

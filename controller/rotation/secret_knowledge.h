@@ -1,0 +1,59 @@
+// What this process knows of secrets in Secrets Manager without asking again: the last metadata seen of each, by whom. Filled by the change
+// detector's sweeps and by every look of ours; read by passes that only need to know that nothing is to be done. Never the base of a write: whoever
+// writes looks afresh.
+//
+// Names resolve here to ARNs. A newer sight replaces an older one; sweeps lag (ListSecrets up to five minutes), so a sweep never
+// replaces what a look of ours saw later than that.
+// Thread rule: any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/aws/secrets_manager.h"
+#include "lib/base/clock.h"
+
+namespace keyturn::rotation {
+
+// Who looks: "operator", "sa:shop/orders", "keys:shop/aws-keys", plus "@region". Two policies with the same scope see the same.
+using Scope = std::string;
+
+struct Sight {
+  aws::SecretMetadata secret;
+  MonoTime seen_at{};
+};
+
+class SecretKnowledge {
+ public:
+  static constexpr Duration kListLag{300'000};  // ListSecrets API: eventually consistent within five minutes
+
+  // Returns true when this sight tells of a change (labels, deletion, another ARN under the name) or is the first.
+  bool saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at, bool from_list);
+  // By name, full ARN, or partial ARN (without the six random characters).
+  std::shared_ptr<const Sight> find(const Scope& scope, std::string_view secret_id) const;
+  // NotFound was answered, or a complete sweep did not have it.
+  void gone(const Scope& scope, std::string_view secret_id);
+  // After a complete sweep: names of this scope that it did not show and that were last seen before `since`; forgotten.
+  std::vector<std::string> keep_only_seen_since(const Scope& scope, MonoTime since);
+  std::size_t size() const;
+
+ private:
+  struct PerScope {
+    std::unordered_map<std::string, std::shared_ptr<const Sight>> by_arn;
+    std::unordered_map<std::string, std::string> arn_by_name;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<Scope, PerScope> scopes_;
+};
+
+// The ARN without its region: replicas of a secret are the same secret (design 2.1).
+std::string arn_without_region(std::string_view arn);
+// "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf" → "shop/db". "" when it is no such ARN.
+std::string name_of_arn(std::string_view arn);
+
+}  // namespace keyturn::rotation
