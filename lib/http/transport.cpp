@@ -9,9 +9,7 @@
 
 namespace keyturn::http {
 
-namespace {
-
-// IMF-fixdate, the only form senders may write: "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7).
+// IMF-fixdate is the only form senders may write: "Sun, 06 Nov 1994 08:49:37 GMT".
 std::optional<WallTime> parse_http_date(std::string_view text) {
   constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -38,8 +36,6 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(number(17, 2)) +
          std::chrono::minutes(number(20, 2)) + std::chrono::seconds(number(23, 2));
 }
-
-}  // namespace
 
 const std::string* find_header(const Headers& headers, std::string_view name) {
   for (const auto& [key, value] : headers) {

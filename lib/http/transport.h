@@ -33,6 +33,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // First header of that name, ASCII case ignored; nullptr when absent.
 const std::string* find_header(const Headers& headers, std::string_view name);
+// An HTTP date, as in Date and Retry-After: IMF-fixdate only (RFC 9110 §5.6.7).
+std::optional<WallTime> parse_http_date(std::string_view text);
 // Retry-After in seconds or as an HTTP date (RFC 9110 §10.2.3), relative to `now`; at most a day.
 std::optional<Duration> retry_after(const Headers& headers, WallTime now);
 
