@@ -9,7 +9,8 @@
 namespace keyturn {
 namespace {
 
-constexpr std::size_t kLongestWord = 64;  // longer input is no typing error, and the table is quadratic
+constexpr std::size_t kLongestWord =
+    64;  // longer input is no typing error, and the table is quadratic
 
 // Optimal string alignment distance: Levenshtein plus swaps of neighbours.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -18,7 +19,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
+      row[j] =
+          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         row[j] = std::min(row[j], before[j - 2] + 1);
       }

@@ -7,7 +7,8 @@
 namespace keyturn {
 namespace {
 
-constexpr std::array<std::string_view, 4> kWords = {"generic", "syncOnly", "influxdbToken", "influxdbUser"};
+constexpr std::array<std::string_view, 4> kWords = {"generic", "syncOnly", "influxdbToken",
+                                                    "influxdbUser"};
 
 TEST(Nearest, FindsTypingErrors) {
   EXPECT_EQ(nearest("genric", kWords), "generic");
