@@ -72,7 +72,7 @@ struct RetirementSpec {
 
 struct PolicySpec {
   std::string secret_id;
-  std::string region;  // "" = the operator's
+  std::string region;  // as written, else the one in secretId's ARN, else "": the operator's
   IdentityRef identity;
   StrategySpec strategy;
   std::optional<ScheduleSpec> schedule;
@@ -116,6 +116,7 @@ struct TargetStatus {
 struct PolicyStatus {
   std::int64_t observed_generation = 0;
   std::vector<Condition> conditions;  // sorted by type
+  std::string strategy;  // the key of spec.strategy, for the Strategy column: JSONPath cannot print the name of a key
   std::string secret_arn, current_version_id;
   std::optional<WallTime> current_version_created, last_rotation, next_rotation;
   std::optional<RotationStatus> rotation;
@@ -154,6 +155,9 @@ inline constexpr const char* kVersionIdAnnotation = "keyturn.dev/version-id";
 
 // Error only when it is no RotationPolicy object at all; a bad spec is Policy::invalid, so that it can be reported on the object.
 Result<Policy> parse_policy(const nlohmann::json& object);
+
+// Everything that is wrong with the object, one a line, "spec.region: …"; parse_policy() puts them into one message. `keyturn validate`.
+std::vector<std::string> policy_problems(const nlohmann::json& object);
 
 // status as JSON (camelCase as in the CRD), for the apply of the status subresource.
 nlohmann::json status_json(const PolicyStatus& status);
