@@ -2,11 +2,15 @@
 //
 //   Pass pass;                                   // values live as long as the pass
 //   auto view = engine.look(secret_id);
-//   for (;;) {
-//     Decision d = engine.decide(*view, situation, pass);
-//     StepResult r = engine.perform(*view, d, pass);   // may update *view by what the reply proved
-//     …
+//   for (;;) {                                   // a driver bounds the number of turns
+//     Situation situation = …;                   // judged anew on *view
+//     Decision d = engine.decide(*view, situation);
+//     StepResult r = engine.perform(*view, d, situation, pass);  // updates *view by what the replies proved
+//     if (r.kind != StepResult::Kind::Progress) break;           // Driver: do d.action, then tell by the next situation
 //   }
+//
+// A dry run stops after decide(). A pass begins with a look and should end within Timing::view_age(): what was seen by then may
+// no longer be acted on, and perform() answers After{0}.
 //
 // Thread rule: an Engine may be used from any thread, a Pass and a View by one.
 #pragma once
@@ -17,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/aws/secrets_manager.h"
 #include "lib/base/clock.h"
@@ -35,18 +40,35 @@ struct Timing {
   Duration leftover_age{3'600'000};
 };
 
+// What happened, for history, metrics and events.
+enum class Event {
+  None,
+  Started,      // a new version was put (Decision::version_id)
+  Decided,      // its test was accepted and finishing was decided
+  GaveUp,       // its test was rejected, or AWSCURRENT was changed under it: giving up was decided
+  Finished,     // AWSCURRENT moved to it
+  Abandoned,    // what was minted for a version that was given up is revoked
+  Retired,      // the old credential is revoked
+  Kept,         // the old version's credential is the current one: nothing was revoked
+  Rebased,      // forward only: a working credential was carried into a new successor
+  Interfered,   // somebody moved labels: ours was released
+  CleanedUp,    // leftovers were looked for (and revoked, StepResult::note says which)
+};
+std::string_view to_string(Event event);
+
 struct StepResult {
   enum class Kind {
-    Progress,  // something was done (or found done): plan again
-    After,     // nothing to do before `delay`
-    Retry,     // failed, may work later
-    Terminal,  // needs a change by a person
-    Driver,    // Sync, Rollout, WaitGate: the driver's to do
+    Progress,  // something was done (or found done): decide again
+    After,     // nothing to do before `delay`; then look again
+    Retry,     // failed, may work later: `error`
+    Terminal,  // needs a change by a person: `error` (code is the reason)
+    Driver,    // Sync, Rollout, WaitGate, Nothing, Refuse: the driver's to do or to tell
   };
   Kind kind = Kind::Progress;
+  Event event = Event::None;
   Duration delay{0};
   Error error;
-  std::string note;   // for people
+  std::string note;  // for people
 };
 
 // What one pass knows: values it read or wrote, by version id, wiped at its end.
@@ -69,13 +91,17 @@ class Pass {
 };
 
 // Memory shared by all passes of a process: for each secret since when its labels and gate stayed the same (quiet), and which versions'
-// credentials are equal. Holds no values. Losing it costs a wait, never safety. Thread rule: any thread.
+// credentials are equal. Holds no values. Virtual only for the exhaustive exploration, whose time is abstract. Losing it costs a wait, never safety. Thread rule: any thread.
 class Memory {
  public:
-  // Since when (mono) this fingerprint has been seen without a change.
-  MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
-  std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
+  virtual ~Memory() = default;
+  // Since when (mono) this fingerprint has been seen without a change; `now` when it is a new one.
+  virtual MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
+  virtual std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
   void remember_equal(const std::string& arn, const std::string& a, const std::string& b, bool is_equal);
+  // Forward only: the credential of `current` was found working while `latest` was the latest version and nothing was in flight.
+  bool works(const std::string& arn, const std::string& current, const std::string& latest) const;
+  void remember_works(const std::string& arn, const std::string& current, const std::string& latest);
   void forget(const std::string& arn);
 
  private:
@@ -83,6 +109,7 @@ class Memory {
     std::string fingerprint;
     MonoTime since{};
     std::map<std::pair<std::string, std::string>, bool> equal;
+    std::pair<std::string, std::string> works;
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> secrets_;
@@ -100,8 +127,9 @@ class Engine {
   };
   explicit Engine(Deps deps) : deps_(deps) {}
 
+  // DescribeSecret (and, only when somebody else's version is pending, GetSecretValue to see whether it holds a value).
   Result<View> look(const std::string& secret_id) const;
-  // plan() with the equalities this process knows.
+  // plan() with what this process knows. No request.
   Decision decide(const View& view, const Situation& situation) const;
   // One decision's requests. `view` is updated by what the replies proved (its age stays); after Progress decide again.
   StepResult perform(View& view, const Decision& decision, const Situation& situation, Pass& pass) const;

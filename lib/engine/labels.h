@@ -23,7 +23,15 @@ struct Labels {
   friend bool operator==(const Labels&, const Labels&) = default;
 };
 
-// `arn` is needed for the rule that K counts as L when somebody removed KEYTURN_LATEST.
+// Who holds a label; empty: nobody.
+std::string holder(const aws::StagesByVersion& stages, std::string_view label);
+
+// What one request did to the labels, applied to what was seen before it, as AWS does it: a label has one holder, and AWSPREVIOUS goes to
+// the version that AWSCURRENT leaves. `to` empty: the label is dropped.
+void move_label(aws::StagesByVersion& stages, std::string_view label, const std::string& to);
+
+// `arn` is needed to know our own versions by their id: a baton on a pending version made from the current one, or a pending version
+// made from the current one while nobody holds KEYTURN_LATEST, counts as L should somebody have taken our label away.
 Labels read_labels(const std::string& arn, const aws::StagesByVersion& stages);
 
 // The id of the successor of `current`, given the latest version that Keyturn wrote ("" when none): a UUIDv8 whose first

@@ -45,7 +45,7 @@ struct StepContext {
   std::string version_id;  // of the version being made, tested or retired
   Clock* clock = nullptr;
   Rng* rng = nullptr;      // CSPRNG
-  MonoTime deadline{};     // of this step
+  MonoTime deadline{};     // no request that changes anything is sent after it
 };
 
 enum class Verdict { Accepted, Rejected, Unknown };
@@ -83,7 +83,8 @@ class Strategy {
   // Deletes what create() minted for a value that lost the race for its version id. Absent is success.
   virtual Status discard(const StepContext& ctx, const SecretString& minted) const = 0;
 
-  // Makes the backend accept the pending value where create() did not. `previous` may be null.
+  // Makes the backend accept the pending value where create() did not: first asks whether it already does. `previous` may be null.
+  // A reply that was lost is an error of class Transient; set() will be called again.
   virtual Result<SetResult> set(const StepContext& ctx, const SecretString& pending, const SecretString& current,
                                 const SecretString* previous) const = 0;
 
@@ -95,8 +96,11 @@ class Strategy {
   virtual Status retire(const StepContext& ctx, const SecretString& retired, const SecretString& current,
                         const std::function<bool()>& confirm) const = 0;
 
-  // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says so); else does nothing.
+  // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says so); else does nothing. `confirm` as above.
   virtual Status abandon(const StepContext& ctx, const SecretString& pending, const std::function<bool()>& confirm) const = 0;
+
+  // Delegated only: asks the one who drives the labels to rotate now.
+  virtual Status hand_over(const StepContext& ctx) const;
 
   // Whether two values hold the same credential, whatever their other fields.
   virtual bool same_credential(const SecretString& a, const SecretString& b) const = 0;
@@ -108,6 +112,7 @@ class Strategy {
   virtual Result<std::vector<Leftover>> leftovers(const StepContext& ctx, const SecretString& current) const = 0;
   // Whether `value` is that leftover's credential.
   virtual bool is_leftover(const Leftover& leftover, const SecretString& value) const = 0;
+  // Absent is success. The engine has looked again directly before.
   virtual Status revoke_leftover(const StepContext& ctx, const Leftover& leftover, const SecretString& current) const = 0;
 
   // Everything outside the secret that the spec or this value refers to, for the access rules (2.6): checked before any step.
