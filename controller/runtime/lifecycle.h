@@ -7,13 +7,13 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
-#include <mutex>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/base/mutex.h"
 #include "lib/base/result.h"
 
 namespace keyturn::runtime {
@@ -33,22 +33,33 @@ class Lifecycle {
 
   // Starts all, waits for stop() or a signal, stops all. Error: a component failed to start (those
   // already started are stopped). When the drain limit passes, ends the process with status 1 and a message.
+  // The second signal ends it with 128 + the signal's number. Once per object.
   Status run();
+  // Before run() too. The first reason is logged.
   void stop(std::string reason);
   // Stop now without draining what is not fenced (a lost lease): ends the process with status 1.
   [[noreturn]] static void die(const std::string& reason);
 
-  // Blocks SIGTERM and SIGINT in this thread and those it starts; call first thing in main.
+  // Blocks SIGTERM and SIGINT in this thread and those it starts (run() reads them), and ignores SIGPIPE:
+  // a peer that hangs up is an error of a write. Call first thing in main, before any thread.
   static void block_signals();
 
  private:
+  class SignalWatch;
+  Status start_all(std::size_t& started);
+  void stop_all(std::size_t started);
+  bool stopping();
+  void await_drained();
+
   Clock& clock_;
   const Duration drain_limit_;
   std::vector<Component> components_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;
-  std::string reason_;
+  bool stopping_ KT_GUARDED_BY(mutex_) = false;
+  bool drained_ KT_GUARDED_BY(mutex_) = false;
+  std::string reason_ KT_GUARDED_BY(mutex_);
+  std::string ending_ KT_GUARDED_BY(mutex_);  // the component that is being stopped
 };
 
 }  // namespace keyturn::runtime

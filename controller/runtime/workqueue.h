@@ -5,29 +5,31 @@
 // Delays: one entry per key, the earliest wins. Back-off per key: base·2ⁿ up to a cap, plus jitter of up to a half
 // (client-go has none). forget() on success and before a planned requeue.
 //
+// Wake-ups: every pushed key wakes one worker; a delay that becomes the earliest wakes all, since each worker
+// that waits does so until the earliest it knew. So no worker's leaving with a key can strand a delay.
+//
 // Thread rule: any thread. Time: monotonic, through the injected clock.
 #pragma once
 
 #include <condition_variable>
-#include <cstdint>
+#include <cstddef>
 #include <deque>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
-#include <vector>
+#include <utility>
 
 #include "lib/base/clock.h"
+#include "lib/base/mutex.h"
 #include "lib/base/rng.h"
 
 namespace keyturn::runtime {
 
 using Key = std::string;  // "namespace/name"
 
-// What workqueue metrics need (names of client-go's workqueue_* set). Called under the queue's lock: be quick.
+// What workqueue metrics need (names of client-go's workqueue_* set). Called under the queue's lock: be quick,
+// and never call the queue.
 class QueueObserver {
  public:
   virtual ~QueueObserver() = default;
@@ -39,7 +41,7 @@ class QueueObserver {
 
 struct BackoffOptions {
   Duration base{1000};
-  Duration cap{300'000};
+  Duration cap{300'000};  // before jitter
 };
 
 class WorkQueue {
@@ -48,8 +50,8 @@ class WorkQueue {
 
   void add(const Key& key);
   void add_after(const Key& key, Duration delay);  // <= 0: add()
-  // After this key's next back-off delay; returns it.
-  Duration add_backoff(const Key& key);
+  // After this key's next back-off delay, which is at least `at_least` (a Retry-After); returns it.
+  Duration add_backoff(const Key& key, Duration at_least = Duration(0));
   void forget(const Key& key);
   // A deleted object: no delay and no back-off of it remains (a worker that holds it finishes).
   void drop(const Key& key);
@@ -57,37 +59,43 @@ class WorkQueue {
   // Blocks until a key is ready; nullopt once shut down (after the ready keys were handed out if
   // shutdown(drain=true), at once otherwise).
   std::optional<Key> get();
+  // Every key from get() must be given back, by whoever got it. Unknown keys are ignored.
   void done(const Key& key);
 
+  // From here on adds are ignored, delayed keys never become ready. A key that became dirty while it was
+  // processed counts as ready when draining. Calling it again may only make it stricter.
   void shutdown(bool drain);
-  std::size_t depth() const;
+  std::size_t depth() const;  // ready keys
 
   // How long the longest running key has been processing; for the health check. Zero when none.
   Duration longest_running() const;
   std::size_t waiting() const;  // delayed keys
 
  private:
-  struct Running {
-    MonoTime since;
-  };
-  void push_locked(const Key& key);
-  void release_due_locked(MonoTime now);
+  // The mutex is held by the caller of every _locked function.
+  void add_locked(const Key& key) KT_REQUIRES(mutex_);
+  void push_locked(const Key& key) KT_REQUIRES(mutex_);
+  void delay_locked(const Key& key, MonoTime until) KT_REQUIRES(mutex_);
+  void undelay_locked(const Key& key) KT_REQUIRES(mutex_);
+  void release_due_locked(MonoTime now) KT_REQUIRES(mutex_);
+  Key take_locked(MonoTime now) KT_REQUIRES(mutex_);
+  Duration backoff_locked(const Key& key, Duration at_least) KT_REQUIRES(mutex_);
 
   Clock& clock_;
   Rng& jitter_;
   const BackoffOptions backoff_;
   QueueObserver* const observer_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Key> queue_;
-  std::unordered_map<Key, MonoTime> dirty_;       // since when it waits
-  std::unordered_map<Key, Running> processing_;
-  std::set<std::pair<MonoTime, Key>> delayed_;
-  std::unordered_map<Key, MonoTime> delayed_at_;
-  std::unordered_map<Key, int> failures_;
-  bool stopping_ = false;
-  bool draining_ = false;
+  std::deque<Key> queue_ KT_GUARDED_BY(mutex_);                      // ready, each also in dirty_
+  std::unordered_map<Key, MonoTime> dirty_ KT_GUARDED_BY(mutex_);       // since when it waits
+  std::unordered_map<Key, MonoTime> processing_ KT_GUARDED_BY(mutex_);  // since when it runs
+  std::set<std::pair<MonoTime, Key>> delayed_ KT_GUARDED_BY(mutex_);
+  std::unordered_map<Key, MonoTime> delayed_at_ KT_GUARDED_BY(mutex_);  // the same, by key
+  std::unordered_map<Key, int> failures_ KT_GUARDED_BY(mutex_);
+  bool stopping_ KT_GUARDED_BY(mutex_) = false;
+  bool draining_ KT_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace keyturn::runtime

@@ -190,8 +190,9 @@ void Exchange::set_up_body() {
     set(CURLOPT_NOBODY, 1L);
     return;
   }
-  const bool with_body = !request_.body.empty() || !(may_repeat && method != "PUT");
-  if (with_body) {
+  // POST, PATCH and PUT say "Content-Length: 0" too.
+  const bool has_length = !request_.body.empty() || !may_repeat || method == "PUT";
+  if (has_length) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     set(CURLOPT_READFUNCTION, &Exchange::read_callback);

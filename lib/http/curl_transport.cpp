@@ -1,6 +1,7 @@
 #include "lib/http/curl_transport.h"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 #include <string>
 #include <utility>
