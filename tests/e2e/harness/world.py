@@ -1,0 +1,160 @@
+"""Everything that the scenarios run on, started once for all of them."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+from .certificates import make_serving
+from .cluster import ControlPlane
+from .keyturn import Operator
+from .moto import Moto, SecretsManager
+from .runner import check
+from .subject import GENERIC_PASSWORD, Subject, manifest
+from .wire import Proxy, Wire
+
+OPERATOR_NAMESPACE = "keyturn-system"
+RELEASE = "keyturn"
+# Tests lower what production keeps high; the scenarios use namespaces t-… and secrets t-…/… only.
+CONFIG = {
+    "access": [{"namespaces": ["t-*"], "secrets": ["{namespace}/**"]}],
+    "minRotationInterval": "1s",
+    "requestDeadline": "5s",
+    "logLevel": "debug",
+    "logFormat": "json",
+    # A lease outlives a killed holder by its duration, which is not what most scenarios are about. One of them turns it on.
+    "leaderElection": {"enabled": False},
+}
+
+
+class World:
+    """programs: folder of the control plane's binaries; binary: keyturn; repository: the checkout; folder: for logs and data."""
+
+    def __init__(self, programs, binary, repository, folder):
+        self.programs, self.binary, self.repository, self.folder = map(Path, (programs, binary, repository, folder))
+        self.cluster = ControlPlane(programs, self.folder / "cluster", owned=True)
+        self.moto = Moto(programs, self.folder / "cluster", owned=True)
+        self.kube = self.cluster.admin
+        self.aws = SecretsManager(self.moto.port)
+        self.wire = Wire()
+        self.chart = self.repository / "charts" / "keyturn"
+        self.operator = self.proxies = None
+        self._token_file = self.folder / "operator.token"
+
+    def start(self):
+        """Control plane, moto, wire, the chart, and the operator with exactly what the chart gave it."""
+        self.moto.start()
+        self.cluster.start()
+        pki = self.cluster.folder / "pki"
+        make_serving(pki, "wire")
+        to_kube = Proxy(self.wire, "kube", self.cluster.port, (pki / "wire.crt", pki / "wire.key"), self.cluster.authority)
+        to_aws = Proxy(self.wire, "aws", self.moto.port)
+        self.proxies = [to_kube, to_aws]
+        self.helm("install", RELEASE, self.chart, "--create-namespace", "--wait", "--timeout", "90s")
+        self.kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/rotationpolicies.keyturn.dev")
+        self.renew_operator_token()
+        self.operator = self._operator("operator")
+
+    def stop(self):
+        if self.operator is not None:
+            self.operator.kill()
+        for proxy in self.proxies or []:
+            proxy.close()
+        self.wire.drop_connections()
+        self.cluster.stop()
+        self.moto.stop()
+
+    def before_scenario(self):
+        """Whatever the last one broke is whole again."""
+        self.wire.release_watches()
+        self.wire.reopen()
+        self.cluster.up("kube-apiserver")
+        if not self.operator.running():
+            self.wire.drop_connections()
+            self.operator.start()
+
+    def explain_failure(self):
+        print(f"        the last requests: {', '.join(map(str, self.wire.since(0)[-12:]))}")
+        print("        the end of the operator's log:")
+        for line in self.operator.tail(12).splitlines():
+            print(f"          {line[:400]}")
+
+    # ---- for scenarios
+
+    def helm(self, command, *arguments, check_status=True):
+        """Runs helm in the operator's namespace; its output."""
+        place = [] if command == "lint" else ["--namespace", OPERATOR_NAMESPACE]
+        return self.run(self.programs / "helm", command, *arguments, *place, check_status=check_status,
+                        KUBECONFIG=self.cluster.admin_kubeconfig, HELM_CACHE_HOME=self.folder / "helm",
+                        HELM_CONFIG_HOME=self.folder / "helm", HELM_DATA_HOME=self.folder / "helm").stdout
+
+    def keyturn(self, *arguments, **environment):
+        """Runs a keyturn command with the operator's rights; a CompletedProcess."""
+        return self.run(self.binary, *arguments, check_status=False, **{**self.operator.environment, **environment})
+
+    def run(self, *command, check_status=True, stdin=None, **environment):
+        base = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}
+        done = subprocess.run(
+            [str(part) for part in command], input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180,
+            env={**base, **{key: str(value) for key, value in environment.items()}})
+        if check_status:
+            check(done.returncode == 0,
+                  f"{Path(str(command[0])).name} {command[1]} ended with {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def operator_token(self, duration="6h"):
+        """A token of the chart's own ServiceAccount, so that its rights are exactly the rendered ones."""
+        accounts = json.loads(self.kube.kubectl("-n", OPERATOR_NAMESPACE, "get", "serviceaccounts", "-o", "json",
+                                                "-l", f"app.kubernetes.io/instance={RELEASE}"))["items"]
+        check(len(accounts) == 1, f"the chart made {len(accounts)} ServiceAccounts labelled for the release, expected 1")
+        return self.kube.kubectl("-n", OPERATOR_NAMESPACE, "create", "token", accounts[0]["metadata"]["name"],
+                                 f"--duration={duration}").strip()
+
+    def namespace(self, name):
+        """A namespace t-NAME, made if it is not there."""
+        full = f"t-{name}"
+        if self.kube.get(f"/api/v1/namespaces/{full}") is None:
+            self.kube.kubectl("create", "namespace", full)
+        return full
+
+    def subject(self, namespace, name, value=None, strategy=None, targets=None, in_sync=True, **spec):
+        """A secret in moto and a policy on it, in sync. Default: a JSON object whose /password rotates, one target."""
+        secret_id = f"{namespace}/{name}"
+        self.aws.create(secret_id, value if value is not None else first_value(name))
+        subject = Subject(self.kube, self.aws, namespace, name, secret_id)
+        self.kube.apply(manifest(namespace, name, secret_id, strategy or GENERIC_PASSWORD,
+                                 [name] if targets is None else targets, **spec))
+        if in_sync:
+            subject.wait_in_sync()
+        return subject
+
+    def renew_operator_token(self):
+        """Writes a fresh token to where the operator reads it."""
+        self._token_file.write_text(self.operator_token())
+
+    def second_operator(self):
+        """Another process beside the first, with the same configuration and rights."""
+        return self._operator("second", self.operator.config)
+
+    def kill_operator(self):
+        self.operator.kill()
+
+    def kill_api_server(self):
+        """Ends the API server as a power cut would."""
+        process = self.cluster.processes["kube-apiserver"]
+        process.signal(signal.SIGKILL)
+        process.wait(10)
+
+    # ---- inside
+
+    def _operator(self, name, config=CONFIG):
+        to_kube, to_aws = self.proxies
+        return Operator(self.binary, self.folder / "operator", self.wire, to_kube.url, self.cluster.authority,
+                        self._token_file, to_aws.url, config, name)
+
+
+def first_value(name):
+    """A JSON object with spacing, order, escapes and number forms that a careless rewrite would not keep."""
+    return ('{ "username" : "%s",  "password":"first-%s-000000000000000000",\n "port":5432, "ratio": 1.50,'
+            ' "note":"caf\\u00e9 \\u20ac/\\/" , "tags":["a", "b"]}' % (name, name))

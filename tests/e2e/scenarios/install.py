@@ -1,0 +1,102 @@
+"""The chart on a real API server, and what the server itself refuses by the CRD."""
+
+import json
+
+from harness.kube import KubectlFailed
+from harness.runner import check, check_equal, scenario
+from harness.subject import GENERIC_PASSWORD, manifest
+from harness.world import RELEASE
+
+
+@scenario("chart: lints, is installed, its Deployment becomes available")
+def chart(world):
+    world.helm("lint", "--strict", world.chart)
+    deployments = json.loads(world.kube.kubectl("-n", "keyturn-system", "get", "deployments", "-o", "json"))["items"]
+    check_equal([d["status"].get("availableReplicas") for d in deployments], [d["spec"]["replicas"] for d in deployments],
+                "available replicas")
+    check(len(deployments) == 1, f"expected one Deployment, got {len(deployments)}")
+    pod = deployments[0]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    security = {**pod.get("securityContext", {}), **container.get("securityContext", {})}
+    check(security.get("runAsNonRoot") is True, "runs as root")
+    check(security.get("readOnlyRootFilesystem") is True, "the root file system can be written")
+    check(security.get("allowPrivilegeEscalation") is False, "privileges can grow")
+    check_equal(security.get("seccompProfile", {}).get("type"), "RuntimeDefault", "seccomp profile")
+    check(container.get("livenessProbe") and container.get("readinessProbe"), "a probe is missing")
+    check(container.get("resources", {}).get("requests"), "no resources are requested")
+
+
+@scenario("chart: the operator may do what its role says and no more")
+def rights(world):
+    token_user = ["--token", world.operator_token()]
+
+    def may(verb, resource, namespace="t-rights"):
+        answer = world.run(world.programs / "kubectl", "auth", "can-i", verb, resource, "-n", namespace,
+                           "--server", world.cluster.server, "--certificate-authority", world.cluster.authority,
+                           *token_user, check_status=False, KUBECONFIG="/dev/null")
+        return answer.stdout.strip() == "yes"
+
+    for verb, resource in (("watch", "secrets"), ("patch", "secrets"), ("patch", "rotationpolicies/status"),
+                           ("create", "events.events.k8s.io")):
+        check(may(verb, resource), f"the rendered role does not allow {verb} {resource}")
+    for verb, resource in (("create", "rotationpolicies"), ("delete", "rotationpolicies"), ("create", "pods"),
+                           ("delete", "namespaces"), ("update", "clusterroles"), ("impersonate", "users"),
+                           ("deletecollection", "secrets"), ("get", "nodes")):
+        check(not may(verb, resource), f"the rendered role allows {verb} {resource}")
+
+
+@scenario("chart: limited to namespaces it asks for no cluster-wide right on Secrets")
+def namespaced(world):
+    rendered = world.helm("template", RELEASE, world.chart, "--set", "namespaces={t-one,t-two}")
+    objects = json.loads(world.kube.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=rendered))["items"]
+    cluster_wide = [rule for each in objects if each["kind"] == "ClusterRole" for rule in each["rules"]]
+    check(not any("secrets" in rule.get("resources", []) for rule in cluster_wide), "a ClusterRole still names secrets")
+    held = {each["metadata"]["namespace"] for each in objects if each["kind"] == "Role"
+            and any("secrets" in rule.get("resources", []) for rule in each["rules"])}
+    check_equal(held, {"t-one", "t-two"}, "namespaces with a Role on secrets")
+
+
+@scenario("CRD: the API server refuses what can never work")
+def refused(world):
+    namespace = world.namespace("schema")
+
+    def policy(strategy=None, **spec):
+        return manifest(namespace, "refused", "t-schema/refused", GENERIC_PASSWORD if strategy is None else strategy,
+                        ["refused"], **spec)
+
+    many = [f"target-{n}" for n in range(17)]
+    attempts = {
+        "a misspelt strategy": policy({"genericc": {}}),
+        "no strategy": policy({}),
+        "two strategies": policy({"generic": {}, "syncOnly": {}}),
+        "a region that is no region": policy(region="eu-west-1.evil.example/"),
+        "17 targets": manifest(namespace, "refused", "t-schema/refused", GENERIC_PASSWORD, many),
+        "a service-account token as target": manifest(
+            namespace, "refused", "t-schema/refused", GENERIC_PASSWORD,
+            [{"name": "x", "type": "kubernetes.io/service-account-token"}]),
+        "a reserved label on a target": manifest(
+            namespace, "refused", "t-schema/refused", GENERIC_PASSWORD,
+            [{"name": "x", "metadata": {"labels": {"keyturn.dev/managed": "false"}}}]),
+        "a refresh every second": policy(refreshInterval="1s"),
+    }
+    accepted = []
+    for what, attempt in attempts.items():
+        try:
+            world.kube.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(attempt))
+            accepted.append(what)
+        except KubectlFailed:
+            pass
+    check(not accepted, f"accepted: {', '.join(accepted)}")
+
+
+@scenario("CRD: the identity of a secret cannot be changed")
+def immutable(world):
+    namespace = world.namespace("schema")
+    subject = world.subject(namespace, "fixed")
+    for change in ({"secretId": "t-schema/other"}, {"region": "us-east-1"}):
+        try:
+            subject.patch(change)
+        except KubectlFailed as refused_:
+            check("immutable" in str(refused_).lower(), f"the refusal of {change} does not say why: {refused_}")
+        else:
+            raise AssertionError(f"{change} was accepted")
