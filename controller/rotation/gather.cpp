@@ -1,0 +1,97 @@
+#include "controller/rotation/gather.h"
+
+namespace keyturn::rotation {
+namespace {
+
+// A person or another system must act; a look now and then notices that they did.
+constexpr Duration kDeniedLook{600'000};
+
+Error not_found(const Policy& policy, const std::string& region) {
+  return make_error(ErrorClass::NotFound, "SecretNotFound",
+                    "no secret \"" + policy.spec.secret_id + "\" in Secrets Manager in " + region +
+                        " that this identity can see; create it or correct spec.secretId");
+}
+
+}  // namespace
+
+bool rotates(const Policy& policy) { return policy.spec.strategy.name != "syncOnly"; }
+
+Problem problem_of(Error error, Duration refresh_interval) {
+  switch (error.cls) {
+    case ErrorClass::Invalid: return {std::move(error), true, refresh_interval};
+    case ErrorClass::Denied: return {std::move(error), true, kDeniedLook};
+    case ErrorClass::NotFound: return {std::move(error), false, refresh_interval};
+    default: return {std::move(error), false, std::nullopt};
+  }
+}
+
+Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy) {
+  if (policy->invalid) {
+    forget(policy->key());
+    return Problem{*policy->invalid, true, Duration(0)};
+  }
+  Gathered gathered{.policy = policy, .config = deps_.config(), .access = nullptr, .sight = nullptr};
+  auto access = deps_.identities.for_policy(*policy, gathered.config->access);
+  if (!access) return problem_of(std::move(access).error(), policy->spec.refresh_interval);
+  gathered.access = std::move(access).value();
+  if (gathered.access->operator_identity &&
+      !gathered.config->access.might_touch_secret(policy->ns, policy->spec.secret_id)) {
+    auto denied = gathered.config->access.secret(policy->ns, policy->spec.secret_id, policy->spec.secret_id);
+    if (!denied) return Problem{std::move(denied).error(), true, Duration(0)};
+  }
+  deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id, policy->spec.refresh_interval);
+  if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) return Parked{};
+  if (auto problem = resolve(gathered)) return *std::move(problem);
+  auto denied = check_access(gathered);
+  const auto& secret = gathered.sight->secret;
+  const Follower follower{policy->key(), rotates(*policy), policy->created, policy->uid, !denied.has_value()};
+  for (const auto& key : deps_.owners.set(secret.arn, follower)) deps_.wake(key);
+  if (denied) return *std::move(denied);
+  if (secret.deleted) {
+    return Problem{invalid("SecretDeleted", "secret " + secret.name + " awaits deletion in Secrets Manager; restore it or delete this policy"),
+                   true, policy->spec.refresh_interval};
+  }
+  return gathered;
+}
+
+std::optional<Problem> Gatherer::resolve(Gathered& gathered) {
+  const Policy& policy = *gathered.policy;
+  const auto& access = *gathered.access;
+  gathered.sight = deps_.knowledge.find(access.scope, policy.spec.secret_id);
+  if (gathered.sight) return std::nullopt;
+  auto sight = look(access, policy.spec.secret_id);
+  if (sight) {
+    gathered.sight = std::move(sight).value();
+    return std::nullopt;
+  }
+  Error error = std::move(sight).error();
+  if (error.cls == ErrorClass::NotFound) error = not_found(policy, access.region);
+  return problem_of(std::move(error), policy.spec.refresh_interval);
+}
+
+std::optional<Problem> Gatherer::check_access(const Gathered& gathered) {
+  if (!gathered.access->operator_identity) return std::nullopt;
+  const auto& secret = gathered.sight->secret;
+  auto allowed = gathered.config->access.secret(gathered.policy->ns, secret.name, secret.arn);
+  if (allowed) return std::nullopt;
+  return Problem{std::move(allowed).error(), true, Duration(0)};
+}
+
+Result<std::shared_ptr<const Sight>> Gatherer::look(const AwsAccess& access, const std::string& secret_id) {
+  const MonoTime at = deps_.clock.mono();
+  auto secret = access.secrets->describe(secret_id);
+  if (!secret) {
+    if (secret.error().cls == ErrorClass::NotFound) deps_.knowledge.gone(access.scope, secret_id);
+    if (secret.error().cls == ErrorClass::Denied) deps_.identities.forget(access.scope);
+    return std::move(secret).error().with_context("DescribeSecret " + secret_id);
+  }
+  deps_.knowledge.saw(access.scope, *secret, at, /*from_list=*/false);
+  return std::make_shared<const Sight>(Sight{std::move(secret).value(), at});
+}
+
+void Gatherer::forget(const std::string& key) {
+  deps_.detector.forget(key);
+  for (const auto& other : deps_.owners.remove(key)) deps_.wake(other);
+}
+
+}  // namespace keyturn::rotation

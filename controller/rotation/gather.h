@@ -1,0 +1,74 @@
+// What a pass over a policy needs to know before it decides: the policy, who signs, and the last sight of the secret.
+//
+// Gathering asks AWS nothing in the common case: names resolve from the change detector's sweep. What stands in the way comes
+// back as a Problem, with the condition it makes and when to look again.
+// Thread rule: any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "controller/kube/informer.h"
+#include "controller/rotation/access.h"
+#include "controller/rotation/detector.h"
+#include "controller/rotation/identities.h"
+#include "controller/rotation/operator_config.h"
+#include "controller/rotation/owners.h"
+#include "controller/rotation/policy.h"
+#include "controller/rotation/secret_knowledge.h"
+#include "lib/base/clock.h"
+#include "lib/base/result.h"
+
+namespace keyturn::rotation {
+
+using PolicyInformer = kube::Informer<Policy>;
+using PolicyPtr = std::shared_ptr<const Policy>;
+
+struct Gathered {
+  PolicyPtr policy;
+  std::shared_ptr<const OperatorConfig> config;
+  std::shared_ptr<AwsAccess> access;
+  std::shared_ptr<const Sight> sight;
+};
+
+struct Problem {
+  Error error;
+  bool stalled = false;              // a person must change something
+  std::optional<Duration> look_again;  // absent: back off
+};
+struct Parked {};  // the first sweep is not over: the detector wakes the policy
+
+class Gatherer {
+ public:
+  struct Deps {
+    Identities& identities;
+    SecretKnowledge& knowledge;
+    ChangeDetector& detector;
+    Owners& owners;
+    Clock& clock;
+    std::function<std::shared_ptr<const OperatorConfig>()> config;
+    std::function<void(const std::string& key)> wake;  // another policy's ownership may have changed
+  };
+  explicit Gatherer(Deps deps) : deps_(std::move(deps)) {}
+
+  using Outcome = std::variant<Gathered, Problem, Parked>;
+  Outcome gather(const PolicyPtr& policy);
+  // DescribeSecret now, whatever is known.
+  Result<std::shared_ptr<const Sight>> look(const AwsAccess& access, const std::string& secret_id);
+  void forget(const std::string& key);
+
+ private:
+  std::optional<Problem> resolve(Gathered& gathered);
+  std::optional<Problem> check_access(const Gathered& gathered);
+
+  Deps deps_;
+};
+
+// How an error of AWS or Kubernetes shows in conditions and when it is tried again: nothing loops hot.
+Problem problem_of(Error error, Duration refresh_interval);
+
+bool rotates(const Policy& policy);
+
+}  // namespace keyturn::rotation

@@ -1,0 +1,76 @@
+// The rotation lane's pass: drives the engine over one secret for the policy that owns it.
+//
+//   gather → owner? → due? → look → decide → perform … → sync → status
+//
+// A policy with nothing to do costs no request: decide() on the last sight says so. Everything else begins with a fresh look, and one pass
+// goes as far as it can without waiting; a wait is a requeue.
+// Thread rule: any thread; a key is in one worker's hands at a time (the queue's promise).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "controller/kube/events.h"
+#include "controller/rotation/gather.h"
+#include "controller/rotation/metrics.h"
+#include "controller/rotation/rotation_turn.h"
+#include "controller/rotation/status.h"
+#include "controller/rotation/sync_pass.h"
+#include "controller/runtime/lanes.h"
+#include "lib/engine/due.h"
+#include "lib/engine/engine.h"
+
+namespace keyturn::rotation {
+
+class RotationPass {
+ public:
+  struct Deps {
+    const PolicyInformer& policies;
+    Gatherer& gatherer;
+    SyncPass& sync;
+    StatusBoard& status;
+    Owners& owners;
+    SecretKnowledge& knowledge;
+    engine::Memory& memory;
+    kube::Client& client;
+    kube::EventRecorder& events;
+    Metrics& metrics;
+    Clock& clock;
+    Rng& rng;  // CSPRNG
+    std::function<void(const std::string& key)> wake_sync;
+  };
+  explicit RotationPass(Deps deps) : deps_(std::move(deps)) {}
+
+  runtime::Outcome run(const runtime::Key& key);
+
+ private:
+  runtime::Outcome run_owned(Turn& turn);
+  runtime::Outcome drive(Turn& turn);
+  std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
+  std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision, const engine::StepResult& result);
+  engine::Situation situation(const Turn& turn) const;
+  Status judge_due(Turn& turn);
+  Status learn_created(Turn& turn);
+  WallTime first_seen(const Policy& policy);
+  std::string older_claim(const Turn& turn) const;
+  Status begin(Turn& turn, const engine::Decision& decision);
+  Status hold(Turn& turn, bool held);
+  runtime::Outcome settle(Turn& turn);
+  runtime::Outcome refuse(Turn& turn, Error error);
+  runtime::Outcome leave(const Policy& policy, const Problem* problem);
+  void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action, std::string note) const;
+
+  Deps deps_;
+  std::mutex mutex_;
+  struct FirstSight {
+    std::int64_t generation = 0;
+    WallTime at{};
+  };
+  std::unordered_map<std::string, FirstSight> first_seen_;  // for spreading what is overdue
+};
+
+}  // namespace keyturn::rotation

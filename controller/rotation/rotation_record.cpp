@@ -1,0 +1,51 @@
+#include "controller/rotation/rotation_record.h"
+
+#include <algorithm>
+
+#include "controller/rotation/status.h"
+
+namespace keyturn::rotation {
+namespace {
+
+WallTime whole_seconds(WallTime t) { return std::chrono::floor<std::chrono::seconds>(t); }
+
+}  // namespace
+
+void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id, engine::Step step,
+                 const std::string& message, const std::string& trigger, WallTime now) {
+  RotationStatus rotation;
+  rotation.version_id = version_id;
+  rotation.strategy = strategy;
+  rotation.step = engine::to_string(step);
+  rotation.message = message;
+  const bool same = status.rotation && status.rotation->version_id == version_id;
+  rotation.started_at = same ? status.rotation->started_at : whole_seconds(now);
+  status.rotation = std::move(rotation);
+  if (same) return;
+  add_history(status, {.version_id = version_id, .outcome = "InProgress", .trigger = trigger, .started_at = now, .finished_at = {}});
+}
+
+void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome, WallTime now) {
+  const auto entry = std::find_if(status.history.begin(), status.history.end(),
+                                  [&](const HistoryEntry& e) { return e.version_id == version_id; });
+  HistoryEntry done{.version_id = version_id, .outcome = outcome, .trigger = "unknown", .started_at = now, .finished_at = now};
+  if (entry != status.history.end()) {
+    done.trigger = entry->trigger;
+    done.started_at = entry->started_at;
+  }
+  add_history(status, std::move(done));
+  if (status.rotation && status.rotation->version_id == version_id) status.rotation.reset();
+  if (outcome == "Succeeded") status.last_rotation = whole_seconds(now);
+}
+
+Failures abandoned_in_a_row(const PolicyStatus& status) {
+  Failures failures;
+  for (const auto& entry : status.history) {
+    if (entry.outcome == "InProgress") continue;
+    if (entry.outcome != "Abandoned") break;
+    if (failures.count++ == 0) failures.last = entry.finished_at;
+  }
+  return failures;
+}
+
+}  // namespace keyturn::rotation

@@ -1,0 +1,26 @@
+// How a rotation shows in the policy's status: under way, finished, abandoned. Pure.
+// Thread rule: pure functions.
+#pragma once
+
+#include <string>
+
+#include "controller/rotation/policy.h"
+#include "lib/engine/engine.h"
+#include "lib/engine/plan.h"
+
+namespace keyturn::rotation {
+
+// A rotation is under way at `decision`'s step; started_at stays if it is the same version.
+void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id, engine::Step step,
+                 const std::string& message, const std::string& trigger, WallTime now);
+// The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned".
+void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome, WallTime now);
+
+// Abandoned attempts in a row, newest first, and when the newest ended: what the back-off is made from.
+struct Failures {
+  int count = 0;
+  std::optional<WallTime> last;
+};
+Failures abandoned_in_a_row(const PolicyStatus& status);
+
+}  // namespace keyturn::rotation

@@ -1,0 +1,60 @@
+#include "controller/rotation/rotation_turn.h"
+
+#include <nlohmann/json.hpp>
+
+#include "lib/engine/strategies/registry.h"
+
+namespace keyturn::rotation {
+namespace {
+
+constexpr Duration kDeletionSlack{3'600'000};
+
+engine::View view_of(const std::shared_ptr<const Sight>& sight) {
+  engine::View view;
+  if (!sight) return view;
+  view.secret = sight->secret;
+  view.labels = engine::read_labels(sight->secret.arn, sight->secret.stages);
+  view.seen_at = sight->seen_at;
+  return view;
+}
+
+}  // namespace
+
+Turn::Turn(Gathered g) : gathered(std::move(g)), view(view_of(gathered.sight)) {}
+
+Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status) {
+  const StrategySpec& spec = policy().spec.strategy;
+  strategy_name_ = spec.name;
+  std::string options = spec.options;
+  if (status.rotation && !status.rotation->strategy.empty() && status.rotation->strategy != spec.name) {
+    strategy_name_ = status.rotation->strategy;  // it ends what it began, with its defaults
+    options = "{}";
+  }
+  auto made = engine::make_strategy(strategy_name_, options);
+  if (!made) return std::move(made).error();
+  strategy = std::move(made).value();
+  engine::Timing timing;
+  timing.request_deadline = gathered.config->request_deadline;
+  engine.emplace(engine::Engine::Deps{*gathered.access->secrets, *strategy, memory, clock, rng, timing});
+  return {};
+}
+
+std::string Turn::subject(const engine::Decision& decision) const {
+  const auto& labels = view.labels;
+  if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack) return decision.version_id;
+  return labels.latest.empty() ? decision.version_id : labels.latest;
+}
+
+bool Turn::deletion_overdue(WallTime now) const {
+  return policy().deleted && now > *policy().deleted + policy().spec.retirement.grace_period + kDeletionSlack;
+}
+
+Status Turn::publish(StatusBoard& board) {
+  std::vector<Change> changes = std::move(changes_);
+  changes_.clear();
+  return board.update(policy(), [&](PolicyStatus& status, WallTime now) {
+    for (const auto& change : changes) change(status, now);
+  });
+}
+
+}  // namespace keyturn::rotation

@@ -1,0 +1,64 @@
+// One pass of the rotation lane over one policy: what it saw, what it holds, what it will say in the status.
+// Thread rule: one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/rotation/gather.h"
+#include "controller/rotation/status.h"
+#include "lib/engine/due.h"
+#include "lib/engine/engine.h"
+#include "lib/engine/schedule.h"
+
+namespace keyturn::rotation {
+
+// CreatedDate of the versions that the schedule counts from.
+struct CreatedTimes {
+  std::optional<WallTime> current;
+  std::optional<WallTime> latest;
+};
+
+struct Turn {
+  explicit Turn(Gathered g);
+
+  const Policy& policy() const { return *gathered.policy; }
+  const std::string& arn() const { return gathered.sight->secret.arn; }
+  const std::string& strategy_name() const { return strategy_name_; }
+
+  // The strategy that works now: the one that began, until its rotation ends (status.rotation.strategy), else the spec's.
+  Status make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status);
+
+  // The version a decision is about, for people: the new one while one is made.
+  std::string subject(const engine::Decision& decision) const;
+  // A deleted policy is held at most for the grace period and an hour.
+  bool deletion_overdue(WallTime now) const;
+
+  // Collected, then published in one write.
+  using Change = std::function<void(PolicyStatus&, WallTime now)>;
+  void change(Change c) { changes_.push_back(std::move(c)); }
+  Status publish(StatusBoard& board);
+
+  Gathered gathered;
+  engine::View view;  // the last sight, then the fresh look
+  engine::Pass values;
+  engine::Due due;
+  CreatedTimes created;
+  std::string created_for;           // the current version that `created` speaks of
+  std::string permit;                // the version that a rotation may make now; "" when none is due
+  std::unique_ptr<engine::Strategy> strategy;
+  std::optional<engine::Engine> engine;
+  std::string sync_tried_for;        // the version whose targets this pass has tried to write
+  std::optional<Error> sync_error;   // worth another try
+  bool begun = false;                // status says that a rotation is under way
+  bool held = false;                 // this pass set the finalizer
+
+ private:
+  std::string strategy_name_;
+  std::vector<Change> changes_;
+};
+
+}  // namespace keyturn::rotation

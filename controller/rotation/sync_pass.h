@@ -1,0 +1,94 @@
+// The sync lane's pass: brings a policy's target Secrets to the current version, and only that. It never writes to AWS.
+//
+// Reads nothing from AWS while everything is in sync; one GetSecretValue by version id (two with `previous`) when something is not,
+// shared by all policies of the same identity that follow the secret.
+// Thread rule: any thread; one policy's targets are written by one thread at a time.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controller/kube/events.h"
+#include "controller/rotation/gather.h"
+#include "controller/rotation/metrics.h"
+#include "controller/rotation/status.h"
+#include "controller/rotation/target_sync.h"
+#include "controller/runtime/lanes.h"
+#include "lib/engine/engine.h"
+#include "lib/engine/labels.h"
+
+namespace keyturn::rotation {
+
+// What happened to each target.
+struct SyncReport {
+  struct Target {
+    std::string name;
+    bool in_sync = false;
+    bool wrote = false;
+    bool replaced_version = false;
+    std::optional<Error> error;
+  };
+  std::string version_id;
+  std::vector<Target> targets;
+
+  bool all_in_sync() const;
+  const Error* first_error() const;
+  const Error* retryable_error() const;  // an error that time may mend
+};
+
+class SyncPass {
+ public:
+  struct Deps {
+    const PolicyInformer& policies;
+    Gatherer& gatherer;
+    TargetSync& targets;
+    StatusBoard& status;
+    Owners& owners;
+    SecretKnowledge& knowledge;
+    kube::EventRecorder& events;
+    Metrics& metrics;
+    Clock& clock;
+    std::function<void(const std::string& key)> wake_rotation;
+  };
+  explicit SyncPass(Deps deps) : deps_(std::move(deps)) {}
+
+  runtime::Outcome run(const runtime::Key& key);
+
+  // Used by the rotation lane too, with the value it holds. `values` reads what is missing.
+  SyncReport sync_targets(const Policy& policy, const AwsAccess& access, const aws::SecretMetadata& secret,
+                          const engine::Labels& labels, engine::Pass& values, bool force);
+  // True when every target carries the version; no I/O.
+  bool in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const;
+  // Writes the outcome into the status (condition Synced, targets).
+  static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report, WallTime now);
+
+  // A version became current just now (our move, or a change noticed): where the sync lag starts.
+  void noticed(const std::string& arn);
+  // The next pass renders again even if versions agree (AWSPREVIOUS moved).
+  void force_next(const std::string& key);
+
+ private:
+  runtime::Outcome finish_problem(const Policy& policy, const Problem& problem);
+  runtime::Outcome sync_gathered(const Gathered& gathered);
+  void sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret, const engine::Labels& labels, engine::Pass& values);
+  Status fetch(const AwsAccess& access, const std::string& arn, const std::string& version_id, engine::Pass& values, bool must_be_current);
+  SyncReport::Target sync_target(const Policy& policy, const TargetSpec& target, const AwsAccess& access, const std::string& arn,
+                                 const engine::Labels& labels, engine::Pass& values, bool force);
+  bool spec_written(const Policy& policy) const;
+  void observe_lag(const std::string& arn);
+  bool take_force(const std::string& key);
+
+  static constexpr std::size_t kStripes = 64;
+  Deps deps_;
+  std::array<std::mutex, kStripes> stripes_;
+  std::mutex mutex_;  // guards the two below
+  std::unordered_map<std::string, MonoTime> noticed_;
+  std::map<std::string, bool> forced_;
+};
+
+}  // namespace keyturn::rotation
