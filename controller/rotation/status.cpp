@@ -91,6 +91,7 @@ Status StatusBoard::update(const Policy& policy, const std::function<void(Policy
   PolicyStatus next = before;
   const WallTime now = clock_.now();
   change(next, now);
+  next.strategy = policy.spec.strategy.name;
   conclude(next, now, policy.generation);
   if (next == before && !unwritten) return {};
   {

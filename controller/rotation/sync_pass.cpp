@@ -240,7 +240,8 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
     if (!policy || policy->deleted || policy->invalid || in_sync(*policy, secret.arn, labels.current)) continue;
     auto outcome = deps_.gatherer.gather(policy);
     const auto* other = std::get_if<Gathered>(&outcome);
-    if (!other || other->access->scope != gathered.access->scope || other->sight->secret.arn != secret.arn) continue;
+    // The very same session: what one may read, another of its own might not.
+    if (!other || other->access->secrets != gathered.access->secrets || other->sight->secret.arn != secret.arn) continue;
     const SyncReport report = sync_targets(*policy, *other->access, secret, labels, values, false);
     ++synced;
     // A failed write of the status is made up for by the follower's own pass, which its label change wakes.
