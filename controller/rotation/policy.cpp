@@ -1,6 +1,7 @@
 #include "controller/rotation/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "controller/rotation/policy_reading.h"

@@ -59,7 +59,7 @@ SecretArn split_secret_arn(std::string_view text) {
   }
   arn.region = take_part(text);
   const std::string_view account = take_part(text);
-  if (arn.region.empty() || !only(arn.region, kLowerDigits, "-")) return arn;
+  if (!is_region(arn.region)) return arn;
   if (account.empty() || !only(account, kDigits) || take_part(text) != "secret") return arn;
   arn.name = text;
   arn.valid = true;
