@@ -35,6 +35,9 @@ class Connection {
   virtual void unauthorized() = 0;
   // namespace of the context (kubeconfig) or of the pod; "default" when unset.
   virtual const std::string& default_namespace() const = 0;
+  // Where the credentials and the CA come from, for error texts: `the token of user "me" in /home/me/.kube/config`.
+  virtual std::string credentials_origin() const { return "the credentials"; }
+  virtual std::string ca_origin() const { return "the certificate authority"; }
 };
 
 struct ConfigOptions {
@@ -42,6 +45,8 @@ struct ConfigOptions {
   std::string context;      // --context; "" = current-context
   std::function<std::optional<std::string>(const std::string&)> env;
   Clock* clock = nullptr;
+  std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
+  Duration exec_timeout{30'000};  // of a non-interactive exec plugin, real time
 };
 
 // Invalid: malformed file, missing context/cluster/user, unreadable CA … with the file's name and the field's path.

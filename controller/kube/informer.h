@@ -28,9 +28,11 @@ template <class T>
 class Informer final : private ObjectSink {
  public:
   using Ptr = std::shared_ptr<const T>;
-  // Compact value of an object; an error is logged once per resourceVersion and the object is kept out of the store.
+  // Compact value of an object; an error is logged once per resourceVersion and the object is kept out of the store (an earlier value
+  // leaves it). May throw what nlohmann::json throws: that is an error too.
   using Decode = std::function<Result<T>(const nlohmann::json& object)>;
-  // before: null for new, after: null for deleted ones. Also called for what a relist found changed.
+  // before: null for new, after: null for deleted ones. Also called for what a relist found changed; what it found unchanged
+  // (same resourceVersion) costs no call. The store already holds `after`.
   using OnChange = std::function<void(const std::string& key, const Ptr& before, const Ptr& after)>;
 
   Informer(ReflectorOptions options, Decode decode, OnChange on_change);
@@ -51,8 +53,17 @@ class Informer final : private ObjectSink {
 
   const Decode decode_;
   const OnChange on_change_;
+  const std::string resource_;  // for logs
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string, Ptr> objects_;
+  struct Entry {
+    Ptr object;
+    std::string resource_version;
+  };
+  void forget(const std::string& key);
+
+  std::unordered_map<std::string, Entry> objects_;
+  // resourceVersion of objects that could not be decoded; only the watch thread touches it.
+  std::unordered_map<std::string, std::string> rejected_;
   Reflector reflector_;
 };
 
