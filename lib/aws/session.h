@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "lib/aws/credentials.h"
 #include "lib/aws/observer.h"
@@ -36,8 +38,13 @@ struct Settings {
 };
 Result<Settings> load_settings(const Environment& env);
 
-// The endpoint of a service: override, else https://<svc>[-fips].<region>.<suffix of the partition>.
-// Region is pattern-checked: it becomes part of a host name. Invalid when region is missing or odd.
+// "eu-west-1", "us-gov-east-1", "eusc-de-east-1": it becomes part of a host name, so nothing else passes.
+bool is_region(std::string_view text);
+
+// The endpoint of a service (scheme, host, perhaps port and path, no slash at the end): override, else
+// https://<svc>[-fips].<region>.<suffix of the partition>. Invalid when region is missing or odd, or when FIPS or
+// dual-stack is wanted together with an override or where there is none. Known partitions: aws, aws-cn, aws-us-gov, iso*, eusc.
+// An override changes neither the region nor the service that requests are signed for.
 Result<std::string> endpoint_for(const Settings& settings, const std::string& service,
                                  const std::string& region);
 
@@ -49,7 +56,10 @@ struct SessionOptions {
   Clock* clock = nullptr;
   Rng* rng = nullptr;            // jitter only
   RequestObserver* observer = nullptr;  // may be null
-  Duration request_timeout{15000};
+  Duration request_timeout{15000};      // one try
+  Duration call_timeout{30000};         // all tries of one call, waits included
+  std::string user_agent = "keyturn";
+  std::stop_token stop;                 // a stop ends calls and waits soon: Unavailable "Cancelled"
   // Waits between tries; injected so that tests do not sleep. Null: a real wait.
   std::function<void(Duration)> wait;
 };
@@ -70,6 +80,9 @@ struct ChainOptions {
   Clock* clock = nullptr;
   Rng* rng = nullptr;
   RequestObserver* observer = nullptr;
+  std::string user_agent = "keyturn";
+  std::stop_token stop;
+  std::function<void(Duration)> wait;  // as in SessionOptions
 };
 Result<std::shared_ptr<CredentialsProvider>> make_default_chain(ChainOptions options);
 
