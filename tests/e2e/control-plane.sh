@@ -82,8 +82,8 @@ go_build() {  # NAME OUT ldflags package…
 
 after_kubernetes() { :; }
 after_helm() { :; }
-# The package is .../server/v3, so Go calls the program v3.
-after_etcd() { [ -e "$1/etcd" ] || mv "$1/v3" "$1/etcd"; }
+# Go names a program after its package's folder.
+after_etcd() { mv "$1/server" "$1/etcd"; }
 # KWOK plays nothing without stages; its own module has them.
 after_kwok() {
   local module stage
@@ -130,6 +130,7 @@ build() {
   mkdir -p "$cache"
   exec 9>"$cache/.lock"
   flock 9
+  rm -rf "$cache"/.building-*  # of a build that was cut short
   local kubernetes etcd kwok helm moto version stamp=k8s.io/component-base/version
   version=$(version_of kubernetes k8s.io/kubernetes)
   # Without the stamps the server says v0.0.0 and feature gates go wrong.

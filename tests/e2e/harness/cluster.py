@@ -91,7 +91,7 @@ class ControlPlane:
         token = secrets.token_hex(16)
         (self.folder / "tokens.csv").write_text(f'{token},keyturn-e2e-admin,admin,"system:masters"\n')
         ports = {name: free_port() for name in ("api", "etcd", "peer")}
-        Kube.write_kubeconfig(self.folder / "admin.kubeconfig", f"https://127.0.0.1:{ports['api']}", pki / "ca.crt", token=token)
+        Kube.write_kubeconfig(self.folder / "admin.kubeconfig", f"https://127.0.0.1:{ports['api']}", pki / "ca.crt", token)
         (self.folder / "cluster.json").write_text(json.dumps({"ports": ports, "token": token}))
 
     def _commands(self):

@@ -4,6 +4,7 @@ moto deviates from AWS (no signature check; versions without labels are describe
 custom one is attached anew). The scenarios ask only for what both agree on.
 """
 
+import base64
 import http.client
 import json
 from pathlib import Path
@@ -36,7 +37,8 @@ class Moto:
             port_file.write_text(str(free_port()))
         self.port = int(port_file.read_text())
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.process = Process(folder, "moto", [Path(programs) / "moto_server", "-H", "127.0.0.1", "-p", self.port], owned=owned)
+        command = [Path(programs) / "moto_server", "-H", "127.0.0.1", "-p", self.port]
+        self.process = Process(folder, "moto", command, owned=owned)
 
     def start(self):
         if self.process.running():
@@ -75,7 +77,6 @@ class SecretsManager:
         """A secret with one version; its ARN."""
         kind = "SecretBinary" if isinstance(value, bytes) else "SecretString"
         if isinstance(value, bytes):
-            import base64
             value = base64.b64encode(value).decode()
         return self.call("CreateSecret", Name=name, **{kind: value})["ARN"]
 

@@ -5,6 +5,7 @@ kill the operator right after its n-th request: before the reply reaches it (`lo
 The operator knows nothing of it: it is pointed at another address, with a certificate of the same authority.
 """
 
+import json
 import socket
 import ssl
 import threading
@@ -21,6 +22,7 @@ class Request:
     method: str
     path: str
     operation: str = ""  # of AWS: the part of X-Amz-Target after the dot
+    about: str = ""  # of AWS: the SecretId that it names, as it names it; nothing else of a body is kept
     status: int | None = None
     error_gone: bool = False  # a watch: an ERROR event with code 410 was among its events
 
@@ -36,6 +38,10 @@ class Request:
     def expired(self):
         """The watch was answered 410, in either way that the server has."""
         return self.status == 410 or self.error_gone
+
+    def concerns(self, text):
+        """Whether the path, or the secret that it is about, has the text."""
+        return text in self.path or text in self.about
 
     def __str__(self):
         return self.operation if self.upstream == "aws" else f"{self.method} {self.path.partition('?')[0]}"
@@ -157,8 +163,8 @@ class Wire:
 class Proxy:
     """Forwards HTTP/1.1 from a loopback port to one server; a thread per connection.
 
-    certificate: (cert file, key file) to serve TLS with, or None for plain HTTP. upstream_authority: the CA file of a TLS server, or
-    None for a plain one.
+    certificate: (cert file, key file) to serve TLS with, or None for plain HTTP. upstream_authority: the CA file of a TLS
+    server, or None for a plain one.
     """
 
     def __init__(self, wire, name, upstream_port, certificate=None, upstream_authority=None):
@@ -200,7 +206,7 @@ class Proxy:
                 head, body = _read_request(incoming, client)
                 if head is None:
                     return
-                request = self._describe(head)
+                request = self._describe(head, body)
                 verdict = self._wire.admit(request)
                 if verdict == "refuse":
                     return
@@ -231,10 +237,11 @@ class Proxy:
         upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._calling.wrap_socket(upstream, server_hostname="127.0.0.1") if self._calling else upstream
 
-    def _describe(self, head):
+    def _describe(self, head, body):
         method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-        operation = _header(head, b"x-amz-target") or b""
-        return Request(self._name, method, path, operation.decode().rpartition(".")[2])
+        operation = (_header(head, b"x-amz-target") or b"").decode().rpartition(".")[2]
+        about = json.loads(body).get("SecretId", "") if operation else ""
+        return Request(self._name, method, path, operation, about)
 
 
 # ---- HTTP/1.1, as much as a proxy must know

@@ -8,11 +8,14 @@ from pathlib import Path
 from .certificates import make_serving
 from .cluster import ControlPlane
 from .keyturn import Operator
+from .kube import POLICIES
 from .moto import Moto, SecretsManager
 from .runner import check
 from .subject import GENERIC_PASSWORD, Subject, manifest
+from .waiting import TimedOut, eventually
 from .wire import Proxy, Wire
 
+_ALL_POLICIES = "/apis/keyturn.dev/v1alpha1/rotationpolicies"
 OPERATOR_NAMESPACE = "keyturn-system"
 RELEASE = "keyturn"
 # Tests lower what production keeps high; the scenarios use namespaces t-… and secrets t-…/… only.
@@ -28,7 +31,7 @@ CONFIG = {
 
 
 class World:
-    """programs: folder of the control plane's binaries; binary: keyturn; repository: the checkout; folder: for logs and data."""
+    """programs: folder of the control plane's binaries; binary: keyturn; repository: the checkout; folder: logs and data."""
 
     def __init__(self, programs, binary, repository, folder):
         self.programs, self.binary, self.repository, self.folder = map(Path, (programs, binary, repository, folder))
@@ -39,6 +42,7 @@ class World:
         self.wire = Wire()
         self.chart = self.repository / "charts" / "keyturn"
         self.operator = self.proxies = None
+        self.evidence = []  # every policy and metric that a scenario left, for the look for secret values at the end
         self._token_file = self.folder / "operator.token"
 
     def start(self):
@@ -65,13 +69,16 @@ class World:
         self.moto.stop()
 
     def before_scenario(self):
-        """Whatever the last one broke is whole again."""
+        """Whatever the last one broke is whole again, and its policies are gone (their Secrets are not)."""
         self.wire.release_watches()
         self.wire.reopen()
         self.cluster.up("kube-apiserver")
         if not self.operator.running():
             self.wire.drop_connections()
             self.operator.start()
+        self.evidence.append(self.kube.text(_ALL_POLICIES))
+        self.evidence.append(self.operator.scrape())
+        self._delete_policies()
 
     def explain_failure(self):
         print(f"        the last requests: {', '.join(map(str, self.wire.since(0)[-12:]))}")
@@ -137,6 +144,10 @@ class World:
         """Another process beside the first, with the same configuration and rights."""
         return self._operator("second", self.operator.config)
 
+    def allow(self, namespace, secrets):
+        """One more access rule, for the running operator to read."""
+        self.operator.configure(access=[*self.operator.config["access"], {"namespaces": [namespace], "secrets": [secrets]}])
+
     def kill_operator(self):
         self.operator.kill()
 
@@ -147,6 +158,16 @@ class World:
         process.wait(10)
 
     # ---- inside
+
+    def _delete_policies(self):
+        """A policy whose rotation a failed scenario left stuck loses its finalizer: the next scenario is not about it."""
+        self.kube.kubectl("delete", "rotationpolicies", "--all", "--all-namespaces", "--wait=false")
+        try:
+            eventually("the last scenario's policies are gone", lambda: not self.kube.items(_ALL_POLICIES), 15)
+        except TimedOut:
+            for policy in self.kube.items(_ALL_POLICIES):
+                meta = policy["metadata"]
+                self.kube.send("PATCH", f"{POLICIES.format(meta['namespace'])}/{meta['name']}", {"metadata": {"finalizers": None}})
 
     def _operator(self, name, config=CONFIG):
         to_kube, to_aws = self.proxies

@@ -42,7 +42,7 @@ def no_rule(world):
           "a denied policy's secret was read")
     planned = world.keyturn("plan", subject.name, "-n", subject.namespace)
     check("elsewhere/db" in planned.stdout + planned.stderr, "keyturn plan does not name what is missing")
-    world.operator.configure(access=[*world.operator.config["access"], {"namespaces": ["t-broken"], "secrets": ["elsewhere/db"]}])
+    world.allow(subject.namespace, "elsewhere/db")
     subject.wait_in_sync(60)
 
 
@@ -159,7 +159,8 @@ def odd_values(world):
     namespace = world.namespace("odd")
     wide = world.subject(namespace, "wide", value="x" * 65536, strategy={"syncOnly": {}})
     check_equal(len(wide.data()["value"]), 65536, "bytes in the Secret")
-    odd = world.subject(namespace, "odd", value='{"password":"first-odd-0000000000000","nul":"a\\u0000b","smile":"\U0001f600 €"}')
+    value = '{"password":"first-odd-0000000000000","nul":"a\\u0000b","smile":"\U0001f600 €"}'
+    odd = world.subject(namespace, "odd", value=value)
     old = odd.current()
     odd.request_rotation()
     odd.wait_rotated(old)

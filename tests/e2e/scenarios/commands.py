@@ -88,7 +88,8 @@ def bad_access(world):
 @scenario("keyturn controller refuses a broken config: every error at once, with its line")
 def bad_config(world):
     broken = world.folder / "broken.yaml"
-    broken.write_text("access:\n- namespaces: shop\n  secrets: [a]\nminRotationInterval: soon\nlisten: 127.0.0.1:0\nnosuch: 1\n")
+    broken.write_text("access:\n- namespaces: shop\n  secrets: [a]\n"
+                      "minRotationInterval: soon\nlisten: 127.0.0.1:0\nnosuch: 1\n")
     done = world.keyturn("controller", "--config", broken)
     check(done.returncode in (1, 2), f"it ended with {done.returncode}")
     ended(done, done.returncode, f"{broken}:2", f"{broken}:4", f"{broken}:6")

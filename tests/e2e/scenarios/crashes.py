@@ -1,7 +1,8 @@
 """The operator is killed with SIGKILL after its n-th outgoing request, for every n of a rotation.
 
-Two ways: the server did its part but the reply was lost with the operator, and the reply just arrived. Each time a new process must
-bring the rotation to its end: exactly one new version, current, in the Secret, with nothing else changed and nothing left over.
+Two ways: the server did its part but the reply was lost with the operator, and the reply just arrived. Each time a new
+process must bring the rotation to its end: exactly one new version, current, in the Secret, nothing else changed and nothing
+left over.
 """
 
 import json

@@ -39,9 +39,8 @@ def redacted(world):
     log = world.operator.logs()
     places = {
         "the operator's log": log,
-        "metrics": world.operator.scrape(),
+        "policies and metrics": "\n".join(world.evidence),
         "events": world.kube.text("/apis/events.k8s.io/v1/events"),
-        "policies": world.kube.text("/apis/keyturn.dev/v1alpha1/rotationpolicies"),
         "Secrets' metadata": json.dumps([s["metadata"] for s in world.kube.items("/api/v1/secrets")]),
     }
     for place, text in places.items():
@@ -92,10 +91,14 @@ def clean_end(world):
 @scenario("chart: upgraded and taken away; policies and Secrets stay")
 def uninstalled(world):
     world.helm("upgrade", RELEASE, world.chart, "--wait", "--timeout", "90s")
-    before = len(world.kube.items("/apis/keyturn.dev/v1alpha1/rotationpolicies"))
+    subject = world.subject(world.namespace("ending"), "survives")
     world.operator.stop()
     world.helm("uninstall", RELEASE, "--wait")
-    check_equal(len(world.kube.items("/apis/keyturn.dev/v1alpha1/rotationpolicies")), before, "policies after the uninstall")
+    check(subject.data() is not None, "the Secret went with the chart")
+    subject.object()
     world.helm("install", RELEASE, world.chart, "--wait", "--timeout", "90s")
     world.renew_operator_token()
     world.operator.start()
+    old = subject.current()
+    subject.request_rotation()
+    subject.wait_rotated(old)

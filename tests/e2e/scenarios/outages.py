@@ -65,8 +65,8 @@ def expired(world):
     changed, removed = world.subject(namespace, "expired-changed"), world.subject(namespace, "expired-removed")
     mark = world.wire.mark()
     world.wire.hold_watches()
-    # While nobody watches: an edit, a deletion, a new policy, a Secret edited; then the past is forgotten. A restarted API server
-    # has no watch cache that would remember what etcd does not.
+    # While nobody watches: an edit, a deletion, a new policy, a Secret edited; then the past is forgotten. A restarted API
+    # server has no watch cache that would remember what etcd does not.
     changed.patch({"targets": [{"name": "expired-changed", "data": {"AFTER": "{{ password }}"}}]})
     removed.kube.kubectl("-n", namespace, "delete", "rotationpolicy", removed.name, "--timeout=30s")
     added = world.subject(namespace, "expired-added", in_sync=False)

@@ -49,7 +49,8 @@ def on_request(world):
     check_equal(metrics.value("keyturn_policy_ready", **labels), 1, "keyturn_policy_ready")
     check_equal(metrics.value("keyturn_policy_last_rotation_timestamp_seconds", **labels),
                 parse_time(status["lastRotationTime"]), "last rotation in metrics and status")
-    aws, writes = world.wire.since(mark, "aws"), [r for r in world.wire.since(mark, "kube") if r.write]
+    aws = [r for r in world.wire.since(mark, "aws") if r.concerns(subject.secret_id)]
+    writes = [r for r in world.wire.since(mark, "kube") if r.write]
     check(len(aws) <= 6, f"{len(aws)} AWS calls for one rotation: {', '.join(map(str, aws))}")
     check(len(writes) <= 8, f"{len(writes)} Kubernetes writes for one rotation: {', '.join(map(str, writes))}")
     return f"{len(aws)} AWS calls, {len(writes)} Kubernetes writes"
@@ -123,7 +124,7 @@ def templates(world):
 def follower(world):
     owner = world.subject(world.namespace("rotate"), "owned")
     reader = world.namespace("reader")
-    world.operator.configure(access=[*world.operator.config["access"], {"namespaces": ["t-reader"], "secrets": ["t-rotate/*"]}])
+    world.allow(reader, "t-rotate/*")
     world.kube.apply(manifest(reader, "follows", owner.secret_id, {"syncOnly": {}}, ["follows"]))
     follows = Subject(world.kube, world.aws, reader, "follows", owner.secret_id)
     follows.wait_in_sync()
