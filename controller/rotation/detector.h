@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "controller/rotation/identities.h"
 #include "controller/rotation/secret_knowledge.h"
@@ -29,9 +30,11 @@ class ChangeDetector {
     SecretKnowledge& knowledge;
     Clock& clock;
     Rng& rng;
-    std::function<void(const Scope&, const aws::SecretMetadata&)> on_changed;
-    std::function<void(const Scope&, const std::string& arn)> on_gone;
-    std::function<void(const Scope&)> on_ready;
+    // With the keys of the policies that watch the secret by that name or ARN.
+    std::function<void(const aws::SecretMetadata&, const std::vector<std::string>& policies)> on_changed;
+    std::function<void(const std::string& arn, const std::vector<std::string>& policies)> on_gone;
+    // The first sweep of a scope is over (or was denied): all its policies. Changes found by it are not reported one by one.
+    std::function<void(const std::vector<std::string>& policies)> on_ready;
   };
   explicit ChangeDetector(Deps deps);
   ~ChangeDetector();

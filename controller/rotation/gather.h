@@ -10,7 +10,7 @@
 #include <string>
 #include <variant>
 
-#include "controller/kube/informer.h"
+#include "controller/kube/informer_set.h"
 #include "controller/rotation/access.h"
 #include "controller/rotation/detector.h"
 #include "controller/rotation/identities.h"
@@ -23,7 +23,7 @@
 
 namespace keyturn::rotation {
 
-using PolicyInformer = kube::Informer<Policy>;
+using PolicyInformer = kube::InformerSet<Policy>;
 using PolicyPtr = std::shared_ptr<const Policy>;
 
 struct Gathered {

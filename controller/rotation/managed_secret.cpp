@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "controller/kube/client.h"
+#include "controller/kube/field_ownership.h"
 #include "controller/rotation/policy.h"
 #include "lib/base/text.h"
 
@@ -31,41 +31,41 @@ bool standard_annotation(std::string_view name) {
          name == kKeysAnnotation;
 }
 
-// "f:TOKEN" → "TOKEN"; fieldsV1 also has "." for the map itself.
-std::set<std::string> owned_names(const json& fields) {
-  std::set<std::string> names;
-  if (!fields.is_object()) return names;
-  for (const auto& [key, unused] : fields.items()) {
-    if (key.starts_with("f:")) names.insert(key.substr(2));
+// Who owns the type made the object: nobody else can have written it later.
+bool made_by_us(const json& managed_fields) {
+  bool ours = false;
+  bool others = false;
+  for (const auto& entry : managed_fields) {
+    const json& fields = member(entry, "fieldsV1");
+    if (!fields.is_object() || !fields.contains("f:type")) continue;
+    const bool us = text_at(entry, "manager") == kube::kFieldManager && text_at(entry, "operation") == "Apply";
+    (us ? ours : others) = true;
   }
-  return names;
+  return ours && !others;
 }
 
 void read_ownership(const json& managed_fields, ManagedSecret& secret) {
-  std::set<std::string> data, labels, annotations;
-  bool type_is_foreign = false;
-  bool type_is_ours = false;
-  for (const auto& entry : managed_fields) {
-    const json& fields = member(entry, "fieldsV1");
-    const bool ours = text_at(entry, "manager") == kube::kFieldManager && text_at(entry, "operation") == "Apply";
-    const bool has_type = fields.is_object() && fields.contains("f:type");
-    (ours ? type_is_ours : type_is_foreign) |= has_type;
-    if (!ours) continue;
-    data = owned_names(member(fields, "f:data"));
-    labels = owned_names(member(member(fields, "f:metadata"), "f:labels"));
-    annotations = owned_names(member(member(fields, "f:metadata"), "f:annotations"));
+  const auto owned = kube::field_ownership(managed_fields);
+  int standard = 0;
+  for (auto& name : kube::unpack_keys(owned.annotations)) {
+    if (standard_annotation(name)) {
+      ++standard;
+    } else {
+      secret.owned_metadata.push_back("a:" + std::move(name));
+    }
   }
-  secret.made_by_us = type_is_ours && !type_is_foreign;
-  const std::vector<std::string> owned(data.begin(), data.end());
-  secret.intact = secret.labelled && join(owned, ",") == secret.keys && labels.contains(kManagedLabel) &&
-                  annotations.contains(kPolicyAnnotation) && annotations.contains(kSecretArnAnnotation) &&
-                  annotations.contains(kVersionIdAnnotation) && annotations.contains(kKeysAnnotation);
-  for (const auto& name : annotations) {
-    if (!standard_annotation(name)) secret.owned_metadata.push_back("a:" + name);
+  bool label = false;
+  for (auto& name : kube::unpack_keys(owned.labels)) {
+    if (name == kManagedLabel) {
+      label = true;
+    } else {
+      secret.owned_metadata.push_back("l:" + std::move(name));
+    }
   }
-  for (const auto& name : labels) {
-    if (name != kManagedLabel) secret.owned_metadata.push_back("l:" + name);
-  }
+  constexpr int kStandardAnnotations = 4;
+  secret.made_by_us = made_by_us(managed_fields);
+  secret.intact = secret.labelled && label && standard == kStandardAnnotations &&
+                  join(kube::unpack_keys(owned.data_keys), ",") == secret.keys;
 }
 
 }  // namespace

@@ -29,12 +29,14 @@ std::shared_ptr<const ManagedSecret> TargetSync::find(const std::string& key) co
   return it->second;
 }
 
-void TargetSync::observed(const std::string& key, const ManagedSecret* now) {
+bool TargetSync::observed(const std::string& key, const ManagedSecret* now) {
   const std::lock_guard lock(mutex_);
   const auto it = written_.find(key);
-  if (it == written_.end()) return;
+  if (it == written_.end()) return false;
+  const bool ours = now && now->resource_version == it->second->resource_version;
   // A deletion that we hear of may be older than our write only for an instant; dropping the memory costs a look, never safety.
   if (!now || !resource_version_before(now->resource_version, it->second->resource_version)) written_.erase(it);
+  return ours;
 }
 
 TargetState TargetSync::judge(const Policy& policy, const TargetSpec& target, const std::string& arn,

@@ -14,7 +14,7 @@
 #include <unordered_map>
 
 #include "controller/kube/client.h"
-#include "controller/kube/informer.h"
+#include "controller/kube/informer_set.h"
 #include "controller/rotation/managed_secret.h"
 #include "controller/rotation/policy.h"
 #include "controller/rotation/targets.h"
@@ -29,7 +29,7 @@ struct WrittenTarget {
 
 class TargetSync {
  public:
-  using SecretInformer = kube::Informer<ManagedSecret>;
+  using SecretInformer = kube::InformerSet<ManagedSecret>;
 
   // `claims`: whether that policy ("ns/name") exists and lists that Secret as a target.
   TargetSync(kube::Client& client, const SecretInformer& secrets,
@@ -45,8 +45,8 @@ class TargetSync {
   Result<WrittenTarget> write(const Policy& policy, const TargetSpec& target, const std::string& arn,
                               const std::string& version_id, const RenderedData& data);
 
-  // From the informer: the watch has caught up with (or passed) what we wrote.
-  void observed(const std::string& key, const ManagedSecret* now);
+  // From the informer: the watch has caught up with (or passed) what we wrote. True: it shows our own last write, nothing to look at.
+  bool observed(const std::string& key, const ManagedSecret* now);
 
  private:
   Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target, const std::string& arn, const std::string& version_id,
