@@ -5,6 +5,12 @@
 
 namespace keyturn::runtime {
 
+namespace {
+
+constexpr Duration kLongest = std::chrono::hours(24 * 366);  // sums with a time cannot overflow
+
+}  // namespace
+
 WorkQueue::WorkQueue(Clock& clock, Rng& jitter, BackoffOptions backoff, QueueObserver* observer)
     : clock_(clock), jitter_(jitter), backoff_(backoff), observer_(observer) {}
 
@@ -30,14 +36,14 @@ void WorkQueue::add_after(const Key& key, Duration delay) {
   if (delay <= Duration(0)) {
     add_locked(key);
   } else {
-    delay_locked(key, clock_.mono() + std::min<Duration>(delay, std::chrono::hours(24 * 366)));
+    delay_locked(key, std::min(delay, kLongest));
   }
 }
 
 Duration WorkQueue::add_backoff(const Key& key, Duration at_least) {
   const MutexLock lock(mutex_);
   const Duration delay = backoff_locked(key, at_least);
-  delay_locked(key, clock_.mono() + delay);
+  delay_locked(key, delay);
   if (observer_ != nullptr) observer_->on_retry();
   return delay;
 }
@@ -53,11 +59,12 @@ Duration WorkQueue::backoff_locked(const Key& key, Duration at_least) {
   const auto jitter = static_cast<Duration::rep>(
       jitter_.below(static_cast<std::uint64_t>(delay.count() / 2) + 1));
   // On top of a Retry-After too: it is the same for all whom the server turned away.
-  return std::max(delay, at_least) + Duration(jitter);
+  return std::max(delay, std::min(at_least, kLongest)) + Duration(jitter);
 }
 
-void WorkQueue::delay_locked(const Key& key, MonoTime until) {
+void WorkQueue::delay_locked(const Key& key, Duration delay) {
   if (stopping_) return;
+  const MonoTime until = clock_.mono() + delay;
   const auto known = delayed_at_.find(key);
   if (known != delayed_at_.end() && known->second <= until) return;
   undelay_locked(key);

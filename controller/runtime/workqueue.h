@@ -75,7 +75,7 @@ class WorkQueue {
   // The mutex is held by the caller of every _locked function.
   void add_locked(const Key& key) KT_REQUIRES(mutex_);
   void push_locked(const Key& key) KT_REQUIRES(mutex_);
-  void delay_locked(const Key& key, MonoTime until) KT_REQUIRES(mutex_);
+  void delay_locked(const Key& key, Duration delay) KT_REQUIRES(mutex_);
   void undelay_locked(const Key& key) KT_REQUIRES(mutex_);
   void release_due_locked(MonoTime now) KT_REQUIRES(mutex_);
   Key take_locked(MonoTime now) KT_REQUIRES(mutex_);
