@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class ChangeDetector {
   void watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access, const std::string& secret_id, Duration interval);
   void forget(const std::string& policy_key);
   State state(const Scope& scope) const;
+  // While Starting: why the first sweep has failed so far, if it has.
+  std::optional<Error> trouble(const Scope& scope) const;
 
   void start();
   void stop();

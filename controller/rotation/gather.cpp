@@ -5,6 +5,8 @@ namespace {
 
 // A person or another system must act; a look now and then notices that they did.
 constexpr Duration kDeniedLook{600'000};
+// The detector wakes whoever waits for its first sweep; this only keeps the condition fresh.
+constexpr Duration kParkedLook{60'000};
 
 Error not_found(const Policy& policy, const std::string& region) {
   return make_error(ErrorClass::NotFound, "SecretNotFound",
@@ -40,7 +42,10 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy) {
     if (!denied) return Problem{std::move(denied).error(), true, Duration(0)};
   }
   deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id, policy->spec.refresh_interval);
-  if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) return Parked{};
+  if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) {
+    if (auto trouble = deps_.detector.trouble(gathered.access->scope)) return Problem{*std::move(trouble), false, kParkedLook};
+    return Parked{};
+  }
   if (auto problem = resolve(gathered)) return *std::move(problem);
   auto denied = check_access(gathered);
   const auto& secret = gathered.sight->secret;
