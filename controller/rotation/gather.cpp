@@ -91,7 +91,7 @@ Result<std::shared_ptr<const Sight>> Gatherer::look(const AwsAccess& access, con
     return std::move(secret).error().with_context("DescribeSecret " + secret_id);
   }
   deps_.knowledge.saw(access.scope, *secret, at, /*from_list=*/false);
-  return std::make_shared<const Sight>(Sight{std::move(secret).value(), at});
+  return std::make_shared<const Sight>(Sight{std::move(secret).value(), at, at});
 }
 
 void Gatherer::forget(const std::string& key) {

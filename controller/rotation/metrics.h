@@ -21,7 +21,7 @@ namespace keyturn::rotation {
 
 class Metrics final : public aws::RequestObserver, public kube::RequestObserver, public kube::WatchObserver {
  public:
-  explicit Metrics(const Clock& clock);
+  Metrics(const Clock& clock, const std::string& version);
   ~Metrics() override;
 
   void on_request(std::string_view service, std::string_view operation, std::string_view code, Duration took) override;
@@ -40,6 +40,8 @@ class Metrics final : public aws::RequestObserver, public kube::RequestObserver,
 
   // The observer of one queue, for workqueue_*{name}. Lives as long as this.
   runtime::QueueObserver& queue(const std::string& name);
+  // Asked at each scrape for workqueue_longest_running_processor_seconds{name}; until this object dies.
+  void set_longest_running(const std::string& name, std::function<Duration()> longest_running);
 
   // Called at each scrape for keyturn_policy_* and keyturn_policies.
   using PolicyVisitor = std::function<void(const std::function<void(const Policy&)>&)>;

@@ -75,7 +75,7 @@ struct Operator::Impl {
   OperatorOptions options;
   SystemClock clock;
   SystemRng rng;
-  Metrics metrics{clock};
+  Metrics metrics;
   std::shared_ptr<http::Transport> transport;
   std::shared_ptr<kube::Connection> connection;
   kube::Client client;
@@ -111,6 +111,7 @@ struct Operator::Impl {
 
 Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings, std::shared_ptr<kube::Connection> conn)
     : options(std::move(o)),
+      metrics(clock, options.version),
       transport(http::make_curl_transport({.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
       connection(std::move(conn)),
       client(transport, connection, clock, &metrics),
@@ -154,6 +155,8 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
                 .rng = &rng,
                 .on_started = [this] { lead(); },
                 .on_lost = [] { runtime::Lifecycle::die("the leader lease was lost; another replica takes over"); }}) {
+  metrics.set_longest_running("sync", [this] { return sync_queue.longest_running(); });
+  metrics.set_longest_running("rotation", [this] { return rotation_queue.longest_running(); });
   metrics.set_policies([this](const std::function<void(const Policy&)>& visit) {
     policies.for_each([&](const std::string&, const PolicyPtr& policy) { visit(*policy); });
   });

@@ -1,5 +1,7 @@
 #include "controller/rotation/secret_knowledge.h"
 
+#include <algorithm>
+
 #include "lib/base/text.h"
 
 namespace keyturn::rotation {
@@ -20,11 +22,15 @@ bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret,
   bool changed = true;
   if (it != known.by_arn.end()) {
     // A list may show the past: what we saw ourselves a moment ago is newer.
-    if (from_list && it->second->seen_at + kListLag > at && it->second->secret.stages != secret.stages) return false;
-    if (it->second->seen_at > at) return false;
+    const bool older = it->second->seen_at > at ||
+                       (from_list && it->second->seen_at + kListLag > at && it->second->secret.stages != secret.stages);
+    if (older) {
+      if (from_list) it->second = std::make_shared<const Sight>(Sight{it->second->secret, it->second->seen_at, at});
+      return false;
+    }
     changed = tells_change(*it->second, secret);
   }
-  known.by_arn[secret.arn] = std::make_shared<const Sight>(Sight{secret, at});
+  known.by_arn[secret.arn] = std::make_shared<const Sight>(Sight{secret, at, at});
   std::string& arn = known.arn_by_name[secret.name];
   if (!arn.empty() && arn != secret.arn) {
     known.by_arn.erase(arn);  // recreated under the same name: nothing of the old ARN is carried over
@@ -64,7 +70,7 @@ std::vector<std::string> SecretKnowledge::keep_only_seen_since(const Scope& scop
   std::vector<std::string> lost;
   PerScope& known = scopes_[scope];
   for (auto it = known.by_arn.begin(); it != known.by_arn.end();) {
-    if (it->second->seen_at >= since) {
+    if (std::max(it->second->seen_at, it->second->listed_at) >= since) {
       ++it;
       continue;
     }

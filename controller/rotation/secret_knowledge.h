@@ -26,6 +26,7 @@ using Scope = std::string;
 struct Sight {
   aws::SecretMetadata secret;
   MonoTime seen_at{};
+  MonoTime listed_at{};  // a sweep last showed it, though perhaps an older state of it
 };
 
 class SecretKnowledge {
@@ -38,7 +39,7 @@ class SecretKnowledge {
   std::shared_ptr<const Sight> find(const Scope& scope, std::string_view secret_id) const;
   // NotFound was answered, or a complete sweep did not have it.
   void gone(const Scope& scope, std::string_view secret_id);
-  // After a complete sweep: names of this scope that it did not show and that were last seen before `since`; forgotten.
+  // After a complete sweep: the ARNs of this scope that neither it nor a look since has shown; they are forgotten.
   std::vector<std::string> keep_only_seen_since(const Scope& scope, MonoTime since);
   std::size_t size() const;
 
