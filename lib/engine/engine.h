@@ -95,6 +95,8 @@ class Pass {
 class Memory {
  public:
   virtual ~Memory() = default;
+  // Notes that this fingerprint is seen now.
+  void observe(const std::string& arn, const std::string& fingerprint, MonoTime now);
   // Since when (mono) this fingerprint has been seen without a change; `now` when it is a new one.
   virtual MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
   virtual std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
@@ -135,8 +137,13 @@ class Engine {
   StepResult perform(View& view, const Decision& decision, const Situation& situation, Pass& pass) const;
   // A version's value, from the pass or by GetSecretValue (by version id). Invalid "BinarySecret" for a binary one.
   Result<const SecretString*> value(const View& view, const std::string& version_id, Pass& pass) const;
+  // What must stay the same for quiet: every label, LastChangedDate, and the gate's verdict.
+  static std::string fingerprint(const View& view, const Situation& situation);
+  // The key under which Memory knows this secret: equality of credentials is a matter of the strategy.
+  std::string memory_key(const View& view) const;
 
  private:
+  friend class Steps;
   Deps deps_;
 };
 

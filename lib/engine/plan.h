@@ -49,7 +49,8 @@ struct View {
   aws::SecretMetadata secret;
   Labels labels;
   bool foreign_pending = false;  // somebody else's AWSPENDING holds a value (AWS's empty placeholder does not)
-  MonoTime seen_at{};
+  MonoTime seen_at{};         // when DescribeSecret was sent
+  bool changed_here = false;  // updated since then by what our own writes proved
 };
 
 // The version that a rotation started on this view would make. A driver that finds a rotation due puts it into Situation::permit.
@@ -93,11 +94,12 @@ struct Decision {
   Action action = Action::Nothing;
   int row = 0;               // of the protocol's table; 0: none
   Step step = Step::None;
-  std::string version_id;    // the version acted on
-  std::string compare_with;  // the other version: Compare, CarryBack
+  std::string version_id{};  // the version acted on
+  // The other version. Compare, CarryBack: the one whose value is read. GiveUp, SetAndTest: where the baton goes when given up.
+  std::string compare_with{};
   bool quiet = false;        // not before the labels and the gate's verdict have stayed the same for Timing::quiet()
-  std::string reason;        // CamelCase
-  std::string message;       // for people, a complete sentence
+  std::string reason{};      // CamelCase
+  std::string message{};     // for people, a complete sentence
 };
 
 // Why this strategy may not rotate this secret, whatever its labels: SecretDeleted, NoCurrentVersion, RotationManagedByAWS,

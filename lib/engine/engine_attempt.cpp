@@ -1,0 +1,101 @@
+// Rows 1 to 6 and 9: an attempt under way, from its test to the move of AWSCURRENT.
+#include "lib/engine/engine_steps.h"
+
+namespace keyturn::engine {
+
+StepResult Steps::compare() {
+  const auto a = value_if_any(decision_.version_id);
+  if (!a.ok()) return failed(a.error());
+  const auto b = value_if_any(decision_.compare_with);
+  if (!b.ok()) return failed(b.error());
+  const bool equal = *a != nullptr && *b != nullptr && strategy().same_credential(**a, **b);
+  deps_.memory.remember_equal(key(), decision_.version_id, decision_.compare_with, equal);
+  return progress(Event::None);
+}
+
+StepResult Steps::give_up() {
+  if (auto stop = move(kBaton, decision_.version_id, decision_.compare_with)) return *stop;
+  return progress(Event::GaveUp, decision_.message);
+}
+
+Steps::Stop Steps::set(const SecretString& pending, const SecretString& current) {
+  // Only a backend with a single password may need the previous value to be let in.
+  const SecretString* previous = pass_.find(labels().previous);
+  if (backend() == Backend::ForwardOnly) {
+    const auto read = value_if_any(labels().previous);
+    if (!read.ok()) return failed(read.error());
+    previous = *read;
+  }
+  if (auto stop = too_old()) return stop;
+  const auto done = strategy().set(context(decision_.version_id), pending, current, previous);
+  if (!done.ok()) return failed(done.error());
+  if (done->state == SetResult::State::NotYet) return after(done->look_again, "The backend has not taken the new credential yet.");
+  return std::nullopt;
+}
+
+StepResult Steps::set_and_test() {
+  const auto pending = value(decision_.version_id);
+  if (!pending.ok()) return failed(pending.error());
+  const auto current = value(labels().current);
+  if (!current.ok()) return failed(current.error());
+  if (decision_.quiet) {
+    if (auto stop = quiet()) return *stop;
+  }
+  const bool lambda = situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
+  if (!lambda || decision_.step == Step::SetSecret) {
+    if (auto stop = set(**pending, **current)) return *stop;
+    if (lambda) return {.kind = StepResult::Kind::Driver, .error = {}, .note = "The backend has taken the new credential."};
+  }
+  const TestResult test = strategy().test(context(decision_.version_id), **pending);
+  switch (test.verdict) {
+    case Verdict::Unknown: return waiting(test);
+    case Verdict::Rejected: {
+      if (lambda) return failed(make_error(ErrorClass::Denied, "TestRejected", "The new credential does not work: " + test.detail));
+      if (auto stop = move(kBaton, decision_.version_id, decision_.compare_with)) return *stop;
+      return progress(Event::GaveUp, "The new credential does not work: " + test.detail);
+    }
+    case Verdict::Accepted: break;
+  }
+  pass_.mark_tested(decision_.version_id);
+  if (lambda && decision_.step == Step::TestSecret) {
+    return {.kind = StepResult::Kind::Driver, .error = {}, .note = "The new credential works."};
+  }
+  if (auto stop = move(kBaton, decision_.version_id, labels().current)) return *stop;
+  return progress(Event::Decided, "The new credential works.");
+}
+
+StepResult Steps::drop_pending() {
+  if (auto stop = move(kPending, decision_.version_id, "")) return *stop;
+  return progress(Event::None);
+}
+
+// Nothing becomes current that does not work now: two changes by a person can make an attempt that was given up look decided.
+StepResult Steps::retest_and_move() {
+  const std::string& version = decision_.version_id;
+  if (!pass_.tested(version)) {
+    const auto latest = value(version);
+    if (!latest.ok()) return failed(latest.error());
+    const TestResult test = strategy().test(context(version), **latest);
+    if (test.verdict == Verdict::Unknown) return waiting(test);
+    if (test.verdict == Verdict::Rejected) {
+      if (situation_.lambda) return failed(make_error(ErrorClass::Denied, "TestRejected", "The new credential does not work: " + test.detail));
+      if (backend() == Backend::ForwardOnly) return rebase();
+      if (auto stop = move(kBaton, labels().current, "")) return *stop;
+      return progress(Event::GaveUp, "The new credential stopped working before it became current: " + test.detail);
+    }
+    pass_.mark_tested(version);
+  }
+  return move_current(Event::Finished);
+}
+
+StepResult Steps::move_current(Event event) {
+  if (auto stop = move(kCurrent, labels().current, decision_.version_id)) return *stop;
+  return progress(event, "Version " + decision_.version_id + " is current.");
+}
+
+StepResult Steps::drop_baton() {
+  if (auto stop = move(kBaton, decision_.version_id, "")) return *stop;
+  return progress(decision_.row == 4 ? Event::Interfered : Event::Kept, decision_.message);
+}
+
+}  // namespace keyturn::engine

@@ -1,0 +1,103 @@
+// Whatever revokes: what a given-up attempt minted (row 6), the old credential (row 10), leftovers (row 12).
+#include "lib/engine/engine_steps.h"
+
+namespace keyturn::engine {
+
+// Asked directly before a revocation: the labels and the gate's verdict are still those that the decision was made on.
+std::function<bool()> Steps::confirmation() {
+  return [this, before = Engine::fingerprint(view_, situation_)] {
+    if (!look_again() || Engine::fingerprint(view_, situation_) != before) return false;
+    return !situation_.gate_still_open || situation_.gate_still_open();
+  };
+}
+
+StepResult Steps::abandon() {
+  const std::string& version = decision_.version_id;
+  if (auto stop = quiet()) return *stop;
+  const auto pending = value_if_any(version);
+  if (!pending.ok()) return failed(pending.error());
+  if (*pending != nullptr) {
+    if (auto stop = too_old()) return *stop;
+    const Status revoked = strategy().abandon(context(version), **pending, confirmation());
+    if (!revoked.ok()) return failed(revoked.error());
+  }
+  if (auto stop = move(kPending, version, "")) return *stop;
+  return progress(Event::Abandoned, "What was minted for version " + version + " is revoked.");
+}
+
+StepResult Steps::retire() {
+  const std::string& version = decision_.version_id;
+  if (auto stop = quiet()) return *stop;
+  const auto current = value(labels().current);
+  if (!current.ok()) return failed(current.error());
+  const auto retired = value_if_any(version);
+  if (!retired.ok()) return failed(retired.error());
+  if (*retired == nullptr) {
+    if (auto stop = move(kBaton, version, "")) return *stop;
+    return progress(Event::Interfered, "Version " + version + " has no value that could be revoked; it is released.");
+  }
+  if (auto stop = too_old()) return *stop;
+  const Status revoked = strategy().retire(context(version), **retired, **current, confirmation());
+  if (!revoked.ok()) return failed(revoked.error());
+  if (auto stop = move(kBaton, version, "")) return *stop;
+  return progress(Event::Retired, "The credential of version " + version + " is revoked.");
+}
+
+StepResult Steps::clean_up() {
+  const auto current = value(labels().current);
+  if (!current.ok()) return failed(current.error());
+  std::string note;
+  if (backend() == Backend::TwoCredentials) {
+    if (auto stop = revoke_leftovers(**current, note)) return *stop;
+  }
+  return progress(Event::CleanedUp, std::move(note));
+}
+
+// Ours by their mark, old enough that nobody is still busy with them, and not the credential of a labelled version.
+Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current, const SecretString* previous) {
+  auto listed = strategy().leftovers(context(labels().current), current);
+  if (!listed.ok()) return listed;
+  std::vector<Leftover> found;
+  const WallTime old = deps_.clock.now() - deps_.timing.leftover_age;
+  for (Leftover& leftover : *listed) {
+    const bool held = strategy().is_leftover(leftover, current) || (previous != nullptr && strategy().is_leftover(leftover, *previous));
+    if (!held && leftover.created && *leftover.created <= old) found.push_back(std::move(leftover));
+  }
+  return found;
+}
+
+// V is what C was made from, so its credential was to be revoked; without a baton the record of that is gone. One that does not work any
+// more was revoked in time.
+bool Steps::retirement_was_lost(const SecretString& current, const SecretString* previous) {
+  if (previous == nullptr || !strategy().traits().can_revoke) return false;
+  if (!made_from(view_.secret.arn, labels().current, labels().previous)) return false;
+  if (strategy().same_credential(*previous, current)) return false;
+  return strategy().test(context(labels().previous), *previous).verdict != Verdict::Rejected;
+}
+
+Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& note) {
+  if (!situation_.gate_open || !labels().baton.empty()) return std::nullopt;
+  const auto previous = value_if_any(labels().previous);
+  if (!previous.ok()) return failed(previous.error());
+  const auto leftovers = find_leftovers(current, *previous);
+  if (!leftovers.ok()) return failed(leftovers.error());
+  const bool lost = retirement_was_lost(current, *previous);
+  if (leftovers->empty() && !lost) return std::nullopt;
+
+  if (auto stop = quiet()) return stop;
+  const auto confirm = confirmation();
+  for (const Leftover& leftover : *leftovers) {
+    if (!confirm()) return after(Duration(1000), "Something changed before a leftover credential was revoked.");
+    const Status revoked = strategy().revoke_leftover(context(leftover.version_id), leftover, current);
+    if (!revoked.ok()) return failed(revoked.error());
+    note += (note.empty() ? "Revoked leftover credentials: " : ", ") + leftover.backend_id;
+  }
+  if (lost) {
+    const Status revoked = strategy().retire(context(labels().previous), **previous, current, confirm);
+    if (!revoked.ok()) return failed(revoked.error());
+    note += (note.empty() ? "Revoked leftover credentials: " : ", ") + ("that of version " + labels().previous);
+  }
+  return std::nullopt;
+}
+
+}  // namespace keyturn::engine

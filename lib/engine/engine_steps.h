@@ -1,0 +1,88 @@
+// How one decision is carried out. Internal to lib/engine; lives for one Engine::perform().
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/engine/engine.h"
+
+namespace keyturn::engine {
+
+class Steps {
+ public:
+  Steps(const Engine& engine, View& view, const Decision& decision, const Situation& situation, Pass& pass)
+      : engine_(engine), deps_(engine.deps_), view_(view), decision_(decision), situation_(situation), pass_(pass) {}
+  StepResult run();
+
+ private:
+  using Stop = std::optional<StepResult>;  // nullopt: go on
+  enum class Asking { Works, Fails, Unclear };
+
+  // engine_attempt.cpp: rows 1 to 6 and 9, the labels of an attempt
+  StepResult compare();
+  StepResult give_up();
+  StepResult set_and_test();
+  StepResult drop_pending();
+  StepResult retest_and_move();
+  StepResult move_current(Event event);
+  StepResult drop_baton();
+  Stop set(const SecretString& pending, const SecretString& current);
+
+  // engine_create.cpp: row 12
+  StepResult create();
+  StepResult carry(const std::string& from, Event event);  // a new version with an existing version's credential
+  StepResult put(SecretString value, bool made_here, Event event);
+  StepResult taken();
+  StepResult hand_over();
+  Stop look_whether_taken();
+  void discard(const SecretString& value);
+  void compare_with_known(const std::string& version_id);
+
+  // engine_forward.cpp: what only forward-only backends need
+  StepResult rebase();
+  Result<std::optional<std::string>> which_works(std::string& unclear);
+
+  // engine_retire.cpp: whatever revokes
+  StepResult abandon();
+  StepResult retire();
+  StepResult clean_up();
+  Stop revoke_leftovers(const SecretString& current, std::string& note);
+  Result<std::vector<Leftover>> find_leftovers(const SecretString& current, const SecretString* previous);
+  bool retirement_was_lost(const SecretString& current, const SecretString* previous);
+  std::function<bool()> confirmation();
+
+  // engine_steps.cpp: shared
+  Stop quiet();
+  Stop too_old() const;
+  bool look_again();  // false: the look failed, or the same decision does not hold any more
+  Stop move(std::string_view label, const std::string& from, const std::string& to);
+  Result<const SecretString*> value(const std::string& version_id) { return engine_.value(view_, version_id, pass_); }
+  Result<const SecretString*> value_if_any(const std::string& version_id);  // null: no such version, no value, or binary
+  StepContext context(const std::string& version_id) const;
+  // The id of the version to make, should one be made.
+  std::string next_id() const {
+    return decision_.action == Action::RetestAndMove ? next_version(view_) : decision_.version_id;
+  }
+  std::string key() const { return engine_.memory_key(view_); }
+  const Labels& labels() const { return view_.labels; }
+  const Strategy& strategy() const { return deps_.strategy; }
+  Backend backend() const { return deps_.strategy.traits().backend; }
+
+  static StepResult progress(Event event, std::string note = {});
+  static StepResult after(Duration delay, std::string note);
+  static StepResult failed(Error error);
+  static StepResult waiting(const TestResult& unknown);
+
+  const Engine& engine_;
+  const Engine::Deps& deps_;
+  View& view_;
+  const Decision decision_;  // a copy: look_again() may change what it was made from
+  const Situation& situation_;
+  Pass& pass_;
+};
+
+}  // namespace keyturn::engine
