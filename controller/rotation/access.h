@@ -3,16 +3,21 @@
 // Thread rule: an AccessRules value is immutable; a reload makes a new one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
 
 namespace keyturn::rotation {
 
+// Every entry is a glob (lib/base/text.h): `*` stops at `/`, `**` does not; `{namespace}` stands for the policy's namespace. Entries of
+// `secrets` that begin with "arn:" are matched against the ARN, others against the canonical name.
 struct AccessRule {
   std::vector<std::string> namespaces, secrets, resources, backends, roles;
+  friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
 class AccessRules {
@@ -29,6 +34,7 @@ class AccessRules {
   bool might_touch_secret(std::string_view ns, std::string_view secret_id) const;
 
   const std::vector<AccessRule>& rules() const { return rules_; }
+  friend bool operator==(const AccessRules&, const AccessRules&) = default;
 
  private:
   std::vector<AccessRule> rules_;

@@ -22,6 +22,20 @@ const Buckets kRequestBuckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 const Buckets kRotationBuckets{0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 3600};
 const Buckets kQueueBuckets{0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 300};
 
+using Counters = prometheus::Family<prometheus::Counter>;
+using Histograms = prometheus::Family<prometheus::Histogram>;
+using Gauges = prometheus::Family<prometheus::Gauge>;
+
+Counters& counter(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+Histograms& histogram(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+Gauges& gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+
 double seconds(Duration d) { return static_cast<double>(d.count()) / 1000.0; }
 
 class QueueMetrics final : public runtime::QueueObserver {
@@ -51,34 +65,29 @@ class QueueMetrics final : public runtime::QueueObserver {
 }  // namespace
 
 struct Metrics::Impl {
-  template <class Builder>
-  auto& family(Builder builder, const char* name, const char* help) {
-    return builder.Name(name).Help(help).Register(registry);
-  }
-
   prometheus::Registry registry;
-  prometheus::Family<prometheus::Counter>& rotations = family(prometheus::BuildCounter(), "keyturn_rotations_total", "Rotations that ended, by outcome.");
-  prometheus::Family<prometheus::Histogram>& rotation_seconds =
-      family(prometheus::BuildHistogram(), "keyturn_rotation_duration_seconds", "From the start of a rotation until the new version is current.");
-  prometheus::Family<prometheus::Histogram>& step_seconds =
-      family(prometheus::BuildHistogram(), "keyturn_rotation_step_duration_seconds", "One run of one step of a rotation.");
-  prometheus::Family<prometheus::Counter>& syncs = family(prometheus::BuildCounter(), "keyturn_syncs_total", "Writes of target Secrets, by outcome.");
-  prometheus::Family<prometheus::Histogram>& lag =
-      family(prometheus::BuildHistogram(), "keyturn_sync_lag_seconds", "From a version becoming current, or being noticed, until the Secret is written.");
-  prometheus::Family<prometheus::Counter>& aws_requests = family(prometheus::BuildCounter(), "keyturn_aws_requests_total", "Requests to AWS, tries counted one by one.");
-  prometheus::Family<prometheus::Histogram>& aws_seconds =
-      family(prometheus::BuildHistogram(), "keyturn_aws_request_duration_seconds", "Duration of requests to AWS.");
-  prometheus::Family<prometheus::Counter>& kube_requests = family(prometheus::BuildCounter(), "keyturn_kube_requests_total", "Requests to the Kubernetes API.");
-  prometheus::Family<prometheus::Counter>& watch_restarts = family(prometheus::BuildCounter(), "keyturn_watch_restarts_total", "Watches that had to start again, by reason.");
-  prometheus::Gauge& leading = family(prometheus::BuildGauge(), "keyturn_leader", "1 while this replica leads.").Add({});
-  prometheus::Family<prometheus::Gauge>& build_info = family(prometheus::BuildGauge(), "keyturn_build_info", "Always 1; the version is a label.");
-  prometheus::Family<prometheus::Gauge>& depth = family(prometheus::BuildGauge(), "workqueue_depth", "Keys that are ready to be worked on.");
-  prometheus::Family<prometheus::Counter>& adds = family(prometheus::BuildCounter(), "workqueue_adds_total", "Keys added.");
-  prometheus::Family<prometheus::Histogram>& queued = family(prometheus::BuildHistogram(), "workqueue_queue_duration_seconds", "How long keys wait in the queue.");
-  prometheus::Family<prometheus::Histogram>& worked = family(prometheus::BuildHistogram(), "workqueue_work_duration_seconds", "How long a pass over a key takes.");
-  prometheus::Family<prometheus::Counter>& retries = family(prometheus::BuildCounter(), "workqueue_retries_total", "Keys put back after a failure.");
-  prometheus::Family<prometheus::Gauge>& longest =
-      family(prometheus::BuildGauge(), "workqueue_longest_running_processor_seconds", "How long the longest running pass has been running.");
+  Counters& rotations = counter(registry, "keyturn_rotations_total", "Rotations that ended, by outcome.");
+  Histograms& rotation_seconds =
+      histogram(registry, "keyturn_rotation_duration_seconds", "From the start of a rotation until the new version is current.");
+  Histograms& step_seconds =
+      histogram(registry, "keyturn_rotation_step_duration_seconds", "One run of one step of a rotation.");
+  Counters& syncs = counter(registry, "keyturn_syncs_total", "Writes of target Secrets, by outcome.");
+  Histograms& lag =
+      histogram(registry, "keyturn_sync_lag_seconds", "From a version becoming current, or being noticed, until the Secret is written.");
+  Counters& aws_requests = counter(registry, "keyturn_aws_requests_total", "Requests to AWS, tries counted one by one.");
+  Histograms& aws_seconds =
+      histogram(registry, "keyturn_aws_request_duration_seconds", "Duration of requests to AWS.");
+  Counters& kube_requests = counter(registry, "keyturn_kube_requests_total", "Requests to the Kubernetes API.");
+  Counters& watch_restarts = counter(registry, "keyturn_watch_restarts_total", "Watches that had to start again, by reason.");
+  prometheus::Gauge& leading = gauge(registry, "keyturn_leader", "1 while this replica leads.").Add({});
+  Gauges& build_info = gauge(registry, "keyturn_build_info", "Always 1; the version is a label.");
+  Gauges& depth = gauge(registry, "workqueue_depth", "Keys that are ready to be worked on.");
+  Counters& adds = counter(registry, "workqueue_adds_total", "Keys added.");
+  Histograms& queued = histogram(registry, "workqueue_queue_duration_seconds", "How long keys wait in the queue.");
+  Histograms& worked = histogram(registry, "workqueue_work_duration_seconds", "How long a pass over a key takes.");
+  Counters& retries = counter(registry, "workqueue_retries_total", "Keys put back after a failure.");
+  Gauges& longest =
+      gauge(registry, "workqueue_longest_running_processor_seconds", "How long the longest running pass has been running.");
 
   std::mutex mutex;
   std::map<std::string, std::unique_ptr<QueueMetrics>> queues;
@@ -86,8 +95,7 @@ struct Metrics::Impl {
   PolicyVisitor policies;
 };
 
-Metrics::Metrics(const Clock& clock, const std::string& version) : impl_(std::make_unique<Impl>()) {
-  static_cast<void>(clock);
+Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
   impl_->build_info.Add({{"version", version}}).Set(1);
   impl_->leading.Set(0);
   impl_->lag.Add({}, kRequestBuckets);

@@ -21,7 +21,7 @@ namespace keyturn::rotation {
 
 class Metrics final : public aws::RequestObserver, public kube::RequestObserver, public kube::WatchObserver {
  public:
-  Metrics(const Clock& clock, const std::string& version);
+  explicit Metrics(const std::string& version);
   ~Metrics() override;
 
   void on_request(std::string_view service, std::string_view operation, std::string_view code, Duration took) override;

@@ -111,7 +111,7 @@ struct Operator::Impl {
 
 Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings, std::shared_ptr<kube::Connection> conn)
     : options(std::move(o)),
-      metrics(clock, options.version),
+      metrics(options.version),
       transport(http::make_curl_transport({.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
       connection(std::move(conn)),
       client(transport, connection, clock, &metrics),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/rotation/access.h"
@@ -28,10 +29,14 @@ struct OperatorConfig {
   std::string lease_namespace, lease_name = "keyturn";
   log::Level log_level = log::Level::Info;         // logLevel:
   log::Format log_format = log::Format::Auto;      // logFormat: json|text|auto
+
+  // Accepted, and worth a warning in the log: "FILE:LINE: requestDeadline: …". Timings for tests, rules that allow everything.
+  std::vector<std::string> warnings;
 };
 
-// Invalid: every problem, one a line: "FILE:LINE: access[0].namespaces: must be a list of strings".
+// Invalid "InvalidConfig": every problem, one a line: "FILE:LINE: access[0].namespaces: must be a list of texts". An empty text is the defaults.
 Result<OperatorConfig> parse_operator_config(std::string_view yaml, std::string_view file_name);
+// Reads the file, parses it, logs its warnings. NotFound, Denied: the file cannot be read.
 Result<OperatorConfig> load_operator_config(const std::string& path);
 
 }  // namespace keyturn::rotation

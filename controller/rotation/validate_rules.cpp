@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "controller/rotation/template.h"
 #include "controller/rotation/validate_names.h"
 #include "lib/base/suggest.h"
 #include "lib/base/text.h"
 #include "lib/base/time.h"
 #include "lib/engine/schedule.h"
+#include "lib/engine/strategies/registry.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -60,6 +62,15 @@ void check_identity(const IdentityRef& identity, Problems& problems) {
   }
   if (!is_external_id(identity.external_id)) {
     problems.add("spec.identity.externalId", "must be letters, digits and _+=,.@:/-");
+  }
+}
+
+// Unknown names were reported before, in the words of the CRD's rule.
+void check_strategy(const StrategySpec& strategy, Problems& problems) {
+  const auto known = engine::strategy_names();
+  if (std::find(known.begin(), known.end(), strategy.name) == known.end()) return;
+  if (const auto made = engine::make_strategy(strategy.name, strategy.options); !made) {
+    problems.add(made.error().message);
   }
 }
 
@@ -134,6 +145,7 @@ void check_target(const TargetSpec& target, const std::string& path, Problems& p
   for (const auto& [key, text] : target.data) {
     const std::string entry = path + ".data[" + printable(key, 80) + "]";
     if (!is_data_key(key)) problems.add(entry, "keys must be letters, digits and -_. as in any Secret");
+    if (const auto parsed = Template::parse(text); !parsed) problems.add(entry, parsed.error().message);
   }
   check_typed_keys(target, path, problems);
   check_metadata(target.labels, path + ".metadata.labels", true, problems);
@@ -174,12 +186,8 @@ std::optional<Duration> policy_duration(std::string_view text) {
 }
 
 void check_strategy_names(const nlohmann::json& strategy, Problems& problems) {
-  std::vector<std::string_view> known;
+  const auto known = engine::strategy_names();
   std::string choices;
-  for (const Field& field : spec_fields()) {
-    if (field.name != "strategy") continue;
-    for (const Field& kind : field.children) known.push_back(kind.name);
-  }
   for (const std::string_view name : known) choices += (choices.empty() ? "" : ", ") + std::string(name);
   std::string detail;
   const auto later = later_strategies();
@@ -198,6 +206,7 @@ void check_strategy_names(const nlohmann::json& strategy, Problems& problems) {
 
 void check_rules(const PolicySpec& spec, Problems& problems) {
   check_secret(spec, problems);
+  check_strategy(spec.strategy, problems);
   check_identity(spec.identity, problems);
   check_schedule(spec, problems);
   if (spec.refresh_interval < kRefreshLeast || spec.refresh_interval > kRefreshMost) {

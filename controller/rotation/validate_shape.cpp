@@ -189,7 +189,7 @@ void check_object(const json& object, std::span<const Field> fields, const std::
   for (const auto& [name, value] : object.items()) {
     const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
     if (field == fields.end()) {
-      if (!names_are_ruled) problems.add(path, unknown(name, fields));
+      if (!names_are_ruled) problems.add(path, problems.full() ? "" : unknown(name, fields));
       continue;
     }
     // As in the API server: null takes the default where there is one.
@@ -205,12 +205,14 @@ void check_object(const json& object, std::span<const Field> fields, const std::
 
 }  // namespace
 
-void Problems::add(string_view path, string_view text) {
+void Problems::add(string_view path, string_view text) { add(std::string(path) + ": " + std::string(text)); }
+
+void Problems::add(std::string problem) {
   if (list_.size() == kMost) {
     ++more_;
     return;
   }
-  list_.push_back(std::string(path) + ": " + std::string(text));
+  list_.push_back(std::move(problem));
 }
 
 std::vector<std::string> Problems::list() const {

@@ -21,7 +21,9 @@ class Problems {
   static constexpr std::size_t kMost = 40;  // said one by one; a condition's message is for people
 
   void add(std::string_view path, std::string_view text);
+  void add(std::string problem);  // with its path in front
   bool empty() const { return list_.empty(); }
+  bool full() const { return list_.size() == kMost; }  // further ones are only counted: spare the work of wording them
   // In the order found; the last one counts what is not shown.
   std::vector<std::string> list() const;
 
