@@ -133,9 +133,10 @@ Client::Client(std::shared_ptr<http::Transport> transport, std::shared_ptr<Conne
       clock_(&clock),
       observer_(observer) {}
 
-Client Client::with_timeout(Duration timeout) const {
+Client Client::with_timeout(Duration timeout, std::stop_token stop) const {
   Client copy = *this;
   copy.timeout_ = timeout;
+  copy.stop_ = std::move(stop);
   return copy;
 }
 
@@ -200,6 +201,7 @@ Result<http::Response> Client::exchange(Call& call, const OnData* on_data) {
 
 Result<json> Client::request(Call& call) {
   call.request.timeout = timeout_;
+  call.request.stop = stop_;
   auto reply = exchange(call, nullptr);
   if (!reply) return std::move(reply).error();
   json body = json::parse(reply->body, nullptr, /*allow_exceptions=*/false);
@@ -346,6 +348,7 @@ Status Client::remove(const ResourceType& type, std::string_view ns, std::string
   call.request.body = options.dump();
   call.request.headers.emplace_back("Content-Type", kJson);
   call.request.timeout = timeout_;
+  call.request.stop = stop_;
   auto reply = exchange(call, nullptr);
   if (!reply) return std::move(reply).error();
   if (call.request.sensitive) cleanse(reply->body);
@@ -358,6 +361,7 @@ Result<std::string> Client::raw_get(std::string_view path) {
   call.target = path;
   call.accept("*/*");
   call.request.timeout = timeout_;
+  call.request.stop = stop_;
   auto reply = exchange(call, nullptr);
   if (!reply) return std::move(reply).error();
   return std::move(reply->body);

@@ -63,8 +63,8 @@ class Client {
   Client(std::shared_ptr<http::Transport> transport, std::shared_ptr<Connection> connection, Clock& clock,
          RequestObserver* observer = nullptr);
 
-  // The same client with another deadline per request.
-  Client with_timeout(Duration timeout) const;
+  // The same client with another deadline per request, and a token that aborts them (Unavailable "Cancelled").
+  Client with_timeout(Duration timeout, std::stop_token stop = {}) const;
 
   Result<nlohmann::json> get(const ResourceType& type, std::string_view ns, std::string_view name,
                              bool metadata_only = false);
@@ -116,6 +116,7 @@ class Client {
   Clock* clock_;
   RequestObserver* observer_;
   Duration timeout_{15'000};
+  std::stop_token stop_;
 };
 
 }  // namespace keyturn::kube

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -23,6 +24,7 @@ struct LeaseOptions {
   Duration lease{15'000}, renew_deadline{10'000}, retry{2'000};
   Clock* clock = nullptr;
   Rng* rng = nullptr;
+  // Both on the lease's thread: be quick, or the next renewal is late.
   std::function<void()> on_started;   // this process leads now
   std::function<void()> on_lost;      // renewals failed: end the process (Lifecycle::die)
 };
@@ -32,7 +34,8 @@ class LeaderElection {
   explicit LeaderElection(LeaseOptions options);
   ~LeaderElection();
   Status start();     // Invalid unless lease > renew_deadline > 1.2 × retry
-  void stop();        // call after the workers drained: releases the lease
+  // Call after the workers drained: ends the thread and releases the lease (three tries of at most 2 s).
+  void stop();
   bool is_leader() const { return leading_.load(std::memory_order_acquire); }
 
  private:
