@@ -1,0 +1,31 @@
+#include "controller/cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "controller/cli/commands.h"
+
+namespace keyturn::cli {
+
+int run(int argc, char** argv) {
+  CLI::App app{"Keyturn rotates secrets in AWS Secrets Manager, syncs them into Kubernetes, and revokes the old ones when nobody uses them."};
+  app.name(std::string(argv[0]).find("kubectl-keyturn") != std::string::npos ? "kubectl keyturn" : "keyturn");
+  app.require_subcommand(1);
+  Chosen chosen;
+  add_controller(app, chosen);
+  add_version(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;  // --help is no error
+  }
+  try {
+    return chosen.command();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "keyturn: internal error: %s\n", error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace keyturn::cli

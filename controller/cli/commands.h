@@ -1,0 +1,24 @@
+// Each subcommand registers itself on the CLI11 app and, when chosen, stores its exit status. One file a command.
+// Thread rule: main thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace keyturn::cli {
+
+// Set by the chosen command's callback; run() returns it.
+struct Chosen {
+  std::function<int()> command;
+};
+
+void add_controller(CLI::App& app, Chosen& chosen);
+void add_version(CLI::App& app, Chosen& chosen);
+
+std::string version_text();
+
+}  // namespace keyturn::cli
