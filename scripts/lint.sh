@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# lint.sh: clang-format as a look (never a failure by itself is hidden: it lists files), clang-tidy's short enforced list, shellcheck, and the rules of the house
+# that a tool can check. The last line is `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0
+failed=0
+check() { # NAME COMMAND…
+  local name=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); echo "lint $name: ok"; else failed=$((failed + 1)); echo "lint $name: FAILED"; fi
+}
+shell_scripts() { git ls-files '*.sh' .ci/run | xargs shellcheck -S warning; }
+no_sleeps_in_tests() { ! git grep -nE 'sleep_for|usleep\(' -- tests/unit tests/integration tests/simulation; }
+no_leftovers() { ! git grep -nE 'TODO|FIXME|XXX' -- lib controller tests crds charts scripts; }
+long_files() {
+  local long
+  long=$(git ls-files 'lib/*.cpp' 'lib/*.h' 'controller/*.cpp' 'controller/*.h' | xargs wc -l | awk '$2 != "total" && $1 > 450')
+  [ -z "$long" ] || { echo "$long"; false; }
+}
+tidy() {
+  scripts/build.sh dev kt_base >/dev/null || return 1
+  # Flags of GCC that clang does not know are dropped by the compile database's consumer.
+  git ls-files 'lib/*.cpp' 'controller/*.cpp' | xargs -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet --warnings-as-errors='*' 2>build/dev/tidy.err >build/dev/tidy.log ||
+    { grep -E 'error|warning' build/dev/tidy.log | sort -u | head -n 40; return 1; }
+}
+check shellcheck shell_scripts
+check sleeps no_sleeps_in_tests
+check leftovers no_leftovers
+check file-length long_files
+if [ "${1:-}" != quick ]; then check clang-tidy tidy; fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

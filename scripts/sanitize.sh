@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# sanitize.sh: the unit, integration and simulation programs under address+undefined, and the threaded ones under thread.
+# The last line is `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0
+failed=0
+run() { # PRESET CTEST-REGEX TARGETS…
+  local preset=$1 tests=$2
+  shift 2
+  scripts/build.sh "$preset" "$@" || { failed=$((failed + 1)); return; }
+  local log=build/$preset/ctest.log
+  ctest --test-dir "build/$preset" --output-on-failure --parallel "$(nproc)" --timeout 1200 -R "$tests" | tee "$log"
+  passed=$((passed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed ' "$log")))
+  failed=$((failed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*(\*\*\*|Not Run)' "$log")))
+}
+unit="base http aws engine strategies kube runtime rotation cli"
+run asan-ubsan '^test_' keyturn keyturn-sandbox $(printf 'test_%s ' $unit)
+run tsan '^test_(base|http|kube|runtime|rotation)$' test_base test_http test_kube test_runtime test_rotation
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
