@@ -3,12 +3,10 @@ SHELL := /bin/bash
 export CCACHE_BASEDIR := $(CURDIR)
 JOBS ?= $(shell nproc)
 
-.PHONY: build deps quickstart test e2e fuzz bench lint sanitize clean
+.PHONY: build quickstart test e2e fuzz bench lint sanitize clean
 
-deps:
+build:
 	scripts/deps.sh
-
-build: deps
 	scripts/build.sh release
 	mkdir -p bin && ln -sf ../build/release/bin/keyturn bin/keyturn && ln -sf ../build/release/bin/keyturn-sandbox bin/keyturn-sandbox \
 	  && ln -sf keyturn bin/kubectl-keyturn
@@ -16,22 +14,27 @@ build: deps
 quickstart: build
 	scripts/quickstart.sh $(if $(STAY),--stay)
 
-test: deps
+test:
+	scripts/deps.sh --test
 	scripts/test.sh
 
 e2e: build
+	scripts/deps.sh --e2e
 	tests/e2e/run.sh
 
-fuzz: deps
+fuzz:
+	scripts/deps.sh --test
 	scripts/fuzz.sh 60
 
 bench: build
 	scripts/bench.sh
 
-lint: deps
+lint:
+	scripts/deps.sh --lint
 	scripts/lint.sh
 
-sanitize: deps
+sanitize:
+	scripts/deps.sh --test
 	scripts/sanitize.sh
 
 clean:
