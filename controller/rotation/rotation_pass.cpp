@@ -108,7 +108,7 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       const SyncReport report = deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret, turn.view.labels, turn.values, false);
       turn.sync_tried_for = turn.view.labels.current;
       turn.change([report, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) { SyncPass::report_to(status, *policy, report, now); });
-      if (const Error* error = report.retryable_error()) turn.sync_error = *error;
+      turn.sync_failed = report.retryable_error() != nullptr;
       for (const auto& follower : deps_.owners.followers(turn.arn())) {
         if (follower.key != turn.policy().key()) deps_.wake_sync(follower.key);
       }
@@ -222,19 +222,9 @@ Status RotationPass::hold(Turn& turn, bool held) {
 
 Outcome RotationPass::settle(Turn& turn) {
   const Policy& policy = turn.policy();
-  const auto& labels = turn.view.labels;
-  const PolicyStatus before = deps_.status.latest(policy);
   if (auto judged = judge_due(turn); !judged) return Outcome::retry(std::move(judged).error());
-  const engine::Due& due = turn.due;
-  // A version that stands where ours stood before, and is not ours.
-  const bool outside = !before.current_version_id.empty() && before.secret_arn == turn.arn() && before.current_version_id != labels.current &&
-                       before.current_version_id == labels.latest;
-  if (outside) {
-    emit(policy, kube::Event::Type::Warning, "ChangedOutside", "Sync",
-         "somebody made version " + short_id(labels.current) + " current in place of ours (" + short_id(labels.latest) +
-             "); where a backend holds credentials, ours is still valid until a later rotation's clean-up revokes it");
-  }
-  turn.change([&turn](PolicyStatus& status, WallTime now) {
+  turn.change([this, &turn](PolicyStatus& status, WallTime now) {
+    deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     if (status.rotation) {  // it ended in another pass, or another process
       const std::string id = status.rotation->version_id;
       record_end(status, id, id == turn.view.labels.current ? "Succeeded" : "Abandoned", now);
@@ -250,9 +240,9 @@ Outcome RotationPass::settle(Turn& turn) {
   if (policy.has_finalizer || turn.held) {
     if (auto released = hold(turn, false); !released) return Outcome::retry(std::move(released).error());
   }
-  if (turn.sync_error) return Outcome::retry(*turn.sync_error);
-  if (policy.deleted || !due.next) return Outcome::done();
-  const Duration until = *due.next - deps_.clock.now();
+  if (turn.sync_failed) deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
+  if (policy.deleted || !turn.due.next) return Outcome::done();
+  const Duration until = *turn.due.next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
 }
 

@@ -48,4 +48,9 @@ Failures abandoned_in_a_row(const PolicyStatus& status) {
   return failures;
 }
 
+bool changed_outside(const PolicyStatus& status, const std::string& arn, const engine::Labels& labels) {
+  return !status.current_version_id.empty() && status.secret_arn == arn && status.current_version_id != labels.current &&
+         status.current_version_id == labels.latest;
+}
+
 }  // namespace keyturn::rotation

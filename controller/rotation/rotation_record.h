@@ -23,4 +23,7 @@ struct Failures {
 };
 Failures abandoned_in_a_row(const PolicyStatus& status);
 
+// Somebody put another version where ours stood, since this status was written.
+bool changed_outside(const PolicyStatus& status, const std::string& arn, const engine::Labels& labels);
+
 }  // namespace keyturn::rotation

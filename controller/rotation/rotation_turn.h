@@ -52,7 +52,7 @@ struct Turn {
   std::unique_ptr<engine::Strategy> strategy;
   std::optional<engine::Engine> engine;
   std::string sync_tried_for;        // the version whose targets this pass has tried to write
-  std::optional<Error> sync_error;   // worth another try
+  bool sync_failed = false;          // worth another try
   bool begun = false;                // status says that a rotation is under way
   bool held = false;                 // this pass set the finalizer
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controller/rotation/rotation_record.h"
 #include "lib/base/log.h"
 #include "lib/base/time.h"
 
@@ -124,6 +125,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
                          "the secret was recreated: " + sight->secret.arn + " replaces " + status.secret_arn + "; nothing of the old one is carried over", reference(policy)});
       status = PolicyStatus{};
     }
+    tell_change(status, policy, sight->secret.arn, engine::read_labels(sight->secret.arn, sight->secret.stages));
     // Refusals of the rotation lane stay: only it can tell that they are over.
     if (!rotates(policy)) clear_problem(status);
     if (const auto* stalled = status.condition(kStalled); stalled && stalled->observed_generation != policy.generation) clear_problem(status);
@@ -252,6 +254,13 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
       if (!rotates(*policy)) clear_problem(status);
     }));
   }
+}
+
+void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn, const Labels& labels) const {
+  if (!rotates(policy) || !changed_outside(status, arn, labels)) return;
+  deps_.events.emit({kube::Event::Type::Warning, "ChangedOutside", "Sync",
+                     "somebody made version " + labels.current + " current in place of ours, " + labels.latest +
+                         "; where a backend holds credentials ours is still valid until a later rotation's clean-up revokes it", reference(policy)});
 }
 
 void SyncPass::noticed(const std::string& arn) {

@@ -67,6 +67,9 @@ class SyncPass {
   // Writes the outcome into the status (condition Synced, targets).
   static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report, WallTime now);
 
+  // To be called in every update of the status that learns the current version: an event when somebody put another version in place of ours.
+  void tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn, const engine::Labels& labels) const;
+
   // A version became current just now (our move, or a change noticed): where the sync lag starts.
   void noticed(const std::string& arn);
   // The next pass renders again even if versions agree (AWSPREVIOUS moved).
