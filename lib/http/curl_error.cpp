@@ -6,19 +6,14 @@ namespace {
 
 // How far the transfer came: nothing of the request leaves before "pre-transfer".
 struct Progress {
-  bool connected = false;
-  bool handshaken = false;  // or nothing to shake
+  bool ready = false;       // connected, TLS included
   long connect_status = 0;  // of a proxy's reply to CONNECT
 };
 
 Progress progress_of(CURL* easy) {
-  const auto reached = [easy](CURLINFO info) {
-    curl_off_t micros = 0;
-    return curl_easy_getinfo(easy, info, &micros) == CURLE_OK && micros > 0;
-  };
   Progress p;
-  p.connected = reached(CURLINFO_CONNECT_TIME_T);
-  p.handshaken = reached(CURLINFO_PRETRANSFER_TIME_T);
+  curl_off_t micros = 0;
+  p.ready = curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &micros) == CURLE_OK && micros > 0;
   curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &p.connect_status);
   return p;
 }
@@ -32,7 +27,7 @@ const char* code_name(CURLcode code, const Progress& progress) {
     case CURLE_PROXY:
       return "Connect";
     case CURLE_OPERATION_TIMEDOUT:
-      return progress.handshaken ? "Timeout" : progress.connected ? "Tls" : "Connect";
+      return progress.ready ? "Timeout" : "Connect";
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
@@ -45,7 +40,7 @@ const char* code_name(CURLcode code, const Progress& progress) {
     case CURLE_BAD_CONTENT_ENCODING:
       return "BadReply";
     default:
-      return progress.handshaken ? "Reset" : "Connect";
+      return progress.ready ? "Reset" : "Connect";
   }
 }
 
