@@ -12,7 +12,8 @@ namespace keyturn::runtime {
 
 namespace {
 
-// The type of the exception that is being handled. Its text is left out: what() of a JSON parser quotes input.
+// The type of the exception that is being handled. Its text is left out: what() of a JSON parser
+// quotes input.
 std::string current_exception_type() {
   const std::type_info* type = abi::__cxa_current_exception_type();
   return type == nullptr ? "unknown" : type->name();

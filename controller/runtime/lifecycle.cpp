@@ -30,7 +30,8 @@ const char* signal_name(std::uint32_t number) { return number == SIGINT ? "SIGIN
 
 }  // namespace
 
-// Reads the blocked signals on a thread of its own while run() lasts: the first stops, the second ends the process.
+// Reads the blocked signals on a thread of its own while run() lasts: the first stops, the second
+// ends the process.
 class Lifecycle::SignalWatch {
  public:
   explicit SignalWatch(Lifecycle& owner) : owner_(owner) {

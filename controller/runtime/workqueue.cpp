@@ -56,8 +56,8 @@ Duration WorkQueue::backoff_locked(const Key& key, Duration at_least) {
     delay = delay > backoff_.cap / 2 ? backoff_.cap : delay * 2;
   }
   if (delay < backoff_.cap) ++failures;
-  const auto jitter = static_cast<Duration::rep>(
-      jitter_.below(static_cast<std::uint64_t>(delay.count() / 2) + 1));
+  const auto jitter =
+      static_cast<Duration::rep>(jitter_.below(static_cast<std::uint64_t>(delay.count() / 2) + 1));
   // On top of a Retry-After too: it is the same for all whom the server turned away.
   return std::max(delay, std::min(at_least, kLongest)) + Duration(jitter);
 }

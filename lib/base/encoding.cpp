@@ -142,8 +142,9 @@ std::string printable(std::string_view text, std::size_t max) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const auto first = static_cast<unsigned char>(text[0]);
-    const bool control = first < 0x20 || first == 0x7f ||
-                         (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
+    const bool control =
+        first < 0x20 || first == 0x7f ||
+        (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
     std::string piece(text.substr(0, std::max<std::size_t>(length, 1)));
     if (length == 0 || control) {
       std::string escaped;

@@ -63,7 +63,9 @@ std::string json_line(Level level, std::string_view message, Fields fields) {
 std::string text_line(Level level, std::string_view message, Fields fields) {
   constexpr std::size_t kLongest = 4096;  // people read this; the JSON form cuts nothing
   std::string line = format_rfc3339(SystemClock().now());
-  line.append(" ").append(name_of(level)).resize(line.size() + 6 - name_of(level).size(), ' ');
+  std::string padded(name_of(level));
+  padded.resize(6, ' ');
+  line.append(" ").append(padded);
   line += printable(message, kLongest);
   for (const Field& f : fields) {
     const std::string value = printable(f.value, kLongest);
@@ -102,8 +104,7 @@ bool enabled(Level level) { return level >= state().level.load(std::memory_order
 void write(Level level, std::string_view message, Fields fields) {
   if (!enabled(level)) return;
   State& s = state();
-  std::string line =
-      s.text ? text_line(level, message, fields) : json_line(level, message, fields);
+  std::string line = s.text ? text_line(level, message, fields) : json_line(level, message, fields);
   const std::lock_guard<std::mutex> guard(s.mutex);
   if (s.sink) {
     s.sink(line);

@@ -9,8 +9,8 @@
 namespace keyturn {
 
 void cleanse(std::string& text) noexcept {
-  // Up to the capacity: bytes behind the end may be left from a longer value or, in a small string's
-  // inner buffer, from before a move. Growing within the capacity does not allocate.
+  // Up to the capacity: bytes behind the end may be left from a longer value or, in a small
+  // string's inner buffer, from before a move. Growing within the capacity does not allocate.
   text.resize(text.capacity());
   OPENSSL_cleanse(text.data(), text.size());
   text.clear();

@@ -49,8 +49,8 @@ bool iequals_ascii(std::string_view a, std::string_view b) {
 }
 
 bool glob_match(std::string_view pattern, std::string_view text) {
-  // reach[i]: the pattern read so far can match text[0, i). One pass per pattern element, so the cost
-  // is |pattern|·|text| whatever the number of stars.
+  // reach[i]: the pattern read so far can match text[0, i). One pass per pattern element, so the
+  // cost is |pattern|·|text| whatever the number of stars.
   std::vector<char> reach(text.size() + 1, 0);
   reach[0] = 1;
   for (std::size_t p = 0; p < pattern.size(); ++p) {

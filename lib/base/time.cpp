@@ -131,8 +131,11 @@ struct Unit {
   std::string_view name;
   std::int64_t millis;
 };
-constexpr std::array<Unit, 5> kUnits{{
-    {"d", 86'400'000}, {"h", 3'600'000}, {"ms", 1}, {"m", 60'000}, {"s", 1000}}};  // "ms" before "m"
+constexpr std::array<Unit, 5> kUnits{{{"d", 86'400'000},
+                                      {"h", 3'600'000},
+                                      {"ms", 1},
+                                      {"m", 60'000},
+                                      {"s", 1000}}};  // "ms" before "m"
 
 // One "<number><unit>" off the front of `text`.
 std::optional<Duration> take_term(std::string_view& text) {
@@ -188,8 +191,9 @@ WallTime from_epoch_seconds(double seconds_since) {
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  const Error bad = invalid("BadDuration", "\"" + printable(text, 60) +
-                                               "\" is not a duration such as 90s, 15m, 1h30m or 2d");
+  const Error bad =
+      invalid("BadDuration",
+              "\"" + printable(text, 60) + "\" is not a duration such as 90s, 15m, 1h30m or 2d");
   if (text.empty()) return bad;
   Duration total(0);
   while (!text.empty()) {

@@ -38,14 +38,15 @@ bool is_token(std::string_view text) {  // RFC 9110 §5.6.2
   });
 }
 
-// Sockets are made here, so that a process forked for an exec plugin never inherits one, not even between
-// socket() and fcntl(), and dead peers are noticed: a probe after 15 s of silence, given up after 30 s
-// without an acknowledgement.
+// Sockets are made here, so that a process forked for an exec plugin never inherits one, not even
+// between socket() and fcntl(), and dead peers are noticed: a probe after 15 s of silence, given up
+// after 30 s without an acknowledgement.
 curl_socket_t open_socket(void*, curlsocktype, struct curl_sockaddr* address) {
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
   const auto set = [fd](int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof(value));  // best effort: AF_UNIX has none of them
+    ::setsockopt(fd, level, option, &value,
+                 sizeof(value));  // best effort: AF_UNIX has none of them
   };
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, 15);
@@ -153,8 +154,9 @@ void Exchange::set_up() {
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_NOSIGNAL, 1L);
-  // Else a deadline that passes while a name is being resolved waits for the resolver's own time-out:
-  // libcurl joins its resolver thread. With this it lets the thread go, which then frees its own state.
+  // Else a deadline that passes while a name is being resolved waits for the resolver's own
+  // time-out: libcurl joins its resolver thread. With this it lets the thread go, which then frees
+  // its own state.
   set(CURLOPT_QUICK_EXIT, 1L);
   set(CURLOPT_CONNECTTIMEOUT_MS, millis(request_.connect_timeout));
   if (request_.timeout != Duration::max()) set(CURLOPT_TIMEOUT_MS, millis(request_.timeout));
@@ -180,9 +182,9 @@ void Exchange::set_up_headers() {
   set(CURLOPT_HTTPHEADER, headers_.get());
 }
 
-// The body is read by callback instead of being handed over, because then libcurl can send it a second time
-// (on a kept-alive connection that turned out dead) only where we let it seek. It counts what it sent of the
-// body; before that, no server can have acted on the request.
+// The body is read by callback instead of being handed over, because then libcurl can send it a
+// second time (on a kept-alive connection that turned out dead) only where we let it seek. It
+// counts what it sent of the body; before that, no server can have acted on the request.
 void Exchange::set_up_body() {
   const std::string& method = request_.method;
   const bool may_repeat = is_idempotent(method);
@@ -235,13 +237,14 @@ void Exchange::set_up_tls() {
   if (!tls->server_name.empty()) set_up_server_name();
 }
 
-// libcurl takes SNI and the name to verify from the URL: so the URL names server_name, the connection goes to
-// the real host, and the Host header stays what it was.
+// libcurl takes SNI and the name to verify from the URL: so the URL names server_name, the
+// connection goes to the real host, and the Host header stays what it was.
 void Exchange::set_up_server_name() {
   const Url& to = options_.url;
   Url named = to;
   named.host = lower_ascii(request_.tls->server_name);
-  const std::string query = request_.url.substr(std::min(request_.url.find('?'), request_.url.size()));
+  const std::string query =
+      request_.url.substr(std::min(request_.url.find('?'), request_.url.size()));
   set(CURLOPT_URL, (named.scheme + "://" + named.authority() + to.path + query).c_str());
   connect_to_.append(named.authority() + ":" + to.authority());
   set(CURLOPT_CONNECT_TO, connect_to_.get());
@@ -333,8 +336,10 @@ CURLcode Exchange::drive() {
       return CURLE_ABORTED_BY_CALLBACK;
     }
     code = curl_multi_perform(multi, &running);
-    // A wake-up that came before the poll ends it at once; libcurl shortens it to its next deadline.
-    if (code == CURLM_OK && running != 0) code = curl_multi_poll(multi, nullptr, 0, 60'000, nullptr);
+    // A wake-up that came before the poll ends it at once; libcurl shortens it to its next
+    // deadline.
+    if (code == CURLM_OK && running != 0)
+      code = curl_multi_poll(multi, nullptr, 0, 60'000, nullptr);
   }
   if (code != CURLM_OK) return CURLE_OUT_OF_MEMORY;
   int left = 0;

@@ -129,8 +129,7 @@ Result<std::string> normal_proxy(std::string_view proxy) {
 }
 
 Result<std::string> choose_proxy(const ProxySettings& settings, const Url& target) {
-  const std::string& proxy =
-      target.scheme == "https" ? settings.https_proxy : settings.http_proxy;
+  const std::string& proxy = target.scheme == "https" ? settings.https_proxy : settings.http_proxy;
   if (trim(proxy).empty() || goes_direct(settings.no_proxy, target)) return std::string();
   return normal_proxy(proxy);
 }

@@ -33,7 +33,8 @@ void FakeClock::leave(Waiter& waiter, std::unique_lock<std::mutex>& lock) {
   std::unique_lock<std::mutex> guard(mutex_);
   waiters_.remove(&waiter);
   if (waiter.visitors == 0) return;
-  // An advance() is about to take our caller's mutex: let it, then our caller may go and destroy it.
+  // An advance() is about to take our caller's mutex: let it, then our caller may go and destroy
+  // it.
   guard.unlock();
   lock.unlock();
   guard.lock();

@@ -116,8 +116,8 @@ Result<http::Response> FakeTransport::send(const http::Request& request) {
   return stream(request, nullptr);
 }
 
-Result<http::Response> FakeTransport::stream(
-    const http::Request& request, const std::function<bool(std::string_view)>& on_data) {
+Result<http::Response> FakeTransport::stream(const http::Request& request,
+                                             const std::function<bool(std::string_view)>& on_data) {
   if (request.stop.stop_requested()) {
     return make_error(ErrorClass::Unavailable, "Cancelled", "the caller stopped the exchange");
   }

@@ -11,8 +11,8 @@
 namespace keyturn {
 namespace {
 
-using testing::FakeClock;
 using std::chrono::seconds;
+using testing::FakeClock;
 
 TEST(SystemClock, GoesForward) {
   SystemClock clock;
@@ -89,8 +89,8 @@ TEST(FakeClock, AdvancesToTheEarliestDeadline) {
   EXPECT_FALSE(clock.advance_to_next());
 }
 
-// Each sleeper's mutex and condition variable live on its own stack and go as soon as it wakes: a clock that
-// touched them later, or lost a wake-up, would crash, hang or be seen by a sanitizer.
+// Each sleeper's mutex and condition variable live on its own stack and go as soon as it wakes: a
+// clock that touched them later, or lost a wake-up, would crash, hang or be seen by a sanitizer.
 TEST(FakeClock, LosesNoWakeUpAndTouchesNoDeadWaiter) {
   constexpr int kSleepers = 6;
   constexpr int kNaps = 300;

@@ -29,9 +29,13 @@ TEST(Ascii, ComparesAndLowersLettersOnly) {
 
 // RFC 4648 §10.
 TEST(Base64, EncodesTheVectorsOfTheRfc) {
-  const std::vector<std::pair<std::string, std::string>> vectors = {
-      {"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::vector<std::pair<std::string, std::string>> vectors = {{"", ""},
+                                                                    {"f", "Zg=="},
+                                                                    {"fo", "Zm8="},
+                                                                    {"foo", "Zm9v"},
+                                                                    {"foob", "Zm9vYg=="},
+                                                                    {"fooba", "Zm9vYmE="},
+                                                                    {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : vectors) {
     EXPECT_EQ(base64(plain), encoded);
     const auto decoded = base64_decode(encoded);
@@ -58,8 +62,8 @@ TEST(Base64, RoundTripsAnyBytes) {
 }
 
 TEST(Base64, RefusesWhatNoEncoderWrites) {
-  for (const char* text : {"Zg", "Zg=", "Z===", "====", "Zm9v\n", "Zm 9v===", "Zh==", "Zm9=", "Zg==Zg==",
-                           "-__-", "Zm9v=", "=Zm9"}) {
+  for (const char* text : {"Zg", "Zg=", "Z===", "====", "Zm9v\n",
+                           "Zm 9v===", "Zh==", "Zm9=", "Zg==Zg==", "-__-", "Zm9v=", "=Zm9"}) {
     const auto decoded = base64_decode(text);
     ASSERT_FALSE(decoded.ok()) << text;
     EXPECT_EQ(decoded.error().code, "BadBase64");
@@ -107,7 +111,8 @@ TEST(Glob, EverythingElseIsLiteral) {
 // Against the definition, on every pair of short strings.
 bool glob_by_definition(std::string_view p, std::string_view t) {
   if (p.empty()) return t.empty();
-  if (p[0] != '*') return !t.empty() && t[0] == p[0] && glob_by_definition(p.substr(1), t.substr(1));
+  if (p[0] != '*')
+    return !t.empty() && t[0] == p[0] && glob_by_definition(p.substr(1), t.substr(1));
   const bool crosses = p.size() > 1 && p[1] == '*';
   const std::string_view rest = p.substr(crosses ? 2 : 1);
   for (std::size_t n = 0; n <= t.size(); ++n) {
@@ -142,24 +147,30 @@ TEST(Glob, ManyStarsTakePolynomialTime) {
 }
 
 TEST(Utf8, AcceptsTheEdgesOfEachLength) {
-  for (const char* text : {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                           "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+  for (const char* text :
+       {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+        "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(is_utf8(text)) << hex(as_bytes_of(text));
   }
   EXPECT_TRUE(is_utf8(std::string_view("a\0b", 3)));
 }
 
 TEST(Utf8, RefusesOverlongSurrogatesAndCutCharacters) {
-  for (const char* text : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                           "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc2", "\xe2\x82", "\xf0\x9f\x98", "\xc2" "a",
-                           "\xff"}) {
+  for (const char* text :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc2", "\xe2\x82", "\xf0\x9f\x98",
+        "\xc2"
+        "a",
+        "\xff"}) {
     EXPECT_FALSE(is_utf8(text)) << hex(as_bytes_of(text));
   }
 }
 
 TEST(Printable, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(printable("a\x1b[31m\n\x7f"), "a\\x1b[31m\\x0a\\x7f");
-  EXPECT_EQ(printable("\xc2\x9b" "0m"), "\\xc2\\x9b0m");  // C1: CSI in one character
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "0m"),
+            "\\xc2\\x9b0m");  // C1: CSI in one character
   EXPECT_EQ(printable("\xff ok ä €"), "\\xff ok ä €");
 }
 

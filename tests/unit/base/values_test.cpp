@@ -124,7 +124,8 @@ TEST(Rng, BelowIsUniform) {
   SeededRng rng(42);
   std::array<int, 7> seen{};
   for (int i = 0; i < 70'000; ++i) ++seen[rng.below(7)];
-  for (const int n : seen) EXPECT_NEAR(n, 10'000, 500);  // five standard deviations; the seed is fixed
+  for (const int n : seen)
+    EXPECT_NEAR(n, 10'000, 500);  // five standard deviations; the seed is fixed
 }
 
 TEST(Rng, UnitStaysBelowOne) {
@@ -178,7 +179,8 @@ TEST(SystemRng, FillsEveryByte) {
   std::array<int, 256> seen{};
   for (const std::byte b : bytes) ++seen[std::to_integer<std::size_t>(b)];
   for (const int n : seen) EXPECT_GT(n, 3000);  // 4100 expected, σ = 64
-  EXPECT_FALSE(std::all_of(bytes.end() - 999, bytes.end(), [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_FALSE(
+      std::all_of(bytes.end() - 999, bytes.end(), [](std::byte b) { return b == std::byte{0}; }));
 }
 
 }  // namespace

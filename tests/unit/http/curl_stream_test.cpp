@@ -131,9 +131,10 @@ TEST(CurlStream, LetsTheReadersExceptionThroughAndStaysUsable) {
     while (peer.read_request()) peer.reply(200, "x");
   });
   const auto transport = make();
-  EXPECT_THROW(static_cast<void>(transport->stream(
-                   get(server), [](std::string_view) -> bool { throw std::runtime_error("reader"); })),
-               std::runtime_error);
+  EXPECT_THROW(
+      static_cast<void>(transport->stream(
+          get(server), [](std::string_view) -> bool { throw std::runtime_error("reader"); })),
+      std::runtime_error);
   EXPECT_TRUE(transport->send(get(server)).ok());
 }
 

@@ -22,7 +22,8 @@ class CurlTlsTest : public ::testing::Test {
   static void describe(Peer& peer) {
     while (const auto request = peer.read_request()) {
       peer.reply(200, "sni=" + peer.server_name() +
-                          (peer.has_client_certificate() ? " certificate\n" : " anonymous\n") + *request);
+                          (peer.has_client_certificate() ? " certificate\n" : " anonymous\n") +
+                          *request);
     }
   }
 

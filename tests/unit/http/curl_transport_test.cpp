@@ -1,4 +1,5 @@
-// The libcurl transport against real loopback sockets: exchanges, connections, deadlines, cancellation.
+// The libcurl transport against real loopback sockets: exchanges, connections, deadlines,
+// cancellation.
 #include "lib/http/curl_transport.h"
 
 #include <gtest/gtest.h>
@@ -51,17 +52,18 @@ TEST(CurlTransport, SendsWhatItWasGivenAndLittleElse) {
   const auto response = make()->send(request);
   ASSERT_TRUE(response.ok()) << response.error().describe();
   EXPECT_EQ(response->status, 200);
-  EXPECT_EQ(response->body, "POST /a/../b?x=1 HTTP/1.1\r\nHost: 127.0.0.1:" +
-                                std::to_string(server.port()) +
-                                "\r\nUser-Agent: keyturn/test\r\nAccept: */*\r\nX-One: 1\r\nX-Empty:\r\n"
-                                "x-one: 2\r\nContent-Length: 13\r\n\r\n" +
-                                request.body);
+  EXPECT_EQ(response->body,
+            "POST /a/../b?x=1 HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
+                "\r\nUser-Agent: keyturn/test\r\nAccept: */*\r\nX-One: 1\r\nX-Empty:\r\n"
+                "x-one: 2\r\nContent-Length: 13\r\n\r\n" +
+                request.body);
 }
 
 TEST(CurlTransport, SendsEveryMethodWithItsBody) {
   LoopbackServer server(echo);
   const auto transport = make();
-  const std::string large(3'000'000, 'x');  // libcurl would say "Expect: 100-continue" from 1 MiB on
+  const std::string large(3'000'000,
+                          'x');  // libcurl would say "Expect: 100-continue" from 1 MiB on
   for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"}) {
     for (const std::string& body : {std::string(), std::string("hello"), large}) {
       Request request = get(server.url());
@@ -214,7 +216,8 @@ TEST(CurlTransport, NoticesThatAnIdleConnectionWasClosed) {
   EXPECT_EQ(server.accepted(), 2);
 }
 
-// The dangerous race of keep-alive: the server read the request on an old connection and closed without a word.
+// The dangerous race of keep-alive: the server read the request on an old connection and closed
+// without a word.
 class DiesOnSecondRequest : public ::testing::TestWithParam<const char*> {
  protected:
   std::atomic<int> connections_{0};
@@ -258,7 +261,8 @@ TEST_P(NeverRepeatsOthers, BecauseTheServerMayHaveActed) {
 }
 TEST_P(NeverRepeatsOthers, NorWithoutABody) {
   const auto response = second_request(GetParam(), "");
-  ASSERT_TRUE(response.ok()) << "sent on a fresh connection at once: " << response.error().describe();
+  ASSERT_TRUE(response.ok()) << "sent on a fresh connection at once: "
+                             << response.error().describe();
   EXPECT_EQ(repeated_, 1);
 }
 INSTANTIATE_TEST_SUITE_P(Methods, NeverRepeatsOthers, ::testing::Values("POST", "PATCH"));
@@ -367,8 +371,12 @@ TEST(CurlTransport, BoundsTheReply) {
 TEST(CurlTransport, RefusesBadInputBeforeConnecting) {
   LoopbackServer server(echo);
   const auto transport = make();
-  for (const auto& [name, value] : Headers{{"X-A", "1\r\nX-B: 2"}, {"X-A", std::string("a\0b", 3)}, {"X A", "1"},
-                                           {"", "1"}, {"X:A", "1"}, {"X-A", "a\nb"}}) {
+  for (const auto& [name, value] : Headers{{"X-A", "1\r\nX-B: 2"},
+                                           {"X-A", std::string("a\0b", 3)},
+                                           {"X A", "1"},
+                                           {"", "1"},
+                                           {"X:A", "1"},
+                                           {"X-A", "a\nb"}}) {
     Request request = get(server.url());
     request.headers = {{name, value}};
     expect_error(transport->send(request), ErrorClass::Invalid, "BadHeader");

@@ -98,8 +98,9 @@ std::optional<std::string> Peer::read_request() {
 
 void Peer::write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const int n = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
-                                  : static_cast<int>(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    const int n = ssl_ != nullptr
+                      ? SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
+                      : static_cast<int>(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     if (n <= 0) return;  // the client has gone: some tests want that
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -135,15 +136,18 @@ LoopbackServer::LoopbackServer(const Identity& identity, Handler handler,
     : handler_(std::move(handler)) {
   std::signal(SIGPIPE, SIG_IGN);  // SSL_write to a client that has gone
   tls_.reset(SSL_CTX_new(TLS_server_method()));
-  const std::unique_ptr<X509, decltype(&X509_free)> cert(read_certificate(identity.cert_pem), X509_free);
+  const std::unique_ptr<X509, decltype(&X509_free)> cert(read_certificate(identity.cert_pem),
+                                                         X509_free);
   const std::unique_ptr<BIO, decltype(&BIO_free)> key_bio(
-      BIO_new_mem_buf(identity.key_pem.data(), static_cast<int>(identity.key_pem.size())), BIO_free);
+      BIO_new_mem_buf(identity.key_pem.data(), static_cast<int>(identity.key_pem.size())),
+      BIO_free);
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
   must(SSL_CTX_use_certificate(tls_.get(), cert.get()) == 1, "certificate");
   must(SSL_CTX_use_PrivateKey(tls_.get(), key.get()) == 1, "key");
   if (!client_ca_pem.empty()) {
-    const std::unique_ptr<X509, decltype(&X509_free)> ca(read_certificate(client_ca_pem), X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> ca(read_certificate(client_ca_pem),
+                                                         X509_free);
     must(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls_.get()), ca.get()) == 1, "client CA");
     SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }

@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server on a loopback socket that does exactly what a test says, byte by byte: real sockets,
-// real TLS, and every misbehaviour that a well-made server library would not allow.
+// A small HTTP/1.1 server on a loopback socket that does exactly what a test says, byte by byte:
+// real sockets, real TLS, and every misbehaviour that a well-made server library would not allow.
 //
 //   LoopbackServer server([](Peer& peer) {
 //     while (peer.read_request()) peer.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -44,7 +44,7 @@ class Peer {
   void finish_writing();
   // Blocks until the client has closed its side.
   void await_close();
-  std::string server_name() const;      // SNI; "" for none
+  std::string server_name() const;  // SNI; "" for none
   bool has_client_certificate() const;
 
  private:
@@ -59,10 +59,10 @@ class LoopbackServer {
  public:
   using Handler = std::function<void(Peer&)>;
 
-  explicit LoopbackServer(Handler handler);                           // plain
-  LoopbackServer(const Identity& identity, Handler handler,           // TLS
-                 const std::string& client_ca_pem = "");              // asks for a client's certificate
-  ~LoopbackServer();  // ends all connections
+  explicit LoopbackServer(Handler handler);                  // plain
+  LoopbackServer(const Identity& identity, Handler handler,  // TLS
+                 const std::string& client_ca_pem = "");     // asks for a client's certificate
+  ~LoopbackServer();                                         // ends all connections
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
 

@@ -1,5 +1,5 @@
-// A resolver that hangs must not hold up a deadline or a stop. This program's getaddrinfo() is found before
-// the C library's, by libcurl too.
+// A resolver that hangs must not hold up a deadline or a stop. This program's getaddrinfo() is
+// found before the C library's, by libcurl too.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <netdb.h>

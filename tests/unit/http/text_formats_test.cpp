@@ -21,15 +21,17 @@ TEST(FindHeader, IgnoresCaseAndTakesTheFirst) {
 
 TEST(RetryAfter, ReadsSecondsAndDates) {
   const WallTime now = *parse_rfc3339("1994-11-06T08:49:00Z");
-  const auto read = [&](const std::string& value) { return retry_after({{"retry-after", value}}, now); };
+  const auto read = [&](const std::string& value) {
+    return retry_after({{"retry-after", value}}, now);
+  };
   EXPECT_EQ(read("120"), std::chrono::seconds(120));
   EXPECT_EQ(read(" 0 "), Duration(0));
   EXPECT_EQ(read("Sun, 06 Nov 1994 08:49:37 GMT"), std::chrono::seconds(37));
   EXPECT_EQ(read("Sun, 06 Nov 1994 08:48:00 GMT"), Duration(0)) << "already over";
   EXPECT_EQ(read("99999999999999999999999"), std::chrono::hours(24));
   EXPECT_EQ(read("Sun, 06 Nov 9994 08:49:37 GMT"), std::chrono::hours(24));
-  for (const char* odd : {"", "-1", "1.5", "soon", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Foo 1994 08:49:37 GMT",
-                          "Sun, 31 Feb 1994 08:49:37 GMT"}) {
+  for (const char* odd : {"", "-1", "1.5", "soon", "Sun, 06 Nov 1994 08:49:37 UTC",
+                          "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT"}) {
     EXPECT_EQ(read(odd), std::nullopt) << odd;
   }
   EXPECT_EQ(retry_after({}, now), std::nullopt);
@@ -53,8 +55,9 @@ TEST(Url, TakesApartWhatLibcurlWillConnectTo) {
 
 TEST(Url, RefusesOddOnesWithoutRepeatingThem) {
   for (const std::string& text :
-       {std::string(), std::string("hunter2"), std::string("ftp://hunter2/"), std::string("http://"),
-        std::string("https://hunter2:pw@host/"), std::string("https://hunter2@host/"), std::string("http://a b/hunter2"),
+       {std::string(), std::string("hunter2"), std::string("ftp://hunter2/"),
+        std::string("http://"), std::string("https://hunter2:pw@host/"),
+        std::string("https://hunter2@host/"), std::string("http://a b/hunter2"),
         std::string("http://host:99999/hunter2"), std::string("http://host/\0hunter2", 20),
         std::string("http://host/\r\nhunter2"), std::string("file:///hunter2")}) {
     const auto url = parse_url(text);
@@ -132,14 +135,18 @@ TEST(Proxy, PrefersTheUpperCaseNames) {
   EXPECT_EQ(with({{"HTTPS_PROXY", "u"}, {"REQUEST_METHOD", "GET"}}).https_proxy, "u");
 }
 
-std::vector<std::string> lines_of(const std::vector<std::string>& chunks, std::size_t* pending = nullptr) {
+std::vector<std::string> lines_of(const std::vector<std::string>& chunks,
+                                  std::size_t* pending = nullptr) {
   LineSplitter splitter(1000);
   std::vector<std::string> lines;
   for (const std::string& chunk : chunks) {
-    EXPECT_TRUE(splitter.feed(chunk, [&](std::string_view line) {
-      lines.emplace_back(line);
-      return true;
-    }).ok());
+    EXPECT_TRUE(splitter
+                    .feed(chunk,
+                          [&](std::string_view line) {
+                            lines.emplace_back(line);
+                            return true;
+                          })
+                    .ok());
   }
   if (pending != nullptr) *pending = splitter.pending();
   return lines;
@@ -151,7 +158,8 @@ TEST(LineSplitter, GivesTheSameLinesForEveryCut) {
   for (std::size_t i = 0; i <= text.size(); ++i) {
     for (std::size_t j = i; j <= text.size(); ++j) {
       std::size_t pending = 0;
-      ASSERT_EQ(lines_of({text.substr(0, i), text.substr(i, j - i), text.substr(j)}, &pending), expected)
+      ASSERT_EQ(lines_of({text.substr(0, i), text.substr(i, j - i), text.substr(j)}, &pending),
+                expected)
           << i << ", " << j;
       ASSERT_EQ(pending, 16u);
     }
@@ -202,10 +210,13 @@ TEST(LineSplitter, BoundsALineWhereverItIsCut) {
 TEST(LineSplitter, StopsWhenTheReaderHasEnough) {
   LineSplitter splitter(100);
   std::vector<std::string> lines;
-  ASSERT_TRUE(splitter.feed("a\nb\nc", [&](std::string_view line) {
-    lines.emplace_back(line);
-    return line != "b";
-  }).ok());
+  ASSERT_TRUE(splitter
+                  .feed("a\nb\nc",
+                        [&](std::string_view line) {
+                          lines.emplace_back(line);
+                          return line != "b";
+                        })
+                  .ok());
   EXPECT_EQ(lines, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(splitter.pending(), 0u);
 }

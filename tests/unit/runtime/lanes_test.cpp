@@ -15,8 +15,8 @@
 namespace keyturn::runtime {
 namespace {
 
-using testing::FakeClock;
 using std::chrono::seconds;
+using testing::FakeClock;
 
 Error throttled(Duration after) {
   Error error = make_error(ErrorClass::Throttled, "SlowDown", "later");
@@ -105,10 +105,11 @@ TEST_F(LaneTest, RetryHonoursTheServersWish) {
 }
 
 TEST_F(LaneTest, TerminalIsNotTriedAgainAndStartsAfreshOnAChange) {
-  Lane lane("sync", queue_, 1,
-            scripted({Outcome::retry(throttled(seconds(0))), Outcome::terminal(invalid("Bad", "spec")),
-                      Outcome::retry(throttled(seconds(0)))}),
-            counter());
+  Lane lane(
+      "sync", queue_, 1,
+      scripted({Outcome::retry(throttled(seconds(0))), Outcome::terminal(invalid("Bad", "spec")),
+                Outcome::retry(throttled(seconds(0)))}),
+      counter());
   lane.start();
   queue_.add("a");
   await_passes(1);

@@ -1,5 +1,5 @@
-// Death tests run their statement in a fresh process ("threadsafe" style), where signals can really be raised and
-// the process can really end.
+// Death tests run their statement in a fresh process ("threadsafe" style), where signals can really
+// be raised and the process can really end.
 #include "controller/runtime/lifecycle.h"
 
 #include <gtest/gtest.h>
@@ -19,8 +19,8 @@
 namespace keyturn::runtime {
 namespace {
 
-using testing::FakeClock;
 using std::chrono::seconds;
+using testing::FakeClock;
 
 class LifecycleTest : public ::testing::Test {
  protected:

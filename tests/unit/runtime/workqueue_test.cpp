@@ -13,8 +13,8 @@
 namespace keyturn::runtime {
 namespace {
 
-using testing::FakeClock;
 using std::chrono::seconds;
+using testing::FakeClock;
 
 class WorkQueueTest : public ::testing::Test {
  protected:
@@ -109,8 +109,9 @@ TEST_F(WorkQueueTest, DueKeysComeInTheOrderOfTheirTimes) {
 }
 
 TEST_F(WorkQueueTest, BackoffDoublesToItsCapWithJitterOfUpToAHalf) {
-  const std::vector<Duration> bases = {seconds(1), seconds(2), seconds(4), seconds(8), seconds(16),
-                                       seconds(32), seconds(60), seconds(60), seconds(60)};
+  const std::vector<Duration> bases = {seconds(1),  seconds(2),  seconds(4),
+                                       seconds(8),  seconds(16), seconds(32),
+                                       seconds(60), seconds(60), seconds(60)};
   for (const Duration base : bases) {
     const Duration delay = queue_.add_backoff("a");
     EXPECT_GE(delay, base);
@@ -205,7 +206,9 @@ struct Recorder final : QueueObserver {
   void on_get(std::size_t depth, Duration waited) override {
     calls.push_back("get " + std::to_string(depth) + " " + std::to_string(waited.count()));
   }
-  void on_done(Duration worked) override { calls.push_back("done " + std::to_string(worked.count())); }
+  void on_done(Duration worked) override {
+    calls.push_back("done " + std::to_string(worked.count()));
+  }
   void on_retry() override { calls.push_back("retry"); }
 };
 
@@ -226,7 +229,8 @@ TEST(WorkQueueObserver, SeesDepthAndTimes) {
   EXPECT_EQ(seen.calls, (Keys{"add 1", "get 0 20", "add 0", "retry", "done 300", "get 0 300"}));
 }
 
-// A worker that has the earliest delay in its wait takes an immediate key: another must keep the time.
+// A worker that has the earliest delay in its wait takes an immediate key: another must keep the
+// time.
 TEST(WorkQueueThreads, NoDelayIsStrandedWhenItsWaiterLeavesWithAKey) {
   FakeClock clock;
   SeededRng rng(1);
@@ -302,8 +306,9 @@ TEST(WorkQueueThreads, ShutdownWakesEverybody) {
   queue.shutdown(false);
 }
 
-// Many producers, many workers, every way to add. Each key counts what was asked for; whoever processes it takes
-// the count it sees. At the end nothing asked for may be left, and no key may have been in two hands.
+// Many producers, many workers, every way to add. Each key counts what was asked for; whoever
+// processes it takes the count it sees. At the end nothing asked for may be left, and no key may
+// have been in two hands.
 TEST(WorkQueueThreads, LosesNothingAndNeverSharesAKey) {
   constexpr int kKeys = 20;
   constexpr int kProducers = 6;
@@ -315,7 +320,8 @@ TEST(WorkQueueThreads, LosesNothingAndNeverSharesAKey) {
   std::array<std::atomic<int>, kKeys> asked{};
   std::array<std::atomic<int>, kKeys> seen{};
   std::array<std::atomic<int>, kKeys> holders{};
-  std::array<int, kKeys> unguarded{};  // only the queue keeps it free of races: the thread sanitizer looks
+  std::array<int, kKeys>
+      unguarded{};  // only the queue keeps it free of races: the thread sanitizer looks
   std::atomic<int> producing{kProducers};
 
   std::vector<std::jthread> workers;
