@@ -114,8 +114,9 @@ class ControlPlane:
                 "--api-audiences=https://kubernetes.default.svc", "--service-cluster-ip-range=10.0.0.0/24",
                 f"--token-auth-file={self.folder / 'tokens.csv'}", "--authorization-mode=RBAC",
                 "--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none", "--profiling=false"],
+            # A node that missed heartbeats in an outage would mark its pods unready, and KWOK does not make them ready again.
             "kube-controller-manager": [
-                programs / "kube-controller-manager", *alone,
+                programs / "kube-controller-manager", *alone, "--node-monitor-grace-period=1h",
                 f"--service-account-private-key-file={pki / 'service-account.key'}", f"--root-ca-file={pki / 'ca.crt'}"],
             "kube-scheduler": [programs / "kube-scheduler", *alone],
             "kwok": [

@@ -1,7 +1,8 @@
 """moto's Secrets Manager: the process, and a client of its HTTP API that owes nothing to Keyturn's.
 
-moto deviates from AWS (no signature check; versions without labels are described; a label may be on two versions at once when a
-custom one is attached anew). The scenarios ask only for what both agree on.
+moto deviates from AWS: no signature check; versions without labels are described; a custom label may be on two versions at
+once; ListSecretVersionIds dates every version now; GetSecretValue without a version or a label answers the version that the
+secret was made with. The scenarios ask only for what both agree on.
 """
 
 import base64

@@ -73,7 +73,8 @@ class Process:
         """Waits for the end; the exit status (negative: the signal) where it is our child, else None."""
         eventually(f"{self.name} ended", lambda: not self.running(), seconds, every=0.01)
         self._pid_file.unlink(missing_ok=True)
-        return self._child.returncode if self._child is not None else None
+        # Dead, but perhaps not reaped yet: the poll may have been a moment before the end.
+        return self._child.wait(10) if self._child is not None else None
 
     def stop(self, seconds=30):
         """Asks it to end and waits until it has; kills it if it takes longer than that."""

@@ -57,9 +57,14 @@ class Subject:
         self.annotate(ROTATE_REQUESTED, at)
         return at
 
-    def next_request_time(self):
-        """A time that is newer than the current version. It may lie up to a second ahead: such a request is waited for."""
-        return rfc3339(max(time.time(), math.floor(self.created()) + 1))
+    def next_request_time(self, ahead=0):
+        """A time that is newer than the current version, `ahead` seconds from now. One in the future is waited for; without
+        `ahead` it may lie up to a second there.
+
+        In moto ListSecretVersionIds says "now" for every version's CreatedDate, so the operator may have learnt a later one.
+        """
+        learnt = parse_time(self.status().get("currentVersionCreatedAt", "1970-01-01T00:00:00Z"))
+        return rfc3339(max(time.time() + ahead, self.created() + 1, math.floor(learnt) + 1))
 
     def sync_now(self):
         """Asks for a sync and waits until it was handled. Whatever the operator would do about this policy, it has looked."""
@@ -98,10 +103,8 @@ class Subject:
         return self.aws.versions(self.secret_id)
 
     def created(self):
-        """When the current version was made, by moto's clock, which is ours."""
-        current = self.current()
-        listed = self.aws.call("ListSecretVersionIds", SecretId=self.secret_id, IncludeDeprecated=True)["Versions"]
-        return next(v["CreatedDate"] for v in listed if v["VersionId"] == current)
+        """When the current version was made, by moto's clock, which is ours, in whole seconds."""
+        return self.aws.call("GetSecretValue", SecretId=self.secret_id, VersionStage="AWSCURRENT")["CreatedDate"]
 
     def data(self, target=None):
         return self.kube.secret_data(self.namespace, target or self.name)

@@ -38,8 +38,10 @@ def midway(world):
             cut.set()
             world.wire.reopen(held="pass")
 
+        # Armed between the request and its time, so that it is the operator's requests that count, not kubectl's way there.
+        at = subject.next_request_time(ahead=3)
+        subject.annotate(ROTATE_REQUESTED, at)
         world.wire.arm(number, "answered", kill)
-        at = subject.request_rotation()
         check(cut.wait(30), f"no request number {number} came")
         world.cluster.up("kube-apiserver")
         eventually("the request is handled", lambda: subject.status().get("lastHandledRotateRequest") == at, 60)

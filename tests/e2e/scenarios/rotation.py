@@ -8,6 +8,9 @@ from harness.runner import check, check_equal, scenario
 from harness.subject import ROTATE_REQUESTED, Subject, manifest, parse_time
 from harness.waiting import eventually
 
+# Where the operator asks ListSecretVersionIds, moto's answer (see harness/moto.py) may be this many seconds late.
+_LEARNT_LATE = 5
+
 
 def succeeded(metrics):
     """keyturn_rotations_total of generic with the good outcome, whatever its exact spelling's case."""
@@ -39,7 +42,7 @@ def on_request(world):
     check_equal(entry["outcome"], "Succeeded", "its outcome")
     check("request" in entry["trigger"].lower(), f"its trigger is {entry['trigger']!r}")
     check("rotation" not in status, "status.rotation is still there")
-    check(abs(parse_time(status["currentVersionCreatedAt"]) - subject.created()) < 1.5, "currentVersionCreatedAt is off")
+    check(abs(parse_time(status["currentVersionCreatedAt"]) - subject.created()) <= _LEARNT_LATE, "currentVersionCreatedAt is off")
     events = [e for e in eventually("an event tells of it", subject.events) if e.get("type") == "Normal"]
     check(events and all(e["reportingController"] and e["reason"] for e in events), "events lack a controller or a reason")
 
@@ -63,7 +66,7 @@ def on_schedule(world):
     subject.wait_in_sync()
     old_id, versions = subject.current(), subject.versions()
     due = parse_time(subject.status()["nextRotationTime"])
-    check(subject.created() + 60 - 1.5 <= due <= subject.created() + 66.5, "nextRotationTime is not a minute on, in the window")
+    check(-1 <= due - (subject.created() + 60) <= 5 + _LEARNT_LATE, "nextRotationTime is not a minute on, in the window")
     subject.wait_rotated(old_id, seconds=90)
     subject.check_one_new_version(versions, old_id)
     subject.check_default_mapping()
