@@ -14,6 +14,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Chosen chosen;
   add_controller(app, chosen);
+  add_status(app, chosen);
+  add_rotate(app, chosen);
+  add_plan(app, chosen);
+  add_validate(app, chosen);
   add_version(app, chosen);
   try {
     app.parse(argc, argv);

@@ -65,7 +65,7 @@ Outcome RotationPass::run_owned(Turn& turn) {
     return refuse(turn, invalid("SecretHasAnotherOwner", "RotationPolicy " + other + " rotates " + turn.arn() +
                                                              " already; use strategy syncOnly here, or delete that policy"));
   }
-  if (auto judged = judge_due(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
   // On the last sight: nothing to do costs nothing.
   const Decision decision = turn.engine->decide(turn.view, situation(turn));
   if (decision.action == Action::Nothing) return settle(turn);
@@ -80,7 +80,7 @@ Outcome RotationPass::drive(Turn& turn) {
   }
   turn.view = std::move(view).value();
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, turn.view.seen_at, false);
-  if (auto judged = judge_due(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
   std::optional<Outcome> end;
   for (int step = 0; step < kMaxSteps && !end; ++step) {
     const engine::Situation now = situation(turn);
@@ -167,6 +167,31 @@ engine::Situation RotationPass::situation(const Turn& turn) const {
   return now;
 }
 
+WallTime RotationPass::first_seen(const Policy& policy) {
+  const std::lock_guard lock(mutex_);
+  FirstSight& seen = first_seen_[policy.key()];
+  if (seen.at == WallTime{} || seen.generation != policy.generation) seen = {policy.generation, deps_.clock.now()};
+  return seen.at;
+}
+
+// Whether a rotation is due, and the version it may make.
+Status RotationPass::judge(Turn& turn) {
+  const Policy& policy = turn.policy();
+  const PolicyStatus status = deps_.status.latest(policy);
+  if (!turn.created.current || turn.created_for != turn.view.labels.current) {
+    auto created = created_times(*turn.gathered.access->secrets, turn.arn(), turn.view.labels, status);
+    if (!created) return std::move(created).error();
+    turn.created = *created;
+    turn.created_for = turn.view.labels.current;
+  }
+  auto due = judge_due(policy, status, turn.arn(), turn.view.labels, turn.created, turn.gathered.config->min_rotation_interval,
+                       first_seen(policy), deps_.clock.now());
+  if (!due) return std::move(due).error();
+  turn.due = std::move(due).value();
+  turn.permit = turn.due.due && !policy.deleted ? engine::next_version(turn.view) : "";
+  return {};
+}
+
 std::string RotationPass::older_claim(const Turn& turn) const {
   // Policies that have not learned their secret's ARN yet are not among the owners: look at what they ask for, too.
   const Policy& mine = turn.policy();
@@ -222,7 +247,7 @@ Status RotationPass::hold(Turn& turn, bool held) {
 
 Outcome RotationPass::settle(Turn& turn) {
   const Policy& policy = turn.policy();
-  if (auto judged = judge_due(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
   turn.change([this, &turn](PolicyStatus& status, WallTime now) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     if (status.rotation) {  // it ended in another pass, or another process
@@ -242,6 +267,9 @@ Outcome RotationPass::settle(Turn& turn) {
   }
   if (turn.sync_failed) deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
   if (policy.deleted || !turn.due.next) return Outcome::done();
+  if (turn.due.deferred && turn.due.trigger == engine::Trigger::Request) {
+    emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);
+  }
   const Duration until = *turn.due.next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
 }

@@ -53,8 +53,7 @@ class RotationPass {
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision, const engine::StepResult& result);
   engine::Situation situation(const Turn& turn) const;
-  Status judge_due(Turn& turn);
-  Status learn_created(Turn& turn);
+  Status judge(Turn& turn);
   WallTime first_seen(const Policy& policy);
   std::string older_claim(const Turn& turn) const;
   Status begin(Turn& turn, const engine::Decision& decision);

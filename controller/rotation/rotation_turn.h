@@ -9,18 +9,11 @@
 #include <vector>
 
 #include "controller/rotation/gather.h"
+#include "controller/rotation/rotation_due.h"
 #include "controller/rotation/status.h"
-#include "lib/engine/due.h"
 #include "lib/engine/engine.h"
-#include "lib/engine/schedule.h"
 
 namespace keyturn::rotation {
-
-// CreatedDate of the versions that the schedule counts from.
-struct CreatedTimes {
-  std::optional<WallTime> current;
-  std::optional<WallTime> latest;
-};
 
 struct Turn {
   explicit Turn(Gathered g);

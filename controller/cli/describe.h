@@ -1,0 +1,30 @@
+// The whole story of one policy, as a person reads it at 3 a.m. Pure text from what was gathered.
+// Thread rule: pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "controller/rotation/policy.h"
+#include "lib/base/clock.h"
+#include "lib/engine/labels.h"
+
+namespace keyturn::cli {
+
+// What Secrets Manager says, when it could be asked.
+struct SecretSight {
+  engine::Labels labels;
+  std::string trouble;  // why it was not asked or did not answer
+};
+
+std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret, WallTime now);
+
+// "Ready", "Rotating: createSecret", "Stalled: NoAccessRule", …
+std::string state_of(const rotation::Policy& policy);
+// "9c41…": enough to tell versions apart.
+std::string short_version(const std::string& version_id);
+// "14m" ago, "in 27d20h"; "-" when absent.
+std::string ago(std::optional<WallTime> t, WallTime now);
+std::string until(std::optional<WallTime> t, WallTime now);
+
+}  // namespace keyturn::cli

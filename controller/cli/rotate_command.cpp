@@ -1,0 +1,136 @@
+// `keyturn rotate NAME [--wait]`: asks the operator for a rotation by annotation; with --wait follows it to its end.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <condition_variable>
+#include <mutex>
+
+#include "controller/cli/cli.h"
+#include "controller/cli/cluster.h"
+#include "controller/cli/commands.h"
+#include "controller/cli/describe.h"
+#include "lib/base/time.h"
+
+namespace keyturn::cli {
+namespace {
+
+using rotation::Policy;
+
+constexpr Duration kPoll{500};
+
+struct RotateFlags {
+  ClusterFlags cluster;
+  std::string name;
+  bool wait = false;
+  std::string timeout = "10m";
+};
+
+int fail(const std::string& message) {
+  complain("rotate", message);
+  return kFailed;
+}
+
+// Prints what is new since the last look; tells how the rotation that was asked for ended, if it did.
+class Follower {
+ public:
+  Follower(std::string asked, WallTime since) : asked_(std::move(asked)), since_(since) {}
+
+  std::optional<int> look(const Policy& policy) {
+    const auto& status = policy.status;
+    if (status.rotation) say(status.rotation->step + (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
+    if (const auto* stalled = status.condition("Stalled"); stalled && stalled->observed_generation == policy.generation && !status.rotation) {
+      return fail(policy.key() + " is stalled (" + stalled->reason + "): " + stalled->message);
+    }
+    for (const auto& entry : status.history) {
+      if (entry.started_at < since_ || !entry.finished_at) continue;
+      if (entry.outcome != "Succeeded") return fail("the rotation of " + policy.key() + " ended as " + entry.outcome + "; see: keyturn status " + policy.name + " -n " + policy.ns);
+      if (status.rotation || status.current_version_id != entry.version_id) return std::nullopt;
+      return finish(policy, entry);
+    }
+    if (!status.rotation && status.last_handled_rotate_request != asked_ && status.next_rotation && !waiting_told_) {
+      const bool later = *status.next_rotation > since_ + Duration(5000);
+      if (later && policy.status.observed_generation == policy.generation) {
+        say("waiting; the next rotation is due at " + format_rfc3339(*status.next_rotation) + " (see the event RotationDeferred if that is not at once)");
+        waiting_told_ = true;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::optional<int> finish(const Policy& policy, const rotation::HistoryEntry& entry) {
+    const auto* synced = policy.status.condition("Synced");
+    if (!synced || synced->status != "True") {
+      if (synced && synced->status == "False") return fail("the secret is rotated, but " + synced->reason + ": " + synced->message);
+      return std::nullopt;
+    }
+    say("sync: " + synced->message);
+    std::printf("rotated %s: version %s is current, after %s\n", policy.key().c_str(), entry.version_id.c_str(),
+                format_duration(*entry.finished_at - entry.started_at).c_str());
+    return static_cast<int>(kDone);
+  }
+  void say(const std::string& line) {
+    if (line == last_) return;
+    last_ = line;
+    std::printf("  %s\n", line.c_str());
+    std::fflush(stdout);
+  }
+
+  const std::string asked_;
+  const WallTime since_;
+  std::string last_;
+  bool waiting_told_ = false;
+};
+
+int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked, WallTime since) {
+  auto limit = parse_duration(flags.timeout);
+  if (!limit) return fail("--timeout: " + limit.error().message);
+  const MonoTime deadline = cluster.clock().mono() + *limit;
+  Follower follower(asked, since);
+  std::mutex mutex;
+  std::condition_variable never;
+  while (cluster.clock().mono() < deadline) {
+    auto policy = cluster.policy(flags.name);
+    if (!policy) return fail(policy.error().message);
+    if (auto status = follower.look(*policy)) return *status;
+    std::unique_lock lock(mutex);
+    cluster.clock().wait_until(lock, never, cluster.clock().mono() + kPoll);
+  }
+  return fail("no end within " + flags.timeout + "; the request stands. See: keyturn status " + flags.name + " -n " + cluster.ns() + " (is the operator running?)");
+}
+
+int rotate(const RotateFlags& flags) {
+  auto cluster = Cluster::connect(flags.cluster);
+  if (!cluster) return fail(cluster.error().message);
+  auto policy = (*cluster)->policy(flags.name);
+  if (!policy) return fail(policy.error().message);
+  if (policy->spec.strategy.name == "syncOnly") {
+    return fail(policy->key() + " has strategy syncOnly and never rotates; to sync at once, annotate it: kubectl annotate rotpol " + policy->name + " -n " + policy->ns +
+                " --overwrite keyturn.dev/sync-requested-at=$(date -u +%FT%TZ)");
+  }
+  const WallTime now = std::chrono::floor<std::chrono::seconds>((*cluster)->clock().now());
+  WallTime asked = now;
+  // A request counts by whole seconds, and only if it is newer than the current version.
+  if (policy->status.current_version_created && *policy->status.current_version_created >= asked) asked = *policy->status.current_version_created + Duration(1000);
+  const std::string text = format_rfc3339(asked);
+  auto patched = (*cluster)->client().merge_patch(kube::kRotationPolicies, (*cluster)->ns(), flags.name,
+                                                  {{"metadata", {{"annotations", {{rotation::kRotateRequested, text}}}}}});
+  if (!patched) return fail(patched.error().message);
+  std::printf("rotation of %s asked for at %s\n", policy->key().c_str(), text.c_str());
+  return flags.wait ? follow(**cluster, flags, text, now) : static_cast<int>(kDone);
+}
+
+}  // namespace
+
+void add_rotate(CLI::App& app, Chosen& chosen) {
+  auto flags = std::make_shared<RotateFlags>();
+  CLI::App* command = app.add_subcommand("rotate", "Ask for a rotation now");
+  command->add_option("NAME", flags->name, "A RotationPolicy")->required();
+  command->add_flag("--wait", flags->wait, "Show progress until the rotation ended; non-zero exit status when it failed");
+  command->add_option("--timeout", flags->timeout, "With --wait: give up watching after this time")->capture_default_str();
+  flags->cluster.add_to(*command, false);
+  command->callback([flags, &chosen] { chosen.command = [flags] { return rotate(*flags); }; });
+}
+
+}  // namespace keyturn::cli

@@ -1,0 +1,30 @@
+// When the next rotation of a policy starts: gathers the facts for engine::is_due. Shared by the rotation lane and `keyturn plan`.
+// Thread rule: any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "controller/rotation/operator_config.h"
+#include "controller/rotation/policy.h"
+#include "lib/aws/secrets_manager.h"
+#include "lib/engine/due.h"
+#include "lib/engine/labels.h"
+
+namespace keyturn::rotation {
+
+// CreatedDate of the versions that the schedule counts from.
+struct CreatedTimes {
+  std::optional<WallTime> current;
+  std::optional<WallTime> latest;
+};
+
+// From the status where it knows this version; else one ListSecretVersionIds.
+Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn, const engine::Labels& labels,
+                                   const PolicyStatus& status);
+
+// Invalid: spec.schedule cannot be read (the policy's own check says so first).
+Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, const std::string& arn, const engine::Labels& labels,
+                              const CreatedTimes& created, Duration floor, WallTime first_seen, WallTime now);
+
+}  // namespace keyturn::rotation
