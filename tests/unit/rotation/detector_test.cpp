@@ -1,0 +1,158 @@
+#include "controller/rotation/detector.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_secrets_manager.h"
+
+namespace keyturn::rotation {
+namespace {
+
+using testing::FakeClock;
+using testing::FakeSecretsManager;
+
+constexpr Duration kHour{3'600'000};
+
+class DetectorTest : public ::testing::Test {
+ protected:
+  DetectorTest() {
+    access = std::make_shared<AwsAccess>(AwsAccess{"operator@eu-west-1", "eu-west-1", true, secrets});
+  }
+  ~DetectorTest() override { detector.stop(); }
+
+  void watch(const std::string& policy, const std::string& id, Duration interval = kHour) { detector.watch(policy, access, id, interval); }
+  // Lets the first sweep happen: the detector waits a moment for more policies.
+  void start() {
+    detector.start();
+    clock.await_waiters(1);
+    clock.advance(Duration(300));
+    await([&] { return !ready.empty(); });
+    clock.await_waiters(1);
+  }
+  template <class Condition>
+  void await(Condition condition) {
+    std::unique_lock lock(mutex);
+    told.wait(lock, condition);
+  }
+  std::size_t count(const std::string& operation) const {
+    const auto calls = secrets->calls();
+    return static_cast<std::size_t>(std::count_if(calls.begin(), calls.end(), [&](const auto& call) { return call.operation == operation; }));
+  }
+
+  FakeClock clock;
+  SeededRng rng{1};
+  std::shared_ptr<FakeSecretsManager> secrets = std::make_shared<FakeSecretsManager>(clock);
+  std::shared_ptr<AwsAccess> access;
+  SecretKnowledge knowledge;
+  std::mutex mutex;
+  std::condition_variable told;
+  std::vector<std::string> ready, changed, gone;
+  ChangeDetector detector{{knowledge, clock, rng,
+                           [this](const aws::SecretMetadata&, const std::vector<std::string>& keys) { note(changed, keys); },
+                           [this](const std::string&, const std::vector<std::string>& keys) { note(gone, keys); },
+                           [this](const std::vector<std::string>& keys) { note(ready, keys); }}};
+
+ private:
+  void note(std::vector<std::string>& into, const std::vector<std::string>& keys) {
+    const std::lock_guard lock(mutex);
+    into.insert(into.end(), keys.begin(), keys.end());
+    told.notify_all();
+  }
+};
+
+TEST_F(DetectorTest, OneSweepServesEveryPolicyOfAnIdentity) {
+  for (int i = 0; i < 50; ++i) {
+    secrets->add_secret("shop/s" + std::to_string(i), "x");
+    watch("shop/p" + std::to_string(i), "shop/s" + std::to_string(i));
+  }
+  EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Starting);
+  start();
+  EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Ready);
+  EXPECT_EQ(ready.size(), 50U);
+  EXPECT_EQ(secrets->calls().size(), 1U) << "50 secrets fit a page; nothing is described";
+  EXPECT_EQ(knowledge.size(), 50U);
+  EXPECT_TRUE(changed.empty()) << "the first sight is no change";
+}
+
+TEST_F(DetectorTest, OnlySecretsThatAPolicyNamesAreRemembered) {
+  secrets->add_secret("shop/mine", "x");
+  secrets->add_secret("shop/unrelated", "x");
+  watch("shop/p", "shop/mine");
+  start();
+  EXPECT_EQ(knowledge.size(), 1U);
+}
+
+TEST_F(DetectorTest, AChangeByOthersWakesTheFollowers) {
+  const std::string arn = secrets->add_secret("shop/a", "x");
+  secrets->add_secret("shop/b", "x");
+  watch("shop/by-name", "shop/a");
+  watch("shop/by-arn", arn);
+  watch("shop/other", "shop/b");
+  start();
+  secrets->forget_calls();
+  clock.advance(Duration(400'000));  // beyond the list's lag
+  secrets->put_as_person(arn, "y");
+  clock.advance(kHour);
+  await([&] { return changed.size() >= 2; });
+  clock.await_waiters(1);
+  std::sort(changed.begin(), changed.end());
+  EXPECT_EQ(changed, (std::vector<std::string>{"shop/by-arn", "shop/by-name"}));
+  EXPECT_EQ(count("DescribeSecret"), 0U);
+}
+
+TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
+  const std::string arn = secrets->add_secret("shop/a", "x");
+  secrets->set_fault([](const FakeSecretsManager::Call& call, FakeSecretsManager::When when) -> std::optional<Error> {
+    if (call.operation != "ListSecrets" || when != FakeSecretsManager::When::Before) return std::nullopt;
+    return make_error(ErrorClass::Denied, "AccessDeniedException", "no ListSecrets for you");
+  });
+  watch("shop/p", "shop/a");
+  start();
+  EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Denied);
+  secrets->put_as_person(arn, "y");
+  clock.advance(kHour);
+  await([&] { return !changed.empty(); });
+  EXPECT_EQ(changed, std::vector<std::string>{"shop/p"});
+  EXPECT_GE(count("DescribeSecret"), 1U);
+}
+
+TEST_F(DetectorTest, AFailingFirstSweepIsToldAndTriedAgain) {
+  secrets->add_secret("shop/a", "x");
+  bool fail = true;
+  std::mutex guard;
+  secrets->set_fault([&](const FakeSecretsManager::Call&, FakeSecretsManager::When) -> std::optional<Error> {
+    const std::lock_guard lock(guard);
+    if (!fail) return std::nullopt;
+    return make_error(ErrorClass::Transient, "Timeout", "AWS does not answer");
+  });
+  watch("shop/p", "shop/a");
+  start();
+  ASSERT_TRUE(detector.trouble(access->scope));
+  EXPECT_EQ(detector.trouble(access->scope)->code, "Timeout");
+  {
+    const std::lock_guard lock(guard);
+    fail = false;
+  }
+  clock.advance(Duration(5'000));
+  await([&] { return ready.size() >= 2; });
+  EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Ready);
+  EXPECT_FALSE(detector.trouble(access->scope));
+}
+
+TEST_F(DetectorTest, AScopeWithoutPoliciesIsSweptNoMore) {
+  secrets->add_secret("shop/a", "x");
+  watch("shop/p", "shop/a");
+  start();
+  detector.forget("shop/p");
+  secrets->forget_calls();
+  clock.advance(kHour * 30);
+  clock.await_waiters(1);
+  EXPECT_TRUE(secrets->calls().empty());
+}
+
+}  // namespace
+}  // namespace keyturn::rotation

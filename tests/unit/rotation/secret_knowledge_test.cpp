@@ -1,0 +1,82 @@
+#include "controller/rotation/secret_knowledge.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/rotation/owners.h"
+
+namespace keyturn::rotation {
+namespace {
+
+constexpr const char* kArn = "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf";
+const MonoTime kT0 = MonoTime(Duration(1'000'000'000));
+
+aws::SecretMetadata secret(const std::string& current, const std::string& arn = kArn) {
+  aws::SecretMetadata s;
+  s.arn = arn;
+  s.name = name_of_arn(arn);
+  s.stages[current] = {"AWSCURRENT"};
+  return s;
+}
+
+TEST(Knowledge, ResolvesNameFullAndPartialArn) {
+  SecretKnowledge knowledge;
+  EXPECT_TRUE(knowledge.saw("s", secret("v1"), kT0, true)) << "the first sight is news";
+  for (const char* id : {"shop/db", kArn, "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db"}) {
+    ASSERT_TRUE(knowledge.find("s", id)) << id;
+    EXPECT_EQ(knowledge.find("s", id)->secret.arn, kArn);
+  }
+  EXPECT_FALSE(knowledge.find("s", "shop/d"));
+  EXPECT_FALSE(knowledge.find("s", "arn:aws:secretsmanager:us-east-1:1:secret:shop/db"));
+  EXPECT_FALSE(knowledge.find("other scope", "shop/db"));
+}
+
+TEST(Knowledge, ASweepThatLagsDoesNotUndoALook) {
+  SecretKnowledge knowledge;
+  knowledge.saw("s", secret("v1"), kT0, true);
+  EXPECT_TRUE(knowledge.saw("s", secret("v2"), kT0 + Duration(1000), false));
+  EXPECT_FALSE(knowledge.saw("s", secret("v1"), kT0 + Duration(60'000), true)) << "ListSecrets may be five minutes old";
+  EXPECT_TRUE(knowledge.find("s", kArn)->secret.stages.contains("v2"));
+  EXPECT_TRUE(knowledge.saw("s", secret("v3"), kT0 + Duration(400'000), true)) << "later than the lag it is news";
+}
+
+TEST(Knowledge, WhatALaggingSweepShowedIsNotGone) {
+  SecretKnowledge knowledge;
+  knowledge.saw("s", secret("v2"), kT0, false);
+  knowledge.saw("s", secret("v1"), kT0 + Duration(10), true);
+  EXPECT_TRUE(knowledge.keep_only_seen_since("s", kT0 + Duration(10)).empty());
+  EXPECT_EQ(knowledge.keep_only_seen_since("s", kT0 + Duration(20)), std::vector<std::string>{kArn});
+  EXPECT_FALSE(knowledge.find("s", "shop/db"));
+}
+
+TEST(Knowledge, ARecreatedSecretReplacesTheOldArn) {
+  SecretKnowledge knowledge;
+  knowledge.saw("s", secret("v1"), kT0, true);
+  const std::string fresh = "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-ZZZZZZ";
+  EXPECT_TRUE(knowledge.saw("s", secret("w1", fresh), kT0 + Duration(1), true));
+  EXPECT_EQ(knowledge.find("s", "shop/db")->secret.arn, fresh);
+  EXPECT_FALSE(knowledge.find("s", kArn));
+}
+
+TEST(Owners, TheOldestRotatingPolicyOwnsWhateverTheRegion) {
+  Owners owners;
+  owners.set(kArn, {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20), .uid = "2"});
+  EXPECT_EQ(owners.owner(kArn), "b/young");
+  const auto woken = owners.set("arn:aws:secretsmanager:us-east-1:1:secret:shop/db-AbCdEf", {.key = "a/old", .rotates = true, .created = from_epoch_seconds(10), .uid = "1"});
+  EXPECT_EQ(woken, std::vector<std::string>{"b/young"}) << "it has to stall now";
+  EXPECT_EQ(owners.owner(kArn), "a/old") << "a replica is the same secret";
+  owners.set(kArn, {.key = "c/reader", .rotates = false, .created = from_epoch_seconds(1), .uid = "0"});
+  EXPECT_EQ(owners.owner(kArn), "a/old");
+  EXPECT_EQ(owners.followers(kArn).size(), 3U);
+  EXPECT_EQ(owners.remove("a/old"), std::vector<std::string>{"b/young"});
+  EXPECT_EQ(owners.owner(kArn), "b/young");
+}
+
+TEST(Owners, ADeniedPolicyOwnsNothing) {
+  Owners owners;
+  owners.set(kArn, {.key = "a/denied", .rotates = true, .created = from_epoch_seconds(1), .uid = "1", .allowed = false});
+  owners.set(kArn, {.key = "b/fine", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
+  EXPECT_EQ(owners.owner(kArn), "b/fine");
+}
+
+}  // namespace
+}  // namespace keyturn::rotation

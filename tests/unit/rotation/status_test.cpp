@@ -1,0 +1,114 @@
+#include "controller/rotation/status.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/rotation/rotation_record.h"
+
+namespace keyturn::rotation {
+namespace {
+
+const WallTime kNow = from_epoch_seconds(1'795'000'000);
+const WallTime kLater = kNow + Duration(60'500);
+
+TEST(Conditions, TransitionTimeMovesOnlyWhenTheStatusFlips) {
+  PolicyStatus status;
+  set_condition(status, kSynced, "False", "A", "a", kNow, 1);
+  set_condition(status, kSynced, "False", "B", "b", kLater, 2);
+  EXPECT_EQ(status.condition(kSynced)->last_transition, kNow);
+  EXPECT_EQ(status.condition(kSynced)->reason, "B");
+  EXPECT_EQ(status.condition(kSynced)->observed_generation, 2);
+  set_condition(status, kSynced, "True", "C", "c", kLater, 2);
+  EXPECT_EQ(status.condition(kSynced)->last_transition, kNow + Duration(60'000)) << "whole seconds, as they come back from the server";
+}
+
+TEST(Conditions, AreSortedByTypeAndUnique) {
+  PolicyStatus status;
+  for (const auto type : {kSynced, kReady, kStalled, kSynced}) set_condition(status, type, "True", "R", "", kNow, 1);
+  ASSERT_EQ(status.conditions.size(), 3U);
+  EXPECT_EQ(status.conditions[0].type, kReady);
+  EXPECT_EQ(status.conditions[2].type, kSynced);
+}
+
+TEST(Conditions, AProblemIsEitherStalledOrReconciling) {
+  PolicyStatus status;
+  set_problem(status, make_error(ErrorClass::Transient, "Timeout", "slow"), false, kNow, 1);
+  EXPECT_TRUE(status.condition(kReconciling));
+  set_problem(status, invalid("BinarySecret", "binary"), true, kNow, 1);
+  EXPECT_FALSE(status.condition(kReconciling));
+  EXPECT_EQ(status.condition(kStalled)->reason, "BinarySecret");
+  clear_problem(status);
+  EXPECT_FALSE(status.condition(kStalled));
+}
+
+TEST(Conclude, ReadyFollowsTheWorstThing) {
+  PolicyStatus status;
+  conclude(status, kNow, 3);
+  EXPECT_EQ(status.condition(kReady)->status, "Unknown");
+  EXPECT_EQ(status.observed_generation, 3);
+  set_condition(status, kSynced, "True", "InSync", "1 target holds the current version", kNow, 3);
+  conclude(status, kNow, 3);
+  EXPECT_EQ(status.condition(kReady)->status, "True");
+  set_condition(status, kSynced, "False", "TargetInUse", "taken", kNow, 3);
+  conclude(status, kNow, 3);
+  EXPECT_EQ(status.condition(kReady)->reason, "TargetInUse");
+  set_problem(status, invalid("NoAccessRule", "no rule"), true, kNow, 3);
+  conclude(status, kNow, 3);
+  EXPECT_EQ(status.condition(kReady)->reason, "NoAccessRule");
+}
+
+TEST(History, NewestFirstAtMostTenOneAVersion) {
+  PolicyStatus status;
+  for (int i = 0; i < 12; ++i) {
+    add_history(status, {.version_id = "v" + std::to_string(i), .outcome = "Succeeded", .trigger = "schedule", .started_at = kNow, .finished_at = kNow});
+  }
+  add_history(status, {.version_id = "v11", .outcome = "Abandoned", .trigger = "schedule", .started_at = kNow, .finished_at = kNow});
+  ASSERT_EQ(status.history.size(), 10U);
+  EXPECT_EQ(status.history[0].version_id, "v11");
+  EXPECT_EQ(status.history[0].outcome, "Abandoned");
+  EXPECT_EQ(status.history[1].version_id, "v10");
+}
+
+TEST(Record, AResumedRotationKeepsItsStart) {
+  PolicyStatus status;
+  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
+  record_step(status, "generic", "v1", engine::Step::FinishSecret, "", "", kLater);
+  EXPECT_EQ(status.rotation->started_at, kNow);
+  EXPECT_EQ(status.rotation->step, "finishSecret");
+  record_end(status, "v1", "Succeeded", kLater);
+  EXPECT_FALSE(status.rotation);
+  ASSERT_EQ(status.history.size(), 1U);
+  EXPECT_EQ(status.history[0].trigger, "request");
+  EXPECT_EQ(status.history[0].started_at, kNow);
+  EXPECT_TRUE(status.last_rotation);
+}
+
+TEST(Record, AbandonedAttemptsInARowAreCountedFromTheNewest) {
+  PolicyStatus status;
+  for (const char* outcome : {"Abandoned", "Succeeded", "Abandoned", "Abandoned"}) {
+    const std::string id = std::string("v") + std::to_string(status.history.size());
+    add_history(status, {.version_id = id, .outcome = outcome, .trigger = "", .started_at = kNow, .finished_at = kNow + Duration(1000) * static_cast<int>(status.history.size())});
+  }
+  EXPECT_EQ(abandoned_in_a_row(status).count, 2);
+  EXPECT_EQ(abandoned_in_a_row(status).last, kNow + Duration(3000));
+  record_end(status, "v9", "Succeeded", kLater);
+  EXPECT_EQ(abandoned_in_a_row(status).count, 0);
+}
+
+TEST(Record, ChangedOutsideOnlyWhenOursStoodThereBefore) {
+  PolicyStatus status;
+  status.secret_arn = "arn";
+  status.current_version_id = "ours";
+  engine::Labels labels;
+  labels.current = "theirs";
+  labels.latest = "ours";
+  EXPECT_TRUE(changed_outside(status, "arn", labels));
+  EXPECT_FALSE(changed_outside(status, "another arn", labels)) << "a recreated secret is something else";
+  labels.current = "ours";
+  EXPECT_FALSE(changed_outside(status, "arn", labels));
+  labels.current = "newer";
+  labels.latest = "newer";
+  EXPECT_FALSE(changed_outside(status, "arn", labels)) << "our own rotation";
+}
+
+}  // namespace
+}  // namespace keyturn::rotation
