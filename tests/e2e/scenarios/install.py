@@ -45,10 +45,20 @@ def rights(world):
         check(not may(verb, resource), f"the rendered role allows {verb} {resource}")
 
 
+def documents(text):
+    """kubectl prints JSON objects one after the other."""
+    found, text = [], text.strip()
+    while text:
+        document, end = json.JSONDecoder().raw_decode(text)
+        found.append(document)
+        text = text[end:].strip()
+    return found
+
+
 @scenario("chart: limited to namespaces it asks for no cluster-wide right on Secrets")
 def namespaced(world):
     rendered = world.helm("template", RELEASE, world.chart, "--set", "namespaces={t-one,t-two}")
-    objects = json.loads(world.kube.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=rendered))["items"]
+    objects = documents(world.kube.kubectl("create", "--dry-run=client", "-o", "json", "-f", "-", stdin=rendered))
     cluster_wide = [rule for each in objects if each["kind"] == "ClusterRole" for rule in each["rules"]]
     check(not any("secrets" in rule.get("resources", []) for rule in cluster_wide), "a ClusterRole still names secrets")
     held = {each["metadata"]["namespace"] for each in objects if each["kind"] == "Role"
