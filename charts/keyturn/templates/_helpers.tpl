@@ -1,5 +1,5 @@
 {{- define "keyturn.name" -}}
-{{- if contains "keyturn" .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-keyturn{{ end | trunc 52 | trimSuffix "-" }}
+{{- ternary .Release.Name (printf "%s-keyturn" .Release.Name) (contains "keyturn" .Release.Name) | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "keyturn.serviceAccountName" -}}
