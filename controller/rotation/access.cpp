@@ -69,11 +69,12 @@ Status check(const std::vector<AccessRule>& rules, std::string_view ns, List lis
 
 bool is_arn(std::string_view text) { return text.starts_with("arn:"); }
 
-// The name in a secret's ARN, with its random ending if it has one.
-std::string_view name_in_arn(std::string_view arn) {
+// Where the name begins in a secret's ARN (or in a pattern for one); npos when that cannot be told. A name has no colon, so there is
+// one such place.
+std::size_t name_begin(std::string_view arn) {
   constexpr std::string_view kBefore = ":secret:";
   const std::size_t at = arn.find(kBefore);
-  return at == std::string_view::npos ? arn : arn.substr(at + kBefore.size());
+  return at == std::string_view::npos ? at : at + kBefore.size();
 }
 
 // "shop/db-AbCdEf" → "shop/db": Secrets Manager puts a hyphen and six characters behind the name.
@@ -81,27 +82,30 @@ std::string_view without_ending(std::string_view name) {
   return name.size() > 7 && name[name.size() - 7] == '-' ? name.substr(0, name.size() - 7) : name;
 }
 
-// Whether `pattern` could match `text` once six unknown characters are put behind it: those of the pattern itself, else any.
-bool could_match_with_ending(std::string_view pattern, std::string_view text) {
-  std::string ending = pattern.size() >= 6 ? std::string(pattern.substr(pattern.size() - 6)) : "aaaaaa";
-  if (ending.find_first_of("*-/") != std::string::npos) {
-    ending = std::string(pattern.substr(std::min(pattern.size(), pattern.rfind('-') + 1)));
-    std::erase(ending, '*');
-    ending.resize(6, 'a');
-  }
-  return glob_match(pattern, std::string(text) + "-" + ending);
+// Whether the name part of an ARN pattern could match `name` with a hyphen and six unknown characters behind it. Says yes in doubt:
+// before the first star everything must agree, behind it anything may.
+bool could_match_with_ending(std::string_view pattern, std::string_view name) {
+  const std::string known = std::string(name) + "-";
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern.size() == known.size() + 6 && pattern.starts_with(known);
+  const std::string_view literal = pattern.substr(0, star);
+  return known.starts_with(literal) || literal.starts_with(known);
 }
 
 bool might_match(std::string_view pattern, std::string_view secret_id) {
+  const std::size_t id_name = is_arn(secret_id) ? name_begin(secret_id) : 0;
+  if (id_name == std::string_view::npos) return false;  // an ARN of something else
+  const std::string_view name = secret_id.substr(id_name);
   if (!is_arn(pattern)) {
-    if (!is_arn(secret_id)) return glob_match(pattern, secret_id);
-    const std::string_view name = name_in_arn(secret_id);
-    return glob_match(pattern, name) || glob_match(pattern, without_ending(name));
+    return glob_match(pattern, name) || (id_name != 0 && glob_match(pattern, without_ending(name)));
   }
-  if (is_arn(secret_id)) return glob_match(pattern, secret_id) || could_match_with_ending(pattern, secret_id);
-  // Account and region are not known yet: compare from the name on. A `**` before it may reach into the name.
-  const std::string_view resource = name_in_arn(pattern);
-  return resource == pattern || could_match_with_ending(resource, secret_id);
+  if (glob_match(pattern, secret_id)) return true;
+  const std::size_t pattern_name = name_begin(pattern);
+  if (pattern_name == std::string_view::npos) return true;  // `arn:aws:secretsmanager:**`
+  // Of a name, account and region are not known yet.
+  const bool same_place =
+      id_name == 0 || glob_match(pattern.substr(0, pattern_name), secret_id.substr(0, id_name));
+  return same_place && could_match_with_ending(pattern.substr(pattern_name), name);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace keyturn::rotation {
 // Every entry is a glob (lib/base/text.h): `*` stops at `/`, `**` does not; `{namespace}` stands for the policy's namespace. Entries of
 // `secrets` that begin with "arn:" are matched against the ARN, others against the canonical name.
 struct AccessRule {
-  std::vector<std::string> namespaces, secrets, resources, backends, roles;
+  std::vector<std::string> namespaces{}, secrets{}, resources{}, backends{}, roles{};
   friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 

@@ -65,10 +65,10 @@ void check_identity(const IdentityRef& identity, Problems& problems) {
   }
 }
 
-// Unknown names were reported before, in the words of the CRD's rule.
+// Unknown names were reported before, in the words of the CRD's rule; so were options that are no object.
 void check_strategy(const StrategySpec& strategy, Problems& problems) {
   const auto known = engine::strategy_names();
-  if (std::find(known.begin(), known.end(), strategy.name) == known.end()) return;
+  if (std::find(known.begin(), known.end(), strategy.name) == known.end() || !strategy.options.starts_with('{')) return;
   if (const auto made = engine::make_strategy(strategy.name, strategy.options); !made) {
     problems.add(made.error().message);
   }

@@ -85,6 +85,7 @@ TEST(AccessRules, MightTouchRefusesNothingThatIsAllowed) {
       {"arn:aws:secretsmanager:*:*:secret:shop/db-*", "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:shop/db-Ab*", "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:*/db-AbCdEf", "shop/db", kArn},
+      {"arn:aws:secretsmanager:*:*:secret:*C*f", "shop-db", "arn:aws:secretsmanager:eu-west-1:1:secret:shop-db-AbCdEf"},
       {"arn:aws:secretsmanager:**", "shop/db", kArn},
       {"**", "shop/db", kArn},
   };
@@ -142,7 +143,7 @@ TEST(AccessRules, TheDenialNeverProposesMoreThanItsText) {
         const std::string message = none.role("shop", R"(x", "**"]} #:iam:)").error().message;
         return message.find("- {") == std::string::npos ? std::string() : message.substr(message.find("- {"));
       }(), "f");
-  if (config) EXPECT_FALSE(config->access.role("shop", "arn:aws:iam::1:role/r"));
+  EXPECT_FALSE(config && config->access.role("shop", "arn:aws:iam::1:role/r"));
 }
 
 }  // namespace
