@@ -67,8 +67,8 @@ struct StepResult {
   Kind kind = Kind::Progress;
   Event event = Event::None;
   Duration delay{0};
-  Error error;
-  std::string note;  // for people
+  Error error{};
+  std::string note{};  // for people
 };
 
 // What one pass knows: values it read or wrote, by version id, wiped at its end.

@@ -44,7 +44,7 @@ StepResult Steps::set_and_test() {
   const bool lambda = situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
   if (!lambda || decision_.step == Step::SetSecret) {
     if (auto stop = set(**pending, **current)) return *stop;
-    if (lambda) return {.kind = StepResult::Kind::Driver, .error = {}, .note = "The backend has taken the new credential."};
+    if (lambda) return {.kind = StepResult::Kind::Driver, .note = "The backend has taken the new credential."};
   }
   const TestResult test = strategy().test(context(decision_.version_id), **pending);
   switch (test.verdict) {
@@ -58,7 +58,7 @@ StepResult Steps::set_and_test() {
   }
   pass_.mark_tested(decision_.version_id);
   if (lambda && decision_.step == Step::TestSecret) {
-    return {.kind = StepResult::Kind::Driver, .error = {}, .note = "The new credential works."};
+    return {.kind = StepResult::Kind::Driver, .note = "The new credential works."};
   }
   if (auto stop = move(kBaton, decision_.version_id, labels().current)) return *stop;
   return progress(Event::Decided, "The new credential works.");

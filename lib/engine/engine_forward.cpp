@@ -28,7 +28,7 @@ StepResult Steps::rebase() {
   const auto works = which_works(unclear);
   if (!works.ok()) return failed(works.error());
   if (!works->has_value()) {
-    if (!unclear.empty()) return waiting({.detail = unclear, .look_again = {}});
+    if (!unclear.empty()) return waiting({.detail = unclear});
     return failed(invalid("NoWorkingCredential",
                           "The backend accepts none of the values that secret " + view_.secret.name +
                               " holds; set the password of AWSCURRENT at the backend, or put one that works into the secret."));

@@ -37,7 +37,7 @@ StepResult Steps::run() {
     case Action::Rollout:
     case Action::WaitGate: break;
   }
-  return StepResult{.kind = StepResult::Kind::Driver, .error = {}, .note = decision_.message};
+  return StepResult{.kind = StepResult::Kind::Driver, .note = decision_.message};
 }
 
 // The labels and the gate's verdict have stayed the same for as long as a request planned from an older view may be on its way.
@@ -95,11 +95,11 @@ StepContext Steps::context(const std::string& version_id) const {
 }
 
 StepResult Steps::progress(Event event, std::string note) {
-  return {.kind = StepResult::Kind::Progress, .event = event, .error = {}, .note = std::move(note)};
+  return {.kind = StepResult::Kind::Progress, .event = event, .note = std::move(note)};
 }
 
 StepResult Steps::after(Duration delay, std::string note) {
-  return {.kind = StepResult::Kind::After, .delay = delay, .error = {}, .note = std::move(note)};
+  return {.kind = StepResult::Kind::After, .delay = delay, .note = std::move(note)};
 }
 
 StepResult Steps::failed(Error error) {

@@ -19,7 +19,7 @@ inline constexpr std::string_view kLatest = "KEYTURN_LATEST";
 inline constexpr std::string_view kBaton = "KEYTURN_BATON";
 
 struct Labels {
-  std::string current, previous, pending, latest, baton;  // version ids; empty: nobody holds it
+  std::string current{}, previous{}, pending{}, latest{}, baton{};  // version ids; empty: nobody holds it
   friend bool operator==(const Labels&, const Labels&) = default;
 };
 

@@ -68,25 +68,25 @@ struct Situation {
   bool targets_synced = true;  // every target that can be written is annotated with C
   bool rolled_out = true;      // the workloads run with C
   bool gate_open = true;       // no reader can still hold the old value, and the grace period is over
-  std::string waiting_for;     // while the gate is closed, for people
+  std::string waiting_for{};   // while the gate is closed, for people
   // Asked directly before each revocation, after a fresh look at the labels: is the gate still open? Absent: `gate_open` stands.
-  std::function<bool()> gate_still_open;
+  std::function<bool()> gate_still_open{};
 
   bool retire = false;    // the driver retires K when it may (the operator; others only on command)
   bool clean_up = false;  // look for leftovers now (once a day); cleared by the driver when CleanUp was done
 
   // A rotation may start, making exactly this version: next_version(view) of the view on which the driver judged that one is due or
   // asked for. One permit makes one attempt: after it was finished or given up the next version has another id. Empty: none may start.
-  std::string permit;
+  std::string permit{};
   bool rollback = false;  // the permitted rotation carries the retiring version's credential back (K's; a strategy without backend: V's)
 
-  std::optional<LambdaCall> lambda;
+  std::optional<LambdaCall> lambda{};
 };
 
 // What is known of versions without keeping their values; versions are immutable, so an answer holds for ever.
 struct Known {
-  std::optional<bool> baton_is_previous;  // K's credential equals V's: the attempt is a rollback
-  std::optional<bool> baton_is_current;   // K's credential equals C's: nothing to revoke
+  std::optional<bool> baton_is_previous{};  // K's credential equals V's: the attempt is a rollback
+  std::optional<bool> baton_is_current{};   // K's credential equals C's: nothing to revoke
   bool current_works = false;  // forward only: after quiet, with these C and L, the backend accepted C's credential
 };
 

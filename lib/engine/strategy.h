@@ -52,8 +52,8 @@ enum class Verdict { Accepted, Rejected, Unknown };
 // Unknown is not no: unreachable, time-out, throttled, not yet. Only Rejected may lead to giving up.
 struct TestResult {
   Verdict verdict = Verdict::Unknown;
-  std::string detail;                     // for people; no secret
-  std::optional<Duration> look_again;     // with Unknown: not before
+  std::string detail{};                   // for people; no secret
+  std::optional<Duration> look_again{};    // with Unknown: not before
 };
 
 // set(): whether the backend took the pending value.
