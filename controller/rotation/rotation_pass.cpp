@@ -105,7 +105,7 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
     case Action::Nothing: return settle(turn);
     case Action::Refuse: return refuse(turn, invalid(decision.reason, decision.message));
     case Action::Sync: {
-      const SyncReport report = deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret, turn.view.labels, turn.values, false);
+      const SyncReport report = deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret, turn.view.labels, turn.values, SyncPass::Also::Nothing);
       turn.sync_tried_for = turn.view.labels.current;
       turn.change([report, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) { SyncPass::report_to(status, *policy, report, now); });
       turn.sync_failed = report.retryable_error() != nullptr;

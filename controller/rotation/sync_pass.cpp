@@ -82,9 +82,8 @@ bool SyncPass::spec_written(const Policy& policy) const {
 }
 
 bool SyncPass::in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const {
-  const bool written = spec_written(policy);
   return std::all_of(policy.spec.targets.begin(), policy.spec.targets.end(), [&](const TargetSpec& target) {
-    return deps_.targets.judge(policy, target, arn, version_id, written) == TargetState::InSync;
+    return deps_.targets.judge(policy, target, arn, version_id, /*spec_written=*/true) == TargetState::InSync;
   });
 }
 
@@ -93,7 +92,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
   auto sight = gathered.sight;
   const bool asked = !policy.sync_requested_at.empty() &&
                      policy.sync_requested_at != deps_.status.latest(policy).last_handled_sync_request;
-  const bool force = take_force(policy.key()) || asked;
+  const Also also = take_force(policy.key()) || asked ? Also::All : Also::ChangedSpecs;
   if (asked) {
     auto fresh = deps_.gatherer.look(*gathered.access, sight->secret.arn);
     if (!fresh) return finish_problem(policy, problem_of(std::move(fresh).error(), policy.spec.refresh_interval));
@@ -107,7 +106,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
       return finish_problem(policy, problem_of(invalid("NoCurrentVersion", "secret " + sight->secret.name + " has no AWSCURRENT version; put a value"),
                                                policy.spec.refresh_interval));
     }
-    report = sync_targets(policy, *gathered.access, sight->secret, labels, values, force);
+    report = sync_targets(policy, *gathered.access, sight->secret, labels, values, also);
     const Error* error = report.first_error();
     if (error && error->code == "NotCurrentAnyMore" && attempt == 0) {
       auto fresh = deps_.gatherer.look(*gathered.access, sight->secret.arn);
@@ -165,7 +164,7 @@ void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncR
 }
 
 SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access, const aws::SecretMetadata& secret, const Labels& labels,
-                                  Pass& values, bool force) {
+                                  Pass& values, Also also) {
   const std::lock_guard serial(stripes_[std::hash<std::string>{}(policy.key()) % kStripes]);
   SyncReport report;
   report.version_id = labels.current;
@@ -177,10 +176,11 @@ SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access,
 }
 
 SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec& target, const AwsAccess& access, const std::string& arn,
-                                         const Labels& labels, Pass& values, bool force) {
+                                         const Labels& labels, Pass& values, Also also) {
   SyncReport::Target result{.name = target.name};
-  const TargetState state = deps_.targets.judge(policy, target, arn, labels.current, spec_written(policy));
-  if (state == TargetState::InSync && !force) {
+  const bool spec_counts = also == Also::ChangedSpecs && !spec_written(policy);
+  const TargetState state = deps_.targets.judge(policy, target, arn, labels.current, !spec_counts);
+  if (state == TargetState::InSync && also != Also::All) {
     result.in_sync = true;
     return result;
   }
@@ -244,7 +244,7 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
     const auto* other = std::get_if<Gathered>(&outcome);
     // The very same session: what one may read, another of its own might not.
     if (!other || other->access->secrets != gathered.access->secrets || other->sight->secret.arn != secret.arn) continue;
-    const SyncReport report = sync_targets(*policy, *other->access, secret, labels, values, false);
+    const SyncReport report = sync_targets(*policy, *other->access, secret, labels, values, Also::Nothing);
     ++synced;
     // A failed write of the status is made up for by the follower's own pass, which its label change wakes.
     static_cast<void>(deps_.status.update(*policy, [&](PolicyStatus& status, WallTime now) {

@@ -59,10 +59,13 @@ class SyncPass {
 
   runtime::Outcome run(const runtime::Key& key);
 
+  // What is written beside targets that are not in sync: nothing, those whose policy changed since they were written (the sync lane's own
+  // passes), or all.
+  enum class Also { Nothing, ChangedSpecs, All };
   // Used by the rotation lane too, with the value it holds. `values` reads what is missing.
   SyncReport sync_targets(const Policy& policy, const AwsAccess& access, const aws::SecretMetadata& secret,
-                          const engine::Labels& labels, engine::Pass& values, bool force);
-  // True when every target carries the version; no I/O.
+                          const engine::Labels& labels, engine::Pass& values, Also also);
+  // True when every target carries the version and nobody edited it; no I/O. Changes of the spec are the sync lane's matter.
   bool in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const;
   // Writes the outcome into the status (condition Synced, targets).
   static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report, WallTime now);
@@ -81,7 +84,7 @@ class SyncPass {
   void sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret, const engine::Labels& labels, engine::Pass& values);
   Status fetch(const AwsAccess& access, const std::string& arn, const std::string& version_id, engine::Pass& values, bool must_be_current);
   SyncReport::Target sync_target(const Policy& policy, const TargetSpec& target, const AwsAccess& access, const std::string& arn,
-                                 const engine::Labels& labels, engine::Pass& values, bool force);
+                                 const engine::Labels& labels, engine::Pass& values, Also also);
   bool spec_written(const Policy& policy) const;
   void observe_lag(const std::string& arn);
   bool take_force(const std::string& key);
