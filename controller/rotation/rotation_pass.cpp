@@ -124,6 +124,8 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
   switch (result.event) {
     case engine::Event::Finished:
       deps_.sync.noticed(turn.arn());
+      deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
+      deps_.knowledge.moved(turn.gathered.access->scope, turn.arn());  // the followers below look for themselves
       turn.created.current = deps_.clock.now();  // AWS's own date differs by the clocks' skew at most
       turn.created.latest.reset();
       turn.created_for = id;

@@ -56,6 +56,19 @@ std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope, std::stri
   return it == by_arn.end() ? nullptr : it->second;
 }
 
+void SecretKnowledge::moved(const Scope& by, const std::string& arn) {
+  const std::string secret = arn_without_region(arn);
+  const std::lock_guard lock(mutex_);
+  for (auto& [scope, known] : scopes_) {
+    if (scope == by) continue;
+    std::erase_if(known.by_arn, [&](const auto& entry) {
+      if (arn_without_region(entry.first) != secret) return false;
+      known.arn_by_name.erase(entry.second->secret.name);
+      return true;
+    });
+  }
+}
+
 void SecretKnowledge::gone(const Scope& scope, std::string_view secret_id) {
   const auto sight = find(scope, secret_id);
   if (!sight) return;

@@ -37,6 +37,8 @@ class SecretKnowledge {
   bool saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at, bool from_list);
   // By name, full ARN, or partial ARN (without the six random characters).
   std::shared_ptr<const Sight> find(const Scope& scope, std::string_view secret_id) const;
+  // Its labels moved, as `by` saw: what other scopes know of it, or of its replicas, is out of date and forgotten.
+  void moved(const Scope& by, const std::string& arn);
   // NotFound was answered, or a complete sweep did not have it.
   void gone(const Scope& scope, std::string_view secret_id);
   // After a complete sweep: the ARNs of this scope that neither it nor a look since has shown; they are forgotten.

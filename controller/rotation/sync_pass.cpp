@@ -170,7 +170,7 @@ SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access,
   report.version_id = labels.current;
   // One target that cannot be written never stops the others.
   for (const auto& target : policy.spec.targets) {
-    report.targets.push_back(sync_target(policy, target, access, secret.arn, labels, values, force));
+    report.targets.push_back(sync_target(policy, target, access, secret.arn, labels, values, also));
   }
   return report;
 }

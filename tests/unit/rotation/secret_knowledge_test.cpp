@@ -57,6 +57,18 @@ TEST(Knowledge, ARecreatedSecretReplacesTheOldArn) {
   EXPECT_FALSE(knowledge.find("s", kArn));
 }
 
+TEST(Knowledge, AMoveIsForgottenByAllWhoDidNotSeeIt) {
+  SecretKnowledge knowledge;
+  const std::string replica = "arn:aws:secretsmanager:us-east-1:1:secret:shop/db-AbCdEf";
+  knowledge.saw("mover", secret("v2"), kT0, false);
+  knowledge.saw("other", secret("v1"), kT0, true);
+  knowledge.saw("far", secret("v1", replica), kT0, true);
+  knowledge.moved("mover", kArn);
+  EXPECT_TRUE(knowledge.find("mover", kArn));
+  EXPECT_FALSE(knowledge.find("other", "shop/db"));
+  EXPECT_FALSE(knowledge.find("far", replica));
+}
+
 TEST(Owners, TheOldestRotatingPolicyOwnsWhateverTheRegion) {
   Owners owners;
   owners.set(kArn, {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20), .uid = "2"});
