@@ -143,9 +143,8 @@ Status Session::prepare(Call& call, Wire& wire) const {
   cleanse(call.body);
   wire.signable.path = url.path;
   wire.signable.body = wire.request.body;
-  wire.signable.headers = {{"Host", url.host},
-                           {"Content-Type", call.content_type},
-                           {"User-Agent", options_.user_agent}};
+  // The transport adds its user agent, which is not signed.
+  wire.signable.headers = {{"Host", url.host}, {"Content-Type", call.content_type}};
   if (!call.target.empty()) wire.signable.headers.emplace_back("X-Amz-Target", call.target);
   return {};
 }
@@ -206,7 +205,7 @@ std::optional<Session::Failure> Session::try_once(const Call& call, Wire& wire, 
   const MonoTime start = options_.clock->mono();
   wire.request.timeout = std::clamp(deadline - start, Duration(1), options_.request_timeout);
   wire.request.connect_timeout = std::min(wire.request.connect_timeout, wire.request.timeout);
-  if (auto refused = refusal(call)) {  // nothing that may block stands between this and the send
+  if (auto refused = refusal(call, deadline)) {  // nothing that may block stands between this and the send
     Failure failure(std::move(*refused));
     failure.sent = false;
     return failure;
@@ -228,13 +227,17 @@ std::optional<Session::Failure> Session::try_once(const Call& call, Wire& wire, 
   return failure;
 }
 
-std::optional<Error> Session::refusal(const Call& call) const {
+std::optional<Error> Session::refusal(const Call& call, MonoTime deadline) const {
   if (options_.stop.stop_requested()) {
     return make_error(ErrorClass::Unavailable, "Cancelled", context(call) + ": not sent, shutting down");
   }
   if (call.not_after && options_.clock->mono() > *call.not_after) {
     return make_error(ErrorClass::Unavailable, "ViewTooOld",
                       context(call) + ": not sent, what it was planned from is too old to act on");
+  }
+  if (options_.clock->mono() >= deadline) {
+    return make_error(ErrorClass::Unavailable, "DeadlineOver",
+                      context(call) + ": not sent, getting AWS keys took all the time there was");
   }
   return std::nullopt;
 }

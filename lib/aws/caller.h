@@ -1,7 +1,8 @@
 // One operation of an AWS service on the wire: endpoint, signature, retries, clock correction. The clients of this folder
 // (Secrets Manager, STS…) are thin layers of encoding and decoding on top.
 //
-// Thread rule: a Session may be used from any thread; call() blocks, at most SessionOptions::call_timeout.
+// Thread rule: a Session may be used from any thread; call() blocks, at most SessionOptions::call_timeout and the time that
+// the credentials provider takes.
 #pragma once
 
 #include <atomic>
@@ -60,7 +61,7 @@ class Session {
   Result<Reply> attempts(const Call& call, Wire& wire);
   // Nothing when the try succeeded: then `reply` is set.
   std::optional<Failure> try_once(const Call& call, Wire& wire, MonoTime deadline, Reply& reply);
-  std::optional<Error> refusal(const Call& call) const;
+  std::optional<Error> refusal(const Call& call, MonoTime deadline) const;
   Failure judge_reply(const Call& call, const http::Response& response) const;
   Failure judge_transport(const Call& call, Error error) const;
   bool correct_clock(std::optional<WallTime> date);

@@ -36,7 +36,6 @@ std::shared_ptr<Session> sts_session(const ChainOptions& options, std::shared_pt
   out.clock = options.clock;
   out.rng = options.rng;
   out.observer = options.observer;
-  out.user_agent = options.user_agent;
   out.stop = options.stop;
   out.wait = options.wait;
   return std::make_shared<Session>(std::move(out));

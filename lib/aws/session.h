@@ -58,7 +58,6 @@ struct SessionOptions {
   RequestObserver* observer = nullptr;  // may be null
   Duration request_timeout{15000};      // one try
   Duration call_timeout{30000};         // all tries of one call, waits included
-  std::string user_agent = "keyturn";
   std::stop_token stop;                 // a stop ends calls and waits soon: Unavailable "Cancelled"
   // Waits between tries; injected so that tests do not sleep. Null: a real wait.
   std::function<void(Duration)> wait;
@@ -80,7 +79,6 @@ struct ChainOptions {
   Clock* clock = nullptr;
   Rng* rng = nullptr;
   RequestObserver* observer = nullptr;
-  std::string user_agent = "keyturn";
   std::stop_token stop;
   std::function<void(Duration)> wait;  // as in SessionOptions
 };

@@ -38,7 +38,6 @@ TEST_F(CallerTest, SendsASignedSensitiveRequest) {
   EXPECT_EQ(header(0, "Host"), "secretsmanager.eu-west-1.amazonaws.com");
   EXPECT_EQ(header(0, "Content-Type"), "application/x-amz-json-1.1");
   EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.DescribeSecret");
-  EXPECT_EQ(header(0, "User-Agent"), "keyturn");
   EXPECT_EQ(header(0, "X-Amz-Date"), amz_date(clock.now()));
   EXPECT_TRUE(header(0, "Authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKID1/")) << header(0, "Authorization");
   EXPECT_NE(header(0, "Authorization").find("SignedHeaders=content-type;host;x-amz-date;x-amz-target,"),
@@ -279,6 +278,15 @@ TEST_F(CallerTest, TheViewsAgeIsLookedAtAfterKeysWereFetched) {
   const auto reply = session()->call(std::move(call));
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().code, "ViewTooOld");
+  EXPECT_EQ(transport->request_count(), 0u);
+}
+
+TEST_F(CallerTest, NothingIsSentWhenKeysTookAllTheTime) {
+  provider->on_get = [this] { clock.advance(std::chrono::seconds(30)); };
+  const auto reply = session()->call(read());
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().cls, ErrorClass::Unavailable);
+  EXPECT_EQ(reply.error().code, "DeadlineOver");
   EXPECT_EQ(transport->request_count(), 0u);
 }
 
