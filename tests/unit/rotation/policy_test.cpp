@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -59,6 +60,20 @@ TEST(PolicyCases, EveryProblemIsSaidAtOnceButNotWithoutEnd) {
   const auto problems = policy_problems(object_with(spec));
   ASSERT_EQ(problems.size(), Problems::kMost + 1);
   EXPECT_EQ(problems.back(), "and 963 more problems");
+}
+
+TEST(PolicyCases, ExamplesAreGood) {
+  int policies = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("examples"))) {
+    if (entry.path().filename() == "helm-values.yaml") continue;
+    for (const YAML::Node& document : YAML::LoadAllFromFile(entry.path().string())) {
+      const json object = yaml_to_json(document);
+      if (object.at("kind") != "RotationPolicy") continue;
+      EXPECT_EQ(join(policy_problems(object), "; "), "") << entry.path();
+      ++policies;
+    }
+  }
+  EXPECT_GE(policies, 5);
 }
 
 TEST(Policy, ReadsEveryField) {
