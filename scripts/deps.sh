@@ -12,7 +12,7 @@
 set -euo pipefail
 
 build=(
-  ca-certificates tzdata
+  ca-certificates curl tzdata
   g++ cmake make ninja-build pkg-config ccache
   libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev libfmt-dev libcli11-dev libcpp-httplib-dev prometheus-cpp-dev

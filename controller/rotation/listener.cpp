@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 namespace keyturn::rotation {
@@ -71,6 +72,7 @@ Status Listener::start() {
   if (!bound) {
     return invalid("ListenFailed", "cannot listen on " + impl_->address + "; is another process there? Choose another `listen` in the config file");
   }
+  log::info("listening", {{"address", address->host + ":" + std::to_string(impl_->port)}});
   impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
   return {};
 }
