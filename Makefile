@@ -1,6 +1,6 @@
 # Thin: every target is a script or a CMake preset, so that both can be read on their own.
 SHELL := /bin/bash
-export CCACHE_BASEDIR := $(CURDIR)
+
 JOBS ?= $(shell nproc)
 
 .PHONY: build quickstart test e2e fuzz bench lint sanitize clean
