@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,6 +43,7 @@ class Informer final : private ObjectSink {
   Ptr get(const std::string& key) const;
   std::size_t size() const;
   std::vector<std::string> keys() const;
+  // `visit` runs under the store's lock: be quick, and do not ask the informer anything.
   void for_each(const std::function<void(const std::string& key, const Ptr& object)>& visit) const;
 
  private:
@@ -54,7 +54,7 @@ class Informer final : private ObjectSink {
   const Decode decode_;
   const OnChange on_change_;
   const std::string resource_;  // for logs
-  mutable std::shared_mutex mutex_;
+  mutable std::mutex mutex_;  // not a shared one: glibc lets readers starve the writer
   struct Entry {
     Ptr object;
     std::string resource_version;

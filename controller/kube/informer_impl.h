@@ -19,21 +19,21 @@ Informer<T>::Informer(ReflectorOptions options, Decode decode, OnChange on_chang
 
 template <class T>
 auto Informer<T>::get(const std::string& key) const -> Ptr {
-  const std::shared_lock<std::shared_mutex> guard(mutex_);
+  const std::lock_guard<std::mutex> guard(mutex_);
   const auto it = objects_.find(key);
   return it == objects_.end() ? nullptr : it->second.object;
 }
 
 template <class T>
 std::size_t Informer<T>::size() const {
-  const std::shared_lock<std::shared_mutex> guard(mutex_);
+  const std::lock_guard<std::mutex> guard(mutex_);
   return objects_.size();
 }
 
 template <class T>
 std::vector<std::string> Informer<T>::keys() const {
   std::vector<std::string> keys;
-  const std::shared_lock<std::shared_mutex> guard(mutex_);
+  const std::lock_guard<std::mutex> guard(mutex_);
   keys.reserve(objects_.size());
   for (const auto& [key, entry] : objects_) keys.push_back(key);
   return keys;
@@ -42,7 +42,7 @@ std::vector<std::string> Informer<T>::keys() const {
 template <class T>
 void Informer<T>::for_each(
     const std::function<void(const std::string& key, const Ptr& object)>& visit) const {
-  const std::shared_lock<std::shared_mutex> guard(mutex_);
+  const std::lock_guard<std::mutex> guard(mutex_);
   for (const auto& [key, entry] : objects_) visit(key, entry.object);
 }
 
@@ -50,7 +50,7 @@ template <class T>
 void Informer<T>::put(const std::string& key, const std::string& resource_version,
                       const nlohmann::json& object) {
   if (!resource_version.empty()) {
-    const std::shared_lock<std::shared_mutex> guard(mutex_);
+    const std::lock_guard<std::mutex> guard(mutex_);
     const auto it = objects_.find(key);
     if (it != objects_.end() && it->second.resource_version == resource_version) return;
   }
@@ -74,7 +74,7 @@ void Informer<T>::put(const std::string& key, const std::string& resource_versio
   Ptr after = std::make_shared<const T>(std::move(*decoded).value());
   Ptr before;
   {
-    const std::lock_guard<std::shared_mutex> guard(mutex_);
+    const std::lock_guard<std::mutex> guard(mutex_);
     Entry& entry = objects_[key];
     before = std::exchange(entry.object, after);
     entry.resource_version = resource_version;
@@ -92,7 +92,7 @@ template <class T>
 void Informer<T>::forget(const std::string& key) {
   Ptr before;
   {
-    const std::lock_guard<std::shared_mutex> guard(mutex_);
+    const std::lock_guard<std::mutex> guard(mutex_);
     const auto it = objects_.find(key);
     if (it == objects_.end()) return;
     before = std::move(it->second.object);
@@ -108,7 +108,7 @@ void Informer<T>::keep_only(const std::vector<std::string>& sorted_keys) {
   };
   std::vector<std::string> removed;
   {
-    const std::shared_lock<std::shared_mutex> guard(mutex_);
+    const std::lock_guard<std::mutex> guard(mutex_);
     for (const auto& [key, entry] : objects_) {
       if (gone(key)) removed.push_back(key);
     }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "tests/unit/kube/reflector_testing.h"
 
@@ -182,6 +183,7 @@ TEST(Lease, LostWhenRenewalsFailForTheRenewDeadline) {
     bench.clock.await_waiters(1);
     EXPECT_TRUE(bench.election->is_leader());
   }
+  while (bench.lost == 0) std::this_thread::yield();
   bench.election->stop();
   EXPECT_EQ(bench.lost, 1);
   EXPECT_EQ(bench.clock.mono(), renewed + Duration(10'000));
