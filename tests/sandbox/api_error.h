@@ -1,0 +1,51 @@
+// A refusal of the Kubernetes API, thrown where it is found out and turned into a Status object (or an
+// ERROR event) in one place. Shapes follow apimachinery's api/errors package.
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sandbox/json.h"
+
+namespace keyturn::sandbox {
+
+struct ErrorCause {
+  std::string reason;   // FieldValueInvalid, FieldManagerConflict, …
+  std::string message;
+  std::string field;
+};
+
+class ApiError final : public std::exception {
+ public:
+  ApiError(int http_code, std::string why, std::string text)
+      : code(http_code), reason(std::move(why)), message(std::move(text)) {}
+
+  const char* what() const noexcept override { return message.c_str(); }
+  // metav1.Status
+  Json status() const;
+
+  int code;
+  std::string reason;
+  std::string message;
+  std::string group, kind, name, uid;  // details, when known; `kind` is the resource's plural
+  std::vector<ErrorCause> causes;
+  std::optional<int> retry_after_seconds;
+};
+
+// `resource` is "secrets" or "deployments.apps" (plural with group).
+ApiError not_found(const std::string& resource, const std::string& name);
+ApiError already_exists(const std::string& resource, const std::string& name);
+ApiError conflict(const std::string& resource, const std::string& name, const std::string& why);
+ApiError bad_request(const std::string& message);
+ApiError forbidden(const std::string& resource, const std::string& name, const std::string& why);
+ApiError unauthorized();
+ApiError invalid_object(const std::string& kind_and_group, const std::string& name,
+                        std::vector<ErrorCause> causes);
+ApiError expired(const std::string& message);       // 410 reason Expired
+ApiError too_large_version(const std::string& asked, const std::string& current);  // 504
+ApiError method_not_allowed(const std::string& resource);
+ApiError no_such_path();
+
+}  // namespace keyturn::sandbox

@@ -1,0 +1,153 @@
+#include "tests/sandbox/controllers.h"
+
+#include "tests/sandbox/api_error.h"
+
+namespace keyturn::sandbox {
+namespace {
+
+bool terminating(const ObjectPtr& object) { return !at(object->doc(), "metadata", "deletionTimestamp").is_null(); }
+
+bool rolls_out(const std::string& resource) {
+  return resource == "deployments.apps" || resource == "statefulsets.apps" || resource == "daemonsets.apps";
+}
+
+}  // namespace
+
+Controllers::Controllers(ObjectStore& store, Registry& registry, ObjectWriter& writer)
+    : store_(store), registry_(registry), writer_(writer), thread_([this] { loop(); }) {}
+
+Controllers::~Controllers() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Controllers::set_rollouts(bool automatic) {
+  const std::lock_guard lock(mutex_);
+  automatic_rollouts_ = automatic;
+}
+
+void Controllers::notify(const std::string& resource, const StoreEvent& event) {
+  // Most writes concern nobody here: spare them the queue.
+  const bool deleted = event.type == EventType::Deleted;
+  const bool owned = event.type == EventType::Added && !at(event.object->doc(), "metadata", "ownerReferences").empty();
+  const bool namespaced = resource == "namespaces" && terminating(event.object);
+  if (!deleted && !owned && !namespaced && !rolls_out(resource)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back({resource, event});
+  }
+  changed_.notify_all();
+}
+
+void Controllers::settle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || (queue_.empty() && !busy_); });
+}
+
+void Controllers::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    const Item item = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    try {
+      work(item);
+    } catch (const ApiError&) {
+      // Somebody else changed the object: whatever they did has been notified too.
+    }
+    lock.lock();
+    busy_ = false;
+    changed_.notify_all();
+  }
+}
+
+void Controllers::work(const Item& item) {
+  const ObjectPtr& object = item.event.object;
+  if (item.event.type == EventType::Deleted) {
+    for (const ObjectStore::Ref& ref : store_.dependents(object->uid)) collect(ref);
+    const ObjectPtr ns = object->ns.empty() ? nullptr : store_.get("namespaces", "", object->ns);
+    if (ns && terminating(ns)) empty_namespace(object->ns);
+    return;
+  }
+  if (!at(object->doc(), "metadata", "ownerReferences").empty()) collect({item.resource, object->ns, object->name});
+  if (item.resource == "namespaces" && terminating(object)) empty_namespace(object->name);
+  if (rolls_out(item.resource)) {
+    if (const ResourcePtr resource = registry_.by_storage(item.resource)) roll_out(*resource, object);
+  }
+}
+
+// Deletes an object none of whose owners exists: owners are looked for in its own namespace only.
+void Controllers::collect(const ObjectStore::Ref& ref) {
+  const ObjectPtr object = store_.get(ref.resource, ref.ns, ref.name);
+  const ResourcePtr resource = registry_.by_storage(ref.resource);
+  if (!object || !resource) return;
+  for (const Json& owner : at(object->doc(), "metadata", "ownerReferences")) {
+    std::string owner_ns;
+    if (store_.alive(text_at(owner, "uid"), &owner_ns) && (owner_ns.empty() || owner_ns == object->ns)) return;
+  }
+  DeleteOptions options;
+  options.uid = object->uid;
+  writer_.remove(*resource, ref.ns, ref.name, options);
+}
+
+void Controllers::empty_namespace(const std::string& ns) {
+  bool empty = true;
+  for (const ObjectStore::Ref& ref : store_.in_namespace(ns)) {
+    const ResourcePtr resource = registry_.by_storage(ref.resource);
+    if (!resource) continue;
+    try {
+      if (!writer_.remove(*resource, ref.ns, ref.name).gone) empty = false;
+    } catch (const ApiError&) {
+      // gone already
+    }
+  }
+  if (!empty) return;  // finalizers: their removal brings us back
+  if (const ObjectPtr object = store_.get("namespaces", "", ns)) {
+    writer_.drop_finalizer(*registry_.by_storage("namespaces"), object, "kubernetes");
+  }
+}
+
+void Controllers::roll_out(const Resource& resource, const ObjectPtr& object) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!automatic_rollouts_) return;
+  }
+  const Json& doc = object->doc();
+  const Json& generation = at(doc, "metadata", "generation");
+  if (at(doc, "status", "observedGeneration") == generation) return;
+  const Json& asked = at(doc, "spec", "replicas");
+  const int replicas = asked.is_number() ? asked.get<int>() : 1;
+  Json status = {{"observedGeneration", generation}};
+  if (resource.plural == "daemonsets") {
+    for (const char* field : {"desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled",
+                              "numberReady", "numberAvailable"}) {
+      status[field] = 1;
+    }
+    status["numberMisscheduled"] = 0;
+  } else {
+    for (const char* field : {"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"}) status[field] = replicas;
+    if (resource.plural == "statefulsets") {
+      status["currentReplicas"] = replicas;
+      status["currentRevision"] = status["updateRevision"] = object->name + "-" + generation.dump();
+    }
+  }
+  if (resource.plural == "deployments") {
+    status["conditions"] = {{{"type", "Available"}, {"status", "True"}, {"reason", "MinimumReplicasAvailable"},
+                             {"message", "Deployment has minimum availability."}},
+                            {{"type", "Progressing"}, {"status", "True"}, {"reason", "NewReplicaSetAvailable"},
+                             {"message", "ReplicaSet has successfully progressed."}}};
+  }
+  WriteOptions options;
+  options.manager = "kube-controller-manager";
+  options.subresource = "status";
+  writer_.patch(resource, object->ns, object->name, PatchType::Merge, {{"status", status}}, options);
+}
+
+}  // namespace keyturn::sandbox
