@@ -40,7 +40,7 @@ kube() { # METHOD PATH [CURL ARGUMENTS…]
 }
 aws_values() { curl -sS --fail "$SANDBOX_ADMIN/aws/secrets/$1?values=true"; }
 # The value of one string field of a JSON text on standard input (first match).
-field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1; }
+field() { sed -n "s|.*\"$1\": *\"\([^\"]*\)\".*|\1|p" | head -n 1; }
 
 in_kubernetes() { kube GET /api/v1/namespaces/shop/secrets/orders-api | tr ',{' '\n\n' | field API_KEY | base64 -d; }
 version_in_kubernetes() { kube GET /api/v1/namespaces/shop/secrets/orders-api | tr ',{' '\n\n' | field 'keyturn.dev/version-id'; }

@@ -2,14 +2,18 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <nlohmann/json.hpp>
 
 #include "controller/cli/cli.h"
 #include "controller/cli/cluster.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
+#include "controller/kube/informer.h"
+#include "lib/base/rng.h"
 #include "lib/base/time.h"
 
 namespace keyturn::cli {
@@ -17,7 +21,7 @@ namespace {
 
 using rotation::Policy;
 
-constexpr Duration kPoll{500};
+constexpr Duration kPatience{3'000};  // nothing new for so long: say what it waits for
 
 struct RotateFlags {
   ClusterFlags cluster;
@@ -48,14 +52,14 @@ class Follower {
       if (status.rotation || status.current_version_id != entry.version_id) return std::nullopt;
       return finish(policy, entry);
     }
-    if (!status.rotation && status.last_handled_rotate_request != asked_ && status.next_rotation && !waiting_told_) {
-      const bool later = *status.next_rotation > since_ + Duration(5000);
-      if (later && policy.status.observed_generation == policy.generation) {
-        say("waiting; the next rotation is due at " + format_rfc3339(*status.next_rotation) + " (see the event RotationDeferred if that is not at once)");
-        waiting_told_ = true;
-      }
-    }
     return std::nullopt;
+  }
+
+  // Nothing has begun yet: why, if the status tells.
+  void still_waiting(const Policy& policy) {
+    if (policy.status.rotation || policy.status.last_handled_rotate_request == asked_) return;
+    say(policy.status.next_rotation ? "waiting: the rotation may start at " + format_rfc3339(*policy.status.next_rotation)
+                                    : "waiting: the operator has not begun (is it running?)");
   }
 
  private:
@@ -80,22 +84,44 @@ class Follower {
   const std::string asked_;
   const WallTime since_;
   std::string last_;
-  bool waiting_told_ = false;
 };
 
+// Watches the one policy: every step that reaches its status is seen, however short.
 int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked, WallTime since) {
   auto limit = parse_duration(flags.timeout);
   if (!limit) return fail("--timeout: " + limit.error().message);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::shared_ptr<const Policy>> news;
+  SystemRng rng;
+  kube::ReflectorOptions options;
+  options.client = &cluster.client();
+  options.type = kube::kRotationPolicies;
+  options.ns = cluster.ns();
+  options.field_selector = "metadata.name=" + flags.name;
+  options.list_latest = true;
+  options.clock = &cluster.clock();
+  options.rng = &rng;
+  kube::Informer<Policy> informer(options, rotation::parse_policy, [&](const std::string&, const auto&, const std::shared_ptr<const Policy>& after) {
+    const std::lock_guard lock(mutex);
+    news.push_back(after);
+    changed.notify_one();
+  });
+  if (auto started = informer.start(); !started) return fail(started.error().message);
   const MonoTime deadline = cluster.clock().mono() + *limit;
   Follower follower(asked, since);
-  std::mutex mutex;
-  std::condition_variable never;
+  std::shared_ptr<const Policy> last;
+  std::unique_lock lock(mutex);
   while (cluster.clock().mono() < deadline) {
-    auto policy = cluster.policy(flags.name);
-    if (!policy) return fail(policy.error().message);
-    if (auto status = follower.look(*policy)) return *status;
-    std::unique_lock lock(mutex);
-    cluster.clock().wait_until(lock, never, cluster.clock().mono() + kPoll);
+    if (news.empty()) cluster.clock().wait_until(lock, changed, std::min(deadline, cluster.clock().mono() + kPatience));
+    if (news.empty()) {
+      if (last) follower.still_waiting(*last);
+      continue;
+    }
+    last = std::move(news.front());
+    news.pop_front();
+    if (!last) return fail("RotationPolicy " + cluster.ns() + "/" + flags.name + " was deleted");
+    if (auto status = follower.look(*last)) return *status;
   }
   return fail("no end within " + flags.timeout + "; the request stands. See: keyturn status " + flags.name + " -n " + cluster.ns() + " (is the operator running?)");
 }

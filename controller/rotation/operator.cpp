@@ -124,7 +124,7 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
       events(client, clock, "keyturn.dev/controller", identity),
       sync_queue(clock, rng, {}, &metrics.queue("sync")),
       rotation_queue(clock, rng, {}, &metrics.queue("rotation")),
-      status(client, clock),
+      status(client, clock, [this](const std::string& key) { return policies.get(key); }),
       policies(watch(kube::kRotationPolicies), c.namespaces, parse_policy,
                [this](const std::string& key, const PolicyPtr& before, const PolicyPtr& after) { policy_changed(key, before, after); }),
       secrets(watch(kube::kSecrets), c.namespaces, decode_managed_secret,

@@ -52,15 +52,17 @@ void conclude(PolicyStatus& status, WallTime now, std::int64_t generation) {
   if (!status.condition(kRolledOut)) {
     set_condition(status, kRolledOut, "True", "NotRequested", "this policy restarts no workloads", now, generation);
   }
-  const Condition* synced = status.condition(kSynced);
-  if (const Condition* stalled = status.condition(kStalled)) {
-    set_condition(status, kReady, "False", stalled->reason, stalled->message, now, generation);
-  } else if (const Condition* reconciling = status.condition(kReconciling)) {
-    set_condition(status, kReady, "False", reconciling->reason, reconciling->message, now, generation);
-  } else if (synced->status != "True") {
-    set_condition(status, kReady, synced->status, synced->reason, synced->message, now, generation);
+  // Copies: adding Ready moves the others.
+  const Condition synced = *status.condition(kSynced);
+  const Condition* problem = status.condition(kStalled);
+  if (!problem) problem = status.condition(kReconciling);
+  if (problem) {
+    const Condition why = *problem;
+    set_condition(status, kReady, "False", why.reason, why.message, now, generation);
+  } else if (synced.status != "True") {
+    set_condition(status, kReady, synced.status, synced.reason, synced.message, now, generation);
   } else {
-    set_condition(status, kReady, "True", "Synced", synced->message, now, generation);
+    set_condition(status, kReady, "True", "Synced", synced.message, now, generation);
   }
 }
 
@@ -73,9 +75,14 @@ void add_history(PolicyStatus& status, HistoryEntry entry) {
 }
 
 PolicyStatus StatusBoard::latest(const Policy& policy) const {
-  const std::lock_guard lock(mutex_);
-  const auto it = pending_.find(policy.key());
-  return it != pending_.end() && it->second.uid == policy.uid ? it->second.status : policy.status;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = pending_.find(policy.key());
+    if (it != pending_.end() && it->second.uid == policy.uid) return it->second.status;
+  }
+  // Pending entries go when the store shows them, so the store is as new as anything we wrote.
+  const auto stored = in_store_(policy.key());
+  return stored && stored->uid == policy.uid ? stored->status : policy.status;
 }
 
 Status StatusBoard::update(const Policy& policy, const std::function<void(PolicyStatus&, WallTime)>& change) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -43,7 +44,9 @@ void add_history(PolicyStatus& status, HistoryEntry entry);
 
 class StatusBoard {
  public:
-  StatusBoard(kube::Client& client, Clock& clock) : client_(client), clock_(clock) {}
+  // `in_store`: the policy as the watch shows it now. A pass holds an older one, and must not write from its status.
+  using Lookup = std::function<std::shared_ptr<const Policy>(const std::string& key)>;
+  StatusBoard(kube::Client& client, Clock& clock, Lookup in_store) : client_(client), clock_(clock), in_store_(std::move(in_store)) {}
 
   // Applies `change` to the newest status known, then conclude(), and writes it if that changed anything. Updates of one policy are serialized.
   Status update(const Policy& policy, const std::function<void(PolicyStatus&, WallTime now)>& change);
@@ -66,6 +69,7 @@ class StatusBoard {
 
   kube::Client& client_;
   Clock& clock_;
+  const Lookup in_store_;
   std::array<std::mutex, kStripes> stripes_;  // one writer a policy
   mutable std::mutex mutex_;                  // guards pending_
   std::unordered_map<std::string, Pending> pending_;
