@@ -4,18 +4,25 @@
 #   run.sh [--keep] [--list] [word…]      only scenarios whose name contains one of the words
 #
 # KEYTURN: the program to test; default bin/keyturn of this checkout.
-# Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 a prerequisite is missing and nothing ran.
+# The last line is `N passed, N failed`, and `, N skipped` after it where a prerequisite is missing and nothing ran.
+# Exit status: 0 all passed, 1 something failed, 2 wrong usage, 3 nothing ran.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${KEYTURN:-$here/../../bin/keyturn}
-if [ ! -x "$binary" ]; then
-  printf 'e2e: %s is not there; build it with: make build\n' "$binary" >&2
-  exit 1
-fi
-programs=$("$here/control-plane.sh" build)
-python3 "$here/selftest.py" 2>&1 || {
-  printf 'e2e: the tests of the tests'"'"' own tools fail; nothing else ran\n' >&2
+
+failed() {
+  printf 'e2e: %s; nothing ran\n0 passed, 1 failed\n' "$1"
   exit 1
 }
+
+[ -x "$binary" ] || failed "$binary is not there; build it with: make build"
+status=0
+programs=$("$here/control-plane.sh" build) || status=$?
+if [ "$status" -eq 3 ]; then
+  printf '0 passed, 0 failed, %s skipped\n' "$(cat "$here"/scenarios/*.py | grep -c '^@scenario(')"
+  exit 3
+fi
+[ "$status" -eq 0 ] || failed "the control plane could not be built"
+python3 "$here/selftest.py" 2>&1 || failed "the tests of the tests' own tools fail"
 exec python3 "$here/run.py" --programs "$programs" --binary "$binary" "$@"

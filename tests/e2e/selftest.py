@@ -13,6 +13,7 @@ from pathlib import Path
 from harness import certificates, runner
 from harness.keyturn import Metrics
 from harness.processes import Process
+from harness.subject import all_but, default_mapping
 from harness.waiting import TimedOut, eventually
 from harness.wire import Proxy, Wire
 
@@ -207,6 +208,13 @@ class ToolsTest(unittest.TestCase):
             self.assertFalse(again.running())
             (Path(folder) / "pids" / "cat").write_text("1 12345\n")  # another process has the pid now
             self.assertFalse(again.running())
+
+    def test_values_are_compared_by_their_bytes(self):
+        text = '{ "p" : "a\\"b" ,\n"n":1.50, "o":{"x": [1,  2]},"e":"\\u00e9"}'
+        self.assertEqual(default_mapping(text), {"p": b'a"b', "n": b"1.50", "o": b'{"x": [1,  2]}', "e": "\u00e9".encode()})
+        self.assertEqual(default_mapping("[1]"), {"value": b"[1]"})
+        self.assertEqual(default_mapping("no JSON"), {"value": b"no JSON"})
+        self.assertEqual(all_but("p", text), '{ "p" :  ,\n"n":1.50, "o":{"x": [1,  2]},"e":"\\u00e9"}')
 
     def test_runner_counts_failures_and_goes_on(self):
         class Quiet:

@@ -34,6 +34,45 @@ def parse_time(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
+def raw_members(text):
+    """The members of a JSON object as they stand in its text: key → (begin, end) of the value. None where it is no object."""
+    decoder, space = json.JSONDecoder(), json.decoder.WHITESPACE
+
+    def skip(at):
+        return space.match(text, at).end()
+
+    try:
+        if not isinstance(json.loads(text), dict):
+            return None
+    except ValueError:
+        return None
+    members, at = {}, skip(skip(0) + 1)
+    while text[at] == '"':
+        key, at = decoder.raw_decode(text, at)
+        begin = skip(skip(at) + 1)  # after the colon
+        _, end = decoder.raw_decode(text, begin)
+        members[key] = begin, end
+        at = skip(end)
+        if text[at] == ",":
+            at = skip(at + 1)
+    return members
+
+
+def default_mapping(text):
+    """What a Secret without `data` holds: strings decoded, every other value as its text stands in the secret, byte for byte."""
+    members = raw_members(text)
+    if members is None:
+        return {"value": text.encode()}
+    found = {key: (json.loads(text[begin:end]), text[begin:end]) for key, (begin, end) in members.items()}
+    return {key: (value if isinstance(value, str) else raw).encode() for key, (value, raw) in found.items()}
+
+
+def all_but(key, text):
+    """The text of a JSON object without one member's value: what a rotation of that field may not touch."""
+    begin, end = raw_members(text)[key]
+    return text[:begin] + text[end:]
+
+
 class Subject:
     """Made by World.subject(). aws is moto's API, kube the API server as admin: neither passes the operator's wire."""
 
@@ -143,16 +182,7 @@ class Subject:
 
     def check_default_mapping(self, *targets):
         """The Secret, read with kubectl, equals AWSCURRENT, read from moto: every top-level field, or `value`."""
-        text = self.value()
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            fields = None
-        if isinstance(fields, dict):
-            expected = {k: (v if isinstance(v, str) else json.dumps(v, separators=(",", ":"), ensure_ascii=False)).encode()
-                        for k, v in fields.items()}
-        else:
-            expected = {"value": text.encode()}
+        expected = default_mapping(self.value())
         for target in targets or (self.name,):
             shown = self.kube.kubectl("-n", self.namespace, "get", "secret", target, "-o", "json")
             check(decode(json.loads(shown)) == expected, f"Secret {self.namespace}/{target} does not equal AWSCURRENT")
