@@ -119,7 +119,7 @@ TEST(DocumentParse, AgreesWithAnotherParser) {
   const std::string alphabet = "{}[]\",:\\ue0123.-+ \nx\x01\xC3\xA9";
   SeededRng rng(7);
   int accepted = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     std::string text = seed;
     for (std::uint64_t edits = rng.below(4); edits > 0; --edits) {
       const std::size_t at = rng.below(text.size());
@@ -139,8 +139,8 @@ TEST(DocumentParse, AgreesWithAnotherParser) {
     ASSERT_EQ(!json_text::check(text).has_value(), expected) << text;
     accepted += expected;
   }
-  EXPECT_GT(accepted, 2000);
-  EXPECT_LT(accepted, 18000);
+  EXPECT_GT(accepted, 600);
+  EXPECT_LT(accepted, 5400);
 }
 
 // ---- reading ----
