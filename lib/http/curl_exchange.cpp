@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -213,17 +214,27 @@ curl_blob blob_of(const std::string& text) {
   return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};  // libcurl only reads it
 }
 
+// OpenSSL's own paths (SSL_CERT_FILE and SSL_CERT_DIR count, as in Go): a folder by hash, of which
+// only the certificate that is asked for gets read.
+CURLcode trust_system(CURL*, void* context, void*) {
+  const int done = SSL_CTX_set_default_verify_paths(static_cast<SSL_CTX*>(context));
+  return done == 1 ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+}
+
 void Exchange::set_up_tls() {
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // Not Debian's defaults: libcurl would parse all of the system's certificates for each handle,
+  // and trust them beside a given CA.
+  set(CURLOPT_CAINFO, nullptr);
+  set(CURLOPT_CAPATH, nullptr);
   const TlsConfig* tls = request_.tls.get();
-  if (tls == nullptr) return;
-  if (!tls->ca_pem.empty()) {
+  if (tls == nullptr || tls->ca_pem.empty()) {
+    set(CURLOPT_SSL_CTX_FUNCTION, &trust_system);
+  } else {
     curl_blob ca = blob_of(tls->ca_pem);
     set(CURLOPT_CAINFO_BLOB, &ca);
-    // Debian's libcurl also looks into the system's certificate folder by default: not here.
-    set(CURLOPT_CAINFO, nullptr);
-    set(CURLOPT_CAPATH, nullptr);
   }
+  if (tls == nullptr) return;
   if (!tls->client_cert_pem.empty()) {
     curl_blob cert = blob_of(tls->client_cert_pem);
     curl_blob key = blob_of(tls->client_key_pem);

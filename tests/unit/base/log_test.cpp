@@ -81,7 +81,7 @@ static_assert(!std::is_constructible_v<log::Field, std::string_view, const Secre
 // The real descriptor, from many threads: every line comes out whole.
 TEST(Log, LinesOfManyThreadsDoNotInterleave) {
   constexpr int kThreads = 4;
-  constexpr int kLines = 200;
+  constexpr int kLines = 25;
   log::configure(log::Level::Info, log::Format::Json);
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);

@@ -1,6 +1,11 @@
 // TLS: who is trusted, under which name, with which certificate of our own.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
 #include "lib/http/curl_transport.h"
 #include "tests/unit/http/loopback_server.h"
 
@@ -30,6 +35,8 @@ class CurlTlsTest : public ::testing::Test {
   Result<Response> ask(const LoopbackServer& server, const TlsConfig& tls) {
     Request request;
     request.url = server.url("/p?q=1");
+    request.connect_timeout = request.timeout =
+        std::chrono::minutes(5);  // a busy machine is no error
     request.tls = std::make_shared<TlsConfig>(tls);
     return transport_->send(request);
   }
@@ -60,12 +67,44 @@ TEST_F(CurlTlsTest, TrustsTheGivenCaAndKeepsTheConnection) {
   EXPECT_EQ(server.accepted(), 1);
 }
 
+// A sensitive exchange throws its handle away but not the connection: that must bear it, late
+// session tickets and all.
+TEST_F(CurlTlsTest, SensitiveExchangesShareTheConnectionToo) {
+  LoopbackServer server(*address_, describe);
+  auto tls = std::make_shared<TlsConfig>();
+  tls->ca_pem = address_->cert_pem;
+  for (int i = 0; i < 4; ++i) {
+    Request request;
+    request.url = server.url();
+    request.connect_timeout = request.timeout = std::chrono::minutes(5);
+    request.tls = tls;
+    request.sensitive = i != 2;
+    const auto response = transport_->send(request);
+    ASSERT_TRUE(response.ok()) << response.error().describe();
+  }
+  EXPECT_EQ(server.accepted(), 1);
+}
+
 TEST_F(CurlTlsTest, RefusesAnotherCa) {
   LoopbackServer server(*address_, describe);
   TlsConfig tls;
   tls.ca_pem = named_->cert_pem;
   expect_refused(server, tls);
   expect_refused(server, {});  // the system's store does not know it either
+}
+
+TEST_F(CurlTlsTest, WithoutACaTheSystemsCertificatesCount) {
+  LoopbackServer server(*address_, describe);
+  const std::string file = ::testing::TempDir() + "keyturn-system-ca.pem";
+  std::ofstream(file) << address_->cert_pem;
+  ::setenv("SSL_CERT_FILE", file.c_str(), 1);  // where OpenSSL, as Go, looks for them
+  const auto response = ask(server, {});
+  ::unsetenv("SSL_CERT_FILE");
+  std::remove(file.c_str());
+  ASSERT_TRUE(response.ok()) << response.error().describe();
+  TlsConfig tls;
+  tls.ca_pem = named_->cert_pem;
+  expect_refused(server, tls);  // nor is the connection reused where they do not count
 }
 
 TEST_F(CurlTlsTest, ATrustedConnectionIsNotReusedUnderAnotherCa) {
