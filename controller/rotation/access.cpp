@@ -27,7 +27,8 @@ bool applies(const AccessRule& rule, std::string_view ns) {
 
 // Whether an entry of `list` in a rule for this namespace satisfies `matches`.
 template <class Matches>
-bool any_entry(const std::vector<AccessRule>& rules, std::string_view ns, List list, Matches matches) {
+bool any_entry(const std::vector<AccessRule>& rules, std::string_view ns, List list,
+               Matches matches) {
   for (const AccessRule& rule : rules) {
     if ((rule.*list).empty() || !applies(rule, ns)) continue;
     for (const std::string& pattern : rule.*list) {
@@ -48,29 +49,33 @@ std::string quoted(std::string_view text) {
 }
 
 Error denied(std::string_view ns, const char* what, std::string_view value, const char* list) {
-  std::string message = "no access rule lets namespace " + std::string(ns) + " use the " + what + " " +
-                        printable(value, 2048) + "; ";
-  // The value may come from a tenant's secret. A rule with its text in it must not mean more than that text.
+  std::string message = "no access rule lets namespace " + std::string(ns) + " use the " + what +
+                        " " + printable(value, 2048) + "; ";
+  // The value may come from a tenant's secret. A rule with its text in it must not mean more than
+  // that text.
   if (value.find_first_of("*{") != std::string_view::npos || printable(value, 2048) != value) {
-    message += "it has characters that stand for others in a rule, so no rule can name it: change the " +
-               std::string(what);
+    message +=
+        "it has characters that stand for others in a rule, so no rule can name it: change the " +
+        std::string(what);
   } else {
-    message += "this rule in the operator's configuration, under access, would:  - {namespaces: [" + quoted(ns) +
-               "], " + list + ": [" + quoted(value) + "]}";
+    message += "this rule in the operator's configuration, under access, would:  - {namespaces: [" +
+               quoted(ns) + "], " + list + ": [" + quoted(value) + "]}";
   }
   return make_error(ErrorClass::Denied, "NoAccessRule", std::move(message));
 }
 
-Status check(const std::vector<AccessRule>& rules, std::string_view ns, List list, const char* list_name,
-             const char* what, std::string_view value) {
-  if (any_entry(rules, ns, list, [&](const std::string& pattern) { return glob_match(pattern, value); })) return {};
+Status check(const std::vector<AccessRule>& rules, std::string_view ns, List list,
+             const char* list_name, const char* what, std::string_view value) {
+  if (any_entry(rules, ns, list,
+                [&](const std::string& pattern) { return glob_match(pattern, value); }))
+    return {};
   return denied(ns, what, value, list_name);
 }
 
 bool is_arn(std::string_view text) { return text.starts_with("arn:"); }
 
-// Where the name begins in a secret's ARN (or in a pattern for one); npos when that cannot be told. A name has no colon, so there is
-// one such place.
+// Where the name begins in a secret's ARN (or in a pattern for one); npos when that cannot be told.
+// A name has no colon, so there is one such place.
 std::size_t name_begin(std::string_view arn) {
   constexpr std::string_view kBefore = ":secret:";
   const std::size_t at = arn.find(kBefore);
@@ -82,12 +87,14 @@ std::string_view without_ending(std::string_view name) {
   return name.size() > 7 && name[name.size() - 7] == '-' ? name.substr(0, name.size() - 7) : name;
 }
 
-// Whether the name part of an ARN pattern could match `name` with a hyphen and six unknown characters behind it. Says yes in doubt:
-// before the first star everything must agree, behind it anything may.
+// Whether the name part of an ARN pattern could match `name` with a hyphen and six unknown
+// characters behind it. Says yes in doubt: before the first star everything must agree, behind it
+// anything may.
 bool could_match_with_ending(std::string_view pattern, std::string_view name) {
   const std::string known = std::string(name) + "-";
   const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern.size() == known.size() + 6 && pattern.starts_with(known);
+  if (star == std::string_view::npos)
+    return pattern.size() == known.size() + 6 && pattern.starts_with(known);
   const std::string_view literal = pattern.substr(0, star);
   return known.starts_with(literal) || literal.starts_with(known);
 }
@@ -110,7 +117,8 @@ bool might_match(std::string_view pattern, std::string_view secret_id) {
 
 }  // namespace
 
-Status AccessRules::secret(std::string_view ns, std::string_view canonical_name, std::string_view arn) const {
+Status AccessRules::secret(std::string_view ns, std::string_view canonical_name,
+                           std::string_view arn) const {
   const bool allowed = any_entry(rules_, ns, &AccessRule::secrets, [&](const std::string& pattern) {
     return glob_match(pattern, is_arn(pattern) ? arn : canonical_name);
   });

@@ -38,9 +38,11 @@ bool is_listen_address(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;
   const std::string_view host = text.substr(0, colon);
-  if (host.find(':') != std::string_view::npos && !(host.starts_with('[') && host.ends_with(']'))) return false;
+  if (host.find(':') != std::string_view::npos && !(host.starts_with('[') && host.ends_with(']')))
+    return false;
   int port = -1;
-  const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  const auto [end, error] =
+      std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
   return error == std::errc() && end == text.data() + text.size() && port >= 0 && port <= 65535;
 }
 
@@ -58,7 +60,8 @@ class Parser {
  private:
   void read_root(const Node& root) {
     const std::array<Key, 12> keys{{
-        {"access", [&](const Node& n, const std::string& p) { config_.access = read_access(in_, n, p); }},
+        {"access",
+         [&](const Node& n, const std::string& p) { config_.access = read_access(in_, n, p); }},
         {"region", [&](const Node& n, const std::string& p) { read_region(n, p); }},
         {"namespaces", [&](const Node& n, const std::string& p) { read_namespaces(n, p); }},
         {"listen", [&](const Node& n, const std::string& p) { read_listen(n, p); }},
@@ -69,12 +72,15 @@ class Parser {
            assign(in_.duration(n, p, Duration(0), minutes(10)), config_.propagation);
          }},
         {"syncWorkers",
-         [&](const Node& n, const std::string& p) { assign(in_.number(n, p, 1, kMostWorkers), config_.sync_workers); }},
+         [&](const Node& n, const std::string& p) {
+           assign(in_.number(n, p, 1, kMostWorkers), config_.sync_workers);
+         }},
         {"rotationWorkers",
          [&](const Node& n, const std::string& p) {
            assign(in_.number(n, p, 1, kMostWorkers), config_.rotation_workers);
          }},
-        {"leaderElection", [&](const Node& n, const std::string& p) { read_leader_election(n, p); }},
+        {"leaderElection",
+         [&](const Node& n, const std::string& p) { read_leader_election(n, p); }},
         {"logLevel", [&](const Node& n, const std::string& p) { read_log_level(n, p); }},
         {"logFormat", [&](const Node& n, const std::string& p) { read_log_format(n, p); }},
     }};
@@ -84,7 +90,8 @@ class Parser {
   void read_region(const Node& node, const std::string& path) {
     const auto region = in_.text(node, path);
     if (!region) return;
-    if (!is_region(*region)) return in_.problem(node, path, "must be an AWS region such as eu-west-1");
+    if (!is_region(*region))
+      return in_.problem(node, path, "must be an AWS region such as eu-west-1");
     config_.region = *region;
   }
 
@@ -92,7 +99,8 @@ class Parser {
     in_.list(node, path, [&](const Node& item, const std::string& at) {
       const auto name = in_.text(item, at);
       if (!name) return;
-      if (!is_dns_label(*name)) return in_.problem(item, at, "must be the name of a namespace; globs are for access rules");
+      if (!is_dns_label(*name))
+        return in_.problem(item, at, "must be the name of a namespace; globs are for access rules");
       config_.namespaces.push_back(*name);
     });
   }
@@ -111,24 +119,29 @@ class Parser {
     if (!interval) return;
     config_.min_rotation_interval = *interval;
     if (*interval < kUsualInterval) {
-      in_.warning(node, path,
-                  "below 15m is for tests: AWS keeps every version for a day, and about a hundred of them");
+      in_.warning(
+          node, path,
+          "below 15m is for tests: AWS keeps every version for a day, and about a hundred of them");
     }
   }
 
-  // Every wait of the label protocol derives from it: too short, and a request in flight outlives the quiet before a revocation.
+  // Every wait of the label protocol derives from it: too short, and a request in flight outlives
+  // the quiet before a revocation.
   void read_deadline(const Node& node, const std::string& path) {
     const auto deadline = in_.duration(node, path, Duration(100), minutes(2));
     if (!deadline) return;
     config_.request_deadline = *deadline;
     if (*deadline < kUsualDeadline) {
-      in_.warning(node, path, "below 5s is for tests: a slow request may then land after the wait that should outlast it");
+      in_.warning(node, path,
+                  "below 5s is for tests: a slow request may then land after the wait that should "
+                  "outlast it");
     }
   }
 
   void read_leader_election(const Node& node, const std::string& path) {
     const std::array<Key, 3> keys{{
-        {"enabled", [&](const Node& n, const std::string& p) { assign(in_.flag(n, p), config_.leader_election); }},
+        {"enabled", [&](const Node& n,
+                        const std::string& p) { assign(in_.flag(n, p), config_.leader_election); }},
         {"namespace",
          [&](const Node& n, const std::string& p) {
            const auto name = in_.text(n, p);
@@ -149,14 +162,15 @@ class Parser {
 
   void read_log_level(const Node& node, const std::string& path) {
     static constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warn", "error"};
-    static constexpr std::array<log::Level, 4> kLevels{log::Level::Debug, log::Level::Info, log::Level::Warn,
-                                                       log::Level::Error};
+    static constexpr std::array<log::Level, 4> kLevels{log::Level::Debug, log::Level::Info,
+                                                       log::Level::Warn, log::Level::Error};
     if (const auto index = in_.choice(node, path, kNames)) config_.log_level = kLevels.at(*index);
   }
 
   void read_log_format(const Node& node, const std::string& path) {
     static constexpr std::array<std::string_view, 3> kNames{"json", "text", "auto"};
-    static constexpr std::array<log::Format, 3> kFormats{log::Format::Json, log::Format::Text, log::Format::Auto};
+    static constexpr std::array<log::Format, 3> kFormats{log::Format::Json, log::Format::Text,
+                                                         log::Format::Auto};
     if (const auto index = in_.choice(node, path, kNames)) config_.log_format = kFormats.at(*index);
   }
 
@@ -178,7 +192,8 @@ Result<OperatorConfig> parse_operator_config(std::string_view yaml, std::string_
     return Parser(file_name).parse(documents.empty() ? Node() : documents.front());
   } catch (const YAML::Exception& error) {
     const int line = error.mark.is_null() ? 1 : error.mark.line + 1;
-    return invalid("InvalidConfig", file + ":" + std::to_string(line) + ": is not YAML: " + error.msg);
+    return invalid("InvalidConfig",
+                   file + ":" + std::to_string(line) + ": is not YAML: " + error.msg);
   }
 }
 
@@ -190,7 +205,8 @@ Result<OperatorConfig> load_operator_config(const std::string& path) {
   if (!in || !text) {
     const ErrorClass cls = errno == ENOENT ? ErrorClass::NotFound : ErrorClass::Denied;
     const std::string why = errno != 0 ? std::strerror(errno) : "it is no readable file";
-    return make_error(cls, "UnreadableConfig", "the config file " + path + " cannot be read: " + why);
+    return make_error(cls, "UnreadableConfig",
+                      "the config file " + path + " cannot be read: " + why);
   }
   auto config = parse_operator_config(text.str(), path);
   if (config) {

@@ -34,12 +34,15 @@ std::string without_variable(std::string text) {
 // What is wrong with a pattern; "" when nothing is.
 using Check = std::string (*)(const std::string& pattern);
 
-std::string check_characters(const std::string& pattern, std::string_view allowed, const char* whose) {
+std::string check_characters(const std::string& pattern, std::string_view allowed,
+                             const char* whose) {
   const std::string rest = without_variable(pattern);
-  if (rest.find_first_of("{}") != std::string::npos) return "{namespace} is the only thing that may stand in braces";
+  if (rest.find_first_of("{}") != std::string::npos)
+    return "{namespace} is the only thing that may stand in braces";
   const char c = stray(rest, allowed);
   if (c == '\0') return "";
-  return std::string("has '") + c + "', which no " + whose + " has; `*` stands for any run without /, `**` for any";
+  return std::string("has '") + c + "', which no " + whose +
+         " has; `*` stands for any run without /, `**` for any";
 }
 
 std::string check_namespace(const std::string& pattern) {
@@ -53,7 +56,8 @@ std::string check_secret(const std::string& pattern) {
   if (pattern.starts_with("arn:") && pattern.find(":secretsmanager:") == std::string::npos) {
     return "is no ARN of Secrets Manager; others belong under resources or roles";
   }
-  return check_characters(pattern, pattern.starts_with("arn:") ? "/_+=.@!:-" : "/_+=.@!-", "secret's name");
+  return check_characters(pattern, pattern.starts_with("arn:") ? "/_+=.@!:-" : "/_+=.@!-",
+                          "secret's name");
 }
 
 std::string check_arn(const std::string& pattern) {
@@ -69,7 +73,8 @@ std::string check_role(const std::string& pattern) {
 }
 
 std::string check_backend(const std::string& pattern) {
-  if (pattern.find(':') == std::string::npos) return "must be host:port, such as \"*.db.internal:5432\"";
+  if (pattern.find(':') == std::string::npos)
+    return "must be host:port, such as \"*.db.internal:5432\"";
   if (lower_ascii(pattern) != pattern) return "must be in lower case";
   return check_characters(pattern, ".-:[]_", "host");
 }
@@ -92,7 +97,9 @@ bool has(const std::vector<std::string>& patterns, std::string_view wanted) {
 AccessRule read_rule(ConfigReader& in, const Node& node, const std::string& path) {
   AccessRule rule;
   const auto into = [&](std::vector<std::string>& patterns, Check check) {
-    return [&in, &patterns, check](const Node& n, const std::string& p) { read_patterns(in, n, p, check, patterns); };
+    return [&in, &patterns, check](const Node& n, const std::string& p) {
+      read_patterns(in, n, p, check, patterns);
+    };
   };
   const std::array<ConfigReader::Key, 5> keys{{
       {"namespaces", into(rule.namespaces, check_namespace)},
@@ -105,7 +112,8 @@ AccessRule read_rule(ConfigReader& in, const Node& node, const std::string& path
   in.map(node, path, keys);
   if (in.count() != before) return rule;  // what is missing below may be what was refused above
   if (rule.namespaces.empty()) in.problem(node, path, "needs namespaces, or it is for nobody");
-  if (rule.secrets.empty() && rule.resources.empty() && rule.backends.empty() && rule.roles.empty()) {
+  if (rule.secrets.empty() && rule.resources.empty() && rule.backends.empty() &&
+      rule.roles.empty()) {
     in.problem(node, path, "allows nothing: give it secrets, resources, backends or roles");
   }
   if ((has(rule.namespaces, "*") || has(rule.namespaces, "**")) && has(rule.secrets, "**")) {
@@ -118,7 +126,9 @@ AccessRule read_rule(ConfigReader& in, const Node& node, const std::string& path
 
 AccessRules read_access(ConfigReader& in, const Node& node, const std::string& path) {
   std::vector<AccessRule> rules;
-  in.list(node, path, [&](const Node& item, const std::string& at) { rules.push_back(read_rule(in, item, at)); });
+  in.list(node, path, [&](const Node& item, const std::string& at) {
+    rules.push_back(read_rule(in, item, at));
+  });
   return AccessRules(std::move(rules));
 }
 

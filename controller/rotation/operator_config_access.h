@@ -1,4 +1,6 @@
-// The access rules of the config file: a rule that can never match, or that means more than it says, is an error and not a surprise.
+// The access rules of the config file: a rule that can never match, or that means more than it
+// says, is an error and not a surprise.
+//
 // Thread rule: pure function of its reader.
 #pragma once
 

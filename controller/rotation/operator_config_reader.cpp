@@ -37,7 +37,8 @@ void ConfigReader::warning(const YAML::Node& at, std::string_view path, std::str
 }
 
 std::vector<std::string> ConfigReader::by_line(Notes notes) {
-  std::stable_sort(notes.begin(), notes.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(notes.begin(), notes.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> lines;
   lines.reserve(notes.size());
   for (auto& [line, text] : notes) lines.push_back(std::move(text));
@@ -55,9 +56,11 @@ void ConfigReader::map(const YAML::Node& node, const std::string& path, std::spa
       continue;
     }
     const std::string& name = entry.first.Scalar();
-    const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
+    const auto key =
+        std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
     if (key == keys.end()) {
-      problem(entry.first, path, "unknown key \"" + printable(name, 80) + "\"" + did_you_mean(name, names));
+      problem(entry.first, path,
+              "unknown key \"" + printable(name, 80) + "\"" + did_you_mean(name, names));
     } else if (!seen.insert(name).second) {
       problem(entry.first, child(path, name), "stands twice; keep one");
     } else {
@@ -76,7 +79,8 @@ std::optional<std::string> ConfigReader::text(const YAML::Node& node, const std:
   if (node.IsScalar()) {
     const std::string& text = node.Scalar();
     if (!text.empty() && printable(text, text.size() + 1) == text) return text;
-    problem(node, path, text.empty() ? "must not be empty" : "has characters that cannot be printed");
+    problem(node, path,
+            text.empty() ? "must not be empty" : "has characters that cannot be printed");
     return std::nullopt;
   }
   problem(node, path, "must be a text");
@@ -90,25 +94,29 @@ std::optional<bool> ConfigReader::flag(const YAML::Node& node, const std::string
   return std::nullopt;
 }
 
-std::optional<int> ConfigReader::number(const YAML::Node& node, const std::string& path, int least, int most) {
+std::optional<int> ConfigReader::number(const YAML::Node& node, const std::string& path, int least,
+                                        int most) {
   int value = 0;
   if (plain(node)) {
     const std::string& text = node.Scalar();
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most) return value;
+    if (error == std::errc() && end == text.data() + text.size() && value >= least && value <= most)
+      return value;
   }
-  problem(node, path, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  problem(node, path,
+          "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   return std::nullopt;
 }
 
-std::optional<Duration> ConfigReader::duration(const YAML::Node& node, const std::string& path, Duration least,
-                                               Duration most) {
+std::optional<Duration> ConfigReader::duration(const YAML::Node& node, const std::string& path,
+                                               Duration least, Duration most) {
   if (node.IsScalar()) {
     const auto value = parse_duration(node.Scalar());
     if (value && *value >= least && *value <= most) return *value;
   }
   problem(node, path,
-          "must be a duration such as 15s or 15m, from " + format_duration(least) + " to " + format_duration(most));
+          "must be a duration such as 15s or 15m, from " + format_duration(least) + " to " +
+              format_duration(most));
   return std::nullopt;
 }
 
@@ -118,7 +126,8 @@ std::optional<std::size_t> ConfigReader::choice(const YAML::Node& node, const st
   const auto it = std::find(choices.begin(), choices.end(), text);
   if (it != choices.end()) return static_cast<std::size_t>(it - choices.begin());
   std::string names;
-  for (const std::string_view name : choices) names += (names.empty() ? "" : ", ") + std::string(name);
+  for (const std::string_view name : choices)
+    names += (names.empty() ? "" : ", ") + std::string(name);
   problem(node, path, "must be one of " + names + did_you_mean(text, choices));
   return std::nullopt;
 }

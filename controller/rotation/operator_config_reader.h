@@ -31,7 +31,8 @@ class ConfigReader {
     std::string_view name;
     Read read;
   };
-  // Calls each key's reader; unknown keys and keys that stand twice are problems. `path` is "" at the top.
+  // Calls each key's reader; unknown keys and keys that stand twice are problems. `path` is "" at
+  // the top.
   void map(const YAML::Node& node, const std::string& path, std::span<const Key> keys);
   // Calls `read` for each item. Nothing at all (`access:`) is an empty list.
   void list(const YAML::Node& node, const std::string& path, const Read& read);
@@ -40,7 +41,8 @@ class ConfigReader {
   std::optional<std::string> text(const YAML::Node& node, const std::string& path);
   std::optional<bool> flag(const YAML::Node& node, const std::string& path);
   std::optional<int> number(const YAML::Node& node, const std::string& path, int least, int most);
-  std::optional<Duration> duration(const YAML::Node& node, const std::string& path, Duration least, Duration most);
+  std::optional<Duration> duration(const YAML::Node& node, const std::string& path, Duration least,
+                                   Duration most);
   // The index of the text in `choices`.
   std::optional<std::size_t> choice(const YAML::Node& node, const std::string& path,
                                     std::span<const std::string_view> choices);

@@ -18,7 +18,8 @@ constexpr const char* kApiVersion = "keyturn.dev/v1alpha1";
 constexpr const char* kKind = "RotationPolicy";
 
 Error not_a_policy(const std::string& what) {
-  return invalid("NotARotationPolicy", what + "; expected apiVersion " + kApiVersion + ", kind " + kKind);
+  return invalid("NotARotationPolicy",
+                 what + "; expected apiVersion " + kApiVersion + ", kind " + kKind);
 }
 
 Status check_envelope(const json& object) {
@@ -29,7 +30,8 @@ Status check_envelope(const json& object) {
   if (!version.empty() && version != kApiVersion) {
     return not_a_policy("apiVersion is \"" + printable(version, 80) + "\"");
   }
-  if (!kind.empty() && kind != kKind) return not_a_policy("kind is \"" + printable(kind, 80) + "\"");
+  if (!kind.empty() && kind != kKind)
+    return not_a_policy("kind is \"" + printable(kind, 80) + "\"");
   const json& metadata = member_of(object, "metadata");
   if (!metadata.is_object()) return not_a_policy("metadata is missing");
   if (text_of(metadata, "name").empty()) return not_a_policy("metadata.name is missing");
@@ -61,7 +63,8 @@ void read_metadata(const json& metadata, Policy& policy) {
 }
 
 PolicySpec read_all(const json& object, Problems& problems) {
-  static constexpr std::array<std::string_view, 5> kTop{"apiVersion", "kind", "metadata", "spec", "status"};
+  static constexpr std::array<std::string_view, 5> kTop{"apiVersion", "kind", "metadata", "spec",
+                                                        "status"};
   for (const auto& [name, unused] : object.items()) {
     if (std::find(kTop.begin(), kTop.end(), name) != kTop.end()) continue;
     problems.add(printable(name, 80), "unknown field" + did_you_mean(name, kTop));

@@ -12,7 +12,8 @@
 namespace keyturn::rotation {
 
 // Members of an object that may be anything; absent and of another type read as nothing.
-const nlohmann::json& member_of(const nlohmann::json& object, const char* name);  // null when absent
+const nlohmann::json& member_of(const nlohmann::json& object,
+                                const char* name);  // null when absent
 std::string text_of(const nlohmann::json& object, const char* name);
 std::int64_t integer_of(const nlohmann::json& object, const char* name);
 bool flag_of(const nlohmann::json& object, const char* name);

@@ -71,7 +71,8 @@ std::optional<RetiringStatus> read_retiring(const json& item) {
   return retiring;
 }
 
-// Adds what is there: an absent field and an empty one are the same to a reader, and absent is shorter.
+// Adds what is there: an absent field and an empty one are the same to a reader, and absent is
+// shorter.
 class Writer {
  public:
   Writer& text(const char* name, const std::string& value) {

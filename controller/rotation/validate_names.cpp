@@ -34,7 +34,8 @@ bool bounded(std::string_view text, std::size_t least, std::size_t most) {
   return text.size() >= least && text.size() <= most;
 }
 
-// Takes the text up to and including ':' off the front; the part before it, or "" (no such part is empty where it is used).
+// Takes the text up to and including ':' off the front; the part before it, or "" (no such part is
+// empty where it is used).
 std::string_view take_part(std::string_view& text) {
   const std::size_t end = text.find(':');
   if (end == std::string_view::npos) return {};
@@ -86,8 +87,9 @@ bool is_data_key(std::string_view text) {
 }
 
 bool is_label_value(std::string_view text) {
-  return text.empty() || (text.size() <= 63 && only(text, kLettersDigits, "-_.") &&
-                          one_of(text.front(), kLettersDigits) && one_of(text.back(), kLettersDigits));
+  return text.empty() ||
+         (text.size() <= 63 && only(text, kLettersDigits, "-_.") &&
+          one_of(text.front(), kLettersDigits) && one_of(text.back(), kLettersDigits));
 }
 
 bool is_label_key(std::string_view text) {
@@ -100,10 +102,13 @@ bool is_label_key(std::string_view text) {
 bool is_secret_id(std::string_view text) {
   const SecretArn arn = split_secret_arn(text);
   const std::string_view name = arn.valid ? arn.name : text;
-  return bounded(name, 1, 519) && only(name, kLettersDigits, "/_+=.@!-");  // 512, "-" and six random characters
+  return bounded(name, 1, 519) &&
+         only(name, kLettersDigits, "/_+=.@!-");  // 512, "-" and six random characters
 }
 
-std::string_view region_of_secret_id(std::string_view text) { return split_secret_arn(text).region; }
+std::string_view region_of_secret_id(std::string_view text) {
+  return split_secret_arn(text).region;
+}
 
 bool is_region(std::string_view text) {
   if (!bounded(text, 1, 32)) return false;
@@ -113,7 +118,8 @@ bool is_region(std::string_view text) {
   const std::string_view words = text.substr(0, last);
   if (!bounded(number, 1, 2) || !only(number, kDigits)) return false;
   return words.find('-') != std::string_view::npos &&
-         every_part(words, '-', [](std::string_view part) { return !part.empty() && only(part, kLower); });
+         every_part(words, '-',
+                    [](std::string_view part) { return !part.empty() && only(part, kLower); });
 }
 
 bool is_role_arn(std::string_view text) {
@@ -123,21 +129,21 @@ bool is_role_arn(std::string_view text) {
   if (!text.starts_with(':')) return false;  // IAM has no region
   text.remove_prefix(1);
   const std::string_view account = take_part(text);
-  return !account.empty() && only(account, kDigits) && text.starts_with("role/") && text.size() > 5 &&
-         only(text.substr(5), kLettersDigits, "/_+=,.@-");
+  return !account.empty() && only(account, kDigits) && text.starts_with("role/") &&
+         text.size() > 5 && only(text.substr(5), kLettersDigits, "/_+=,.@-");
 }
 
 bool is_reserved_key(std::string_view key) {
-  // Recommended labels that describe an application and that no tool decides by. The other two, managed-by and instance, tell
-  // Helm and Argo CD whose object this is.
+  // Recommended labels that describe an application and that no tool decides by. The other two,
+  // managed-by and instance, tell Helm and Argo CD whose object this is.
   constexpr std::array<std::string_view, 4> kDescriptive{
       "app.kubernetes.io/name", "app.kubernetes.io/version", "app.kubernetes.io/component",
       "app.kubernetes.io/part-of"};
   constexpr std::array<std::string_view, 18> kDomains{
-      "keyturn.dev",   "kubernetes.io",    "k8s.io",        "argoproj.io",  "helm.sh",
-      "fluxcd.io",     "stakater.com",     "emberstack.com", "mittwald.de", "appscode.com",
+      "keyturn.dev",         "kubernetes.io", "k8s.io",          "argoproj.io", "helm.sh",
+      "fluxcd.io",           "stakater.com",  "emberstack.com",  "mittwald.de", "appscode.com",
       "external-secrets.io", "hashicorp.com", "cert-manager.io", "bitnami.com", "crossplane.io",
-      "cattle.io",     "k14s.io",          "openshift.io"};
+      "cattle.io",           "k14s.io",       "openshift.io"};
   const std::size_t slash = key.find('/');
   if (slash == std::string_view::npos) return false;
   if (std::find(kDescriptive.begin(), kDescriptive.end(), key) != kDescriptive.end()) return false;

@@ -1,7 +1,10 @@
-// Which names Kubernetes and AWS accept, and which labels a policy may not set on a Secret. The same rules as the CRD's.
+// Which names Kubernetes and AWS accept, and which labels a policy may not set on a Secret. The
+// same rules as the CRD's.
 //
-// Facts: DNS-1123 names, Secret data keys and label syntax from the Kubernetes API conventions ("Object Names and IDs", "Labels and
-// Selectors"); secret names from CreateSecret's Name plus the "!" of secrets that AWS services own; role ARNs from IAM.
+// Facts: DNS-1123 names, Secret data keys and label syntax from the Kubernetes API conventions
+// ("Object Names and IDs", "Labels and Selectors"); secret names from CreateSecret's Name plus the
+// "!" of secrets that AWS services own; role ARNs from IAM.
+//
 // Thread rule: pure functions.
 #pragma once
 
@@ -22,8 +25,9 @@ std::string_view region_of_secret_id(std::string_view text);
 bool is_region(std::string_view text);  // it becomes part of a host name
 bool is_role_arn(std::string_view text);
 
-// Labels and annotations of Keyturn, of Kubernetes, and of tools that act on what they find on a Secret: copying it to other
-// namespaces, deleting it, restarting workloads, or taking it for their own. A tenant's policy must not reach those.
+// Labels and annotations of Keyturn, of Kubernetes, and of tools that act on what they find on a
+// Secret: copying it to other namespaces, deleting it, restarting workloads, or taking it for their
+// own. A tenant's policy must not reach those.
 bool is_reserved_key(std::string_view label_or_annotation);
 
 }  // namespace keyturn::rotation

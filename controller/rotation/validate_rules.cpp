@@ -23,7 +23,8 @@ constexpr Duration kRefreshMost = hours(8760);
 
 void check_secret(const PolicySpec& spec, Problems& problems) {
   if (!spec.secret_id.empty() && !is_secret_id(spec.secret_id)) {
-    problems.add("spec.secretId", "must be a secret's name (letters, digits and /_+=.@!-) or its ARN");
+    problems.add("spec.secretId",
+                 "must be a secret's name (letters, digits and /_+=.@!-) or its ARN");
   }
   if (spec.region.empty()) return;
   if (!is_region(spec.region)) {
@@ -48,27 +49,33 @@ void check_identity(const IdentityRef& identity, Problems& problems) {
     problems.add("spec.identity", "serviceAccountName and secretRef exclude each other; keep one");
   }
   if (!identity.service_account_name.empty() && !is_dns_subdomain(identity.service_account_name)) {
-    problems.add("spec.identity.serviceAccountName", "must be the name of a ServiceAccount in this namespace");
+    problems.add("spec.identity.serviceAccountName",
+                 "must be the name of a ServiceAccount in this namespace");
   }
   if (!identity.secret_ref_name.empty() && !is_dns_subdomain(identity.secret_ref_name)) {
     problems.add("spec.identity.secretRef.name", "must be the name of a Secret in this namespace");
   }
   if (!identity.role_arn.empty() && !is_role_arn(identity.role_arn)) {
-    problems.add("spec.identity.roleArn", "must be a role's ARN such as arn:aws:iam::123456789012:role/name");
+    problems.add("spec.identity.roleArn",
+                 "must be a role's ARN such as arn:aws:iam::123456789012:role/name");
   }
   if (identity.external_id.empty()) return;
   if (identity.role_arn.empty()) {
-    problems.add("spec.identity.externalId", "needs roleArn: it is a condition in that role's trust");
+    problems.add("spec.identity.externalId",
+                 "needs roleArn: it is a condition in that role's trust");
   }
   if (!is_external_id(identity.external_id)) {
     problems.add("spec.identity.externalId", "must be letters, digits and _+=,.@:/-");
   }
 }
 
-// Unknown names were reported before, in the words of the CRD's rule; so were options that are no object.
+// Unknown names were reported before, in the words of the CRD's rule; so were options that are no
+// object.
 void check_strategy(const StrategySpec& strategy, Problems& problems) {
   const auto known = engine::strategy_names();
-  if (std::find(known.begin(), known.end(), strategy.name) == known.end() || !strategy.options.starts_with('{')) return;
+  if (std::find(known.begin(), known.end(), strategy.name) == known.end() ||
+      !strategy.options.starts_with('{'))
+    return;
   if (const auto made = engine::make_strategy(strategy.name, strategy.options); !made) {
     problems.add(made.error().message);
   }
@@ -84,20 +91,24 @@ bool is_time_zone(std::string_view text) {
 void check_schedule(const PolicySpec& spec, Problems& problems) {
   if (!spec.schedule) return;
   if (spec.strategy.name == "syncOnly") {
-    problems.add("spec.schedule", "syncOnly never rotates: remove the schedule, or choose a strategy that rotates");
+    problems.add("spec.schedule",
+                 "syncOnly never rotates: remove the schedule, or choose a strategy that rotates");
   }
   const ScheduleSpec& schedule = *spec.schedule;
   if (schedule.expression.empty()) return;
-  const bool aws = schedule.expression.starts_with("rate(") || schedule.expression.starts_with("cron(");
+  const bool aws =
+      schedule.expression.starts_with("rate(") || schedule.expression.starts_with("cron(");
   if (!schedule.time_zone.empty() && !is_time_zone(schedule.time_zone)) {
     problems.add("spec.schedule.timeZone", "must be an IANA time zone such as Europe/Berlin");
     return;
   }
   if (aws && !schedule.time_zone.empty()) {
-    problems.add("spec.schedule.timeZone", "goes only with a 5-field cron; rate() and cron() are in UTC");
+    problems.add("spec.schedule.timeZone",
+                 "goes only with a 5-field cron; rate() and cron() are in UTC");
     return;
   }
-  const auto parsed = engine::Schedule::parse(schedule.expression, schedule.time_zone, schedule.window);
+  const auto parsed =
+      engine::Schedule::parse(schedule.expression, schedule.time_zone, schedule.window);
   if (!parsed) problems.add("spec.schedule", parsed.error().message);
 }
 
@@ -107,7 +118,8 @@ void check_typed_keys(const TargetSpec& target, const std::string& path, Problem
     return std::any_of(target.data.begin(), target.data.end(),
                        [&](const auto& entry) { return entry.first == key; });
   };
-  if (!target.has_data || target.type == "Opaque") return;  // the default mapping: known only with the value
+  if (!target.has_data || target.type == "Opaque")
+    return;  // the default mapping: known only with the value
   if (target.type == "kubernetes.io/tls" && !(has("tls.crt") && has("tls.key"))) {
     problems.add(path, "type kubernetes.io/tls needs the keys tls.crt and tls.key in data");
   }
@@ -115,25 +127,29 @@ void check_typed_keys(const TargetSpec& target, const std::string& path, Problem
     problems.add(path, "type kubernetes.io/basic-auth needs the key username or password in data");
   }
   if (target.type == "kubernetes.io/dockerconfigjson" && !has(".dockerconfigjson")) {
-    problems.add(path, "type kubernetes.io/dockerconfigjson needs the key .dockerconfigjson in data");
+    problems.add(path,
+                 "type kubernetes.io/dockerconfigjson needs the key .dockerconfigjson in data");
   }
   if (target.type == "kubernetes.io/ssh-auth" && !has("ssh-privatekey")) {
     problems.add(path, "type kubernetes.io/ssh-auth needs the key ssh-privatekey in data");
   }
 }
 
-void check_metadata(const std::map<std::string, std::string>& entries, const std::string& path, bool labels,
-                    Problems& problems) {
+void check_metadata(const std::map<std::string, std::string>& entries, const std::string& path,
+                    bool labels, Problems& problems) {
   for (const auto& [key, value] : entries) {
     const std::string entry = path + "[" + printable(key, 80) + "]";
     if (!is_label_key(key)) {
       problems.add(entry, "keys must be [prefix/]name as Kubernetes has it");
     } else if (is_reserved_key(key)) {
       problems.add(entry,
-                   "is reserved: keys of Keyturn, of Kubernetes and of tools that act on Secrets may not be set");
+                   "is reserved: keys of Keyturn, of Kubernetes and of tools that act on Secrets "
+                   "may not be set");
     }
     if (labels && !is_label_value(value)) {
-      problems.add(entry, "label values must be at most 63 letters, digits and -_. with a letter or digit at both ends");
+      problems.add(entry,
+                   "label values must be at most 63 letters, digits and -_. with a letter or digit "
+                   "at both ends");
     }
   }
 }
@@ -144,8 +160,10 @@ void check_target(const TargetSpec& target, const std::string& path, Problems& p
   }
   for (const auto& [key, text] : target.data) {
     const std::string entry = path + ".data[" + printable(key, 80) + "]";
-    if (!is_data_key(key)) problems.add(entry, "keys must be letters, digits and -_. as in any Secret");
-    if (const auto parsed = Template::parse(text); !parsed) problems.add(entry, parsed.error().message);
+    if (!is_data_key(key))
+      problems.add(entry, "keys must be letters, digits and -_. as in any Secret");
+    if (const auto parsed = Template::parse(text); !parsed)
+      problems.add(entry, parsed.error().message);
   }
   check_typed_keys(target, path, problems);
   check_metadata(target.labels, path + ".metadata.labels", true, problems);
@@ -160,12 +178,14 @@ void check_targets(const PolicySpec& spec, Problems& problems) {
     check_target(target, path, problems);
     if (target.name.empty()) continue;
     if (!seen.insert(target.name).second) {
-      problems.add(path + ".name", "Duplicate value: another target has the name " + printable(target.name, 80) +
+      problems.add(path + ".name", "Duplicate value: another target has the name " +
+                                       printable(target.name, 80) +
                                        "; put its keys into one target");
     }
     if (target.name == spec.identity.secret_ref_name) {
-      problems.add(path + ".name",
-                   "a target must not be the Secret that spec.identity.secretRef reads its keys from");
+      problems.add(
+          path + ".name",
+          "a target must not be the Secret that spec.identity.secretRef reads its keys from");
     }
   }
 }
@@ -188,7 +208,8 @@ std::optional<Duration> policy_duration(std::string_view text) {
 void check_strategy_names(const nlohmann::json& strategy, Problems& problems) {
   const auto known = engine::strategy_names();
   std::string choices;
-  for (const std::string_view name : known) choices += (choices.empty() ? "" : ", ") + std::string(name);
+  for (const std::string_view name : known)
+    choices += (choices.empty() ? "" : ", ") + std::string(name);
   std::string detail;
   const auto later = later_strategies();
   for (const auto& [name, unused] : strategy.items()) {

@@ -1,5 +1,7 @@
-// The rules of a RotationPolicy's spec beyond its shape. Where the CRD has a CEL rule for it, the text here is that rule's message,
-// so that a person reads the same from `kubectl apply`, from `keyturn validate` and in a condition; a test compares them.
+// The rules of a RotationPolicy's spec beyond its shape. Where the CRD has a CEL rule for it, the
+// text here is that rule's message, so that a person reads the same from `kubectl apply`, from
+// `keyturn validate` and in a condition; a test compares them.
+//
 // Thread rule: pure functions.
 #pragma once
 

@@ -13,12 +13,13 @@ namespace {
 using nlohmann::json;
 using std::string_view;
 
-constexpr std::array<string_view, 5> kSecretTypes{
-    "Opaque", "kubernetes.io/basic-auth", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth",
-    "kubernetes.io/tls"};
+constexpr std::array<string_view, 5> kSecretTypes{"Opaque", "kubernetes.io/basic-auth",
+                                                  "kubernetes.io/dockerconfigjson",
+                                                  "kubernetes.io/ssh-auth", "kubernetes.io/tls"};
 constexpr std::array<string_view, 2> kDeletionPolicies{"Retain", "Delete"};
 
-constexpr std::array<Field, 1> kSecretRef{{{.name = "name", .required = true, .min = 1, .max = 253}}};
+constexpr std::array<Field, 1> kSecretRef{
+    {{.name = "name", .required = true, .min = 1, .max = 253}}};
 
 constexpr std::array<Field, 4> kIdentity{{
     {.name = "serviceAccountName", .min = 1, .max = 253},
@@ -52,7 +53,8 @@ constexpr std::array<Field, 6> kTarget{{
     {.name = "adopt", .type = FieldType::Flag, .fallback = "false"},
 }};
 
-constexpr std::array<Field, 1> kRollout{{{.name = "restart", .fallback = "\"None\"", .min = 1, .max = 16}}};
+constexpr std::array<Field, 1> kRollout{
+    {{.name = "restart", .fallback = "\"None\"", .min = 1, .max = 16}}};
 
 constexpr std::array<Field, 9> kSpec{{
     {.name = "secretId", .required = true, .min = 1, .max = 2048},
@@ -66,11 +68,12 @@ constexpr std::array<Field, 9> kSpec{{
     {.name = "rollout", .type = FieldType::Object, .children = kRollout},
 }};
 
-constexpr std::array<string_view, 5> kLaterFields{"retirement", "workloads", "timeout", "reloadsVolumes",
-                                                  "onFailure"};
+constexpr std::array<string_view, 5> kLaterFields{"retirement", "workloads", "timeout",
+                                                  "reloadsVolumes", "onFailure"};
 constexpr std::array<string_view, 9> kLaterStrategies{
-    "influxdbUser", "influxdbToken", "elasticacheAuthToken", "elasticacheUser", "astraToken",
-    "lambda",       "postgres",      "mysql",                "webhook"};
+    "influxdbUser",    "influxdbToken", "elasticacheAuthToken",
+    "elasticacheUser", "astraToken",    "lambda",
+    "postgres",        "mysql",         "webhook"};
 
 // Characters as the API server counts them: code points, not bytes.
 std::int64_t characters(string_view text) {
@@ -89,36 +92,47 @@ std::string one_of_text(std::span<const string_view> choices) {
 
 const char* wanted(FieldType type) {
   switch (type) {
-    case FieldType::List: return "must be a list";
-    case FieldType::Map: return "must be a map of texts";
-    case FieldType::Text: return "must be a text; put it in quotes";
-    case FieldType::Flag: return "must be true or false, without quotes";
+    case FieldType::List:
+      return "must be a list";
+    case FieldType::Map:
+      return "must be a map of texts";
+    case FieldType::Text:
+      return "must be a text; put it in quotes";
+    case FieldType::Flag:
+      return "must be true or false, without quotes";
     case FieldType::Object:
-    case FieldType::Options: return "must be an object; write {} for an empty one";
+    case FieldType::Options:
+      return "must be an object; write {} for an empty one";
   }
   return "";
 }
 
 bool has_type(const json& value, FieldType type) {
   switch (type) {
-    case FieldType::List: return value.is_array();
-    case FieldType::Text: return value.is_string();
-    case FieldType::Flag: return value.is_boolean();
+    case FieldType::List:
+      return value.is_array();
+    case FieldType::Text:
+      return value.is_string();
+    case FieldType::Flag:
+      return value.is_boolean();
     case FieldType::Map:
     case FieldType::Object:
-    case FieldType::Options: return value.is_object();
+    case FieldType::Options:
+      return value.is_object();
   }
   return false;
 }
 
-void check_text(const std::string& text, const Field& field, const std::string& path, Problems& problems) {
+void check_text(const std::string& text, const Field& field, const std::string& path,
+                Problems& problems) {
   const std::int64_t length = characters(text);
   if (length < field.min) {
-    problems.add(path, field.min == 1 ? std::string("must not be empty")
-                                      : "must have at least " + std::to_string(field.min) + " characters");
+    problems.add(path, field.min == 1
+                           ? std::string("must not be empty")
+                           : "must have at least " + std::to_string(field.min) + " characters");
   } else if (field.max != 0 && length > field.max) {
-    problems.add(path, "has " + std::to_string(length) + " characters; at most " + std::to_string(field.max) +
-                           " are allowed");
+    problems.add(path, "has " + std::to_string(length) + " characters; at most " +
+                           std::to_string(field.max) + " are allowed");
   }
   if (!field.choices.empty() &&
       std::find(field.choices.begin(), field.choices.end(), text) == field.choices.end()) {
@@ -130,8 +144,8 @@ void check_size(std::size_t size, const Field& field, const std::string& path, P
   const auto count = static_cast<std::int64_t>(size);
   if (count < field.min) problems.add(path, "must not be empty; leave it out instead");
   if (field.max != 0 && count > field.max) {
-    problems.add(path, "has " + std::to_string(count) + " entries; at most " + std::to_string(field.max) +
-                           " are allowed");
+    problems.add(path, "has " + std::to_string(count) + " entries; at most " +
+                           std::to_string(field.max) + " are allowed");
   }
 }
 
@@ -149,14 +163,19 @@ void check_map(const json& map, const Field& field, const std::string& path, Pro
   }
 }
 
-void check_object(const json& object, std::span<const Field> fields, const std::string& path, Problems& problems);
+void check_object(const json& object, std::span<const Field> fields, const std::string& path,
+                  Problems& problems);
 
-void check_value(const json& value, const Field& field, const std::string& path, Problems& problems) {
+void check_value(const json& value, const Field& field, const std::string& path,
+                 Problems& problems) {
   if (!has_type(value, field.type)) return problems.add(path, wanted(field.type));
   switch (field.type) {
-    case FieldType::Text: return check_text(value.get_ref<const std::string&>(), field, path, problems);
-    case FieldType::Map: return check_map(value, field, path, problems);
-    case FieldType::Object: return check_object(value, field.children, path, problems);
+    case FieldType::Text:
+      return check_text(value.get_ref<const std::string&>(), field, path, problems);
+    case FieldType::Map:
+      return check_map(value, field, path, problems);
+    case FieldType::Object:
+      return check_object(value, field.children, path, problems);
     case FieldType::List:
       check_size(value.size(), field, path, problems);
       for (std::size_t i = 0; i < value.size(); ++i) {
@@ -169,7 +188,8 @@ void check_value(const json& value, const Field& field, const std::string& path,
       }
       return;
     case FieldType::Flag:
-    case FieldType::Options: return;
+    case FieldType::Options:
+      return;
   }
 }
 
@@ -183,11 +203,16 @@ std::string unknown(const std::string& name, std::span<const Field> fields) {
   return "unknown field \"" + printable(name, 80) + "\"" + did_you_mean(name, names);
 }
 
-void check_object(const json& object, std::span<const Field> fields, const std::string& path, Problems& problems) {
-  // Which strategies there are is said by one rule of its own (validate_rules.h), in the words of the CRD's.
+void check_object(const json& object, std::span<const Field> fields, const std::string& path,
+                  Problems& problems) {
+  // Which strategies there are is said by one rule of its own (validate_rules.h), in the words of
+  // the CRD's.
   const bool names_are_ruled = fields.data() == kStrategy.data();
-  for (const auto& [name, value] : object.items()) {
-    const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+  for (const auto& entry : object.items()) {  // no structured binding: clang 14 cannot capture one
+    const std::string& name = entry.key();
+    const json& value = entry.value();
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
     if (field == fields.end()) {
       if (!names_are_ruled) problems.add(path, problems.full() ? "" : unknown(name, fields));
       continue;
@@ -205,7 +230,9 @@ void check_object(const json& object, std::span<const Field> fields, const std::
 
 }  // namespace
 
-void Problems::add(string_view path, string_view text) { add(std::string(path) + ": " + std::string(text)); }
+void Problems::add(string_view path, string_view text) {
+  add(std::string(path) + ": " + std::string(text));
+}
 
 void Problems::add(std::string problem) {
   if (list_.size() == kMost) {

@@ -1,7 +1,10 @@
-// The shape of a RotationPolicy's spec: which fields there are, of which type, in which bounds, with which defaults.
+// The shape of a RotationPolicy's spec: which fields there are, of which type, in which bounds,
+// with which defaults.
 //
-// The table here and the schema in crds/ say the same; a test walks both. check_shape() refuses whatever the table does not have,
-// with the near name: a field that is quietly ignored is a rotation that quietly does not happen.
+// The table here and the schema in crds/ say the same; a test walks both. check_shape() refuses
+// whatever the table does not have, with the near name: a field that is quietly ignored is a
+// rotation that quietly does not happen.
+//
 // Thread rule: constants and pure functions.
 #pragma once
 
@@ -23,7 +26,8 @@ class Problems {
   void add(std::string_view path, std::string_view text);
   void add(std::string problem);  // with its path in front
   bool empty() const { return list_.empty(); }
-  bool full() const { return list_.size() == kMost; }  // further ones are only counted: spare the work of wording them
+  // Further ones are only counted: spare the work of wording them.
+  bool full() const { return list_.size() == kMost; }
   // In the order found; the last one counts what is not shown.
   std::vector<std::string> list() const;
 
@@ -33,12 +37,12 @@ class Problems {
 };
 
 enum class FieldType {
-  Object,    // the fields in `children`
-  List,      // of objects with the fields in `children`
-  Map,       // of texts, by key
+  Object,  // the fields in `children`
+  List,    // of objects with the fields in `children`
+  Map,     // of texts, by key
   Text,
-  Flag,      // true or false
-  Options,   // a strategy's own object: the registry of strategies knows its fields
+  Flag,     // true or false
+  Options,  // a strategy's own object: the registry of strategies knows its fields
 };
 
 struct Field {
@@ -46,20 +50,22 @@ struct Field {
   FieldType type = FieldType::Text;
   bool required = false;
   std::string_view fallback{};  // default, as JSON; "" = none
-  std::int64_t min = 0;         // characters of a text (and of a map's values), items of a list or a map
-  std::int64_t max = 0;         // 0 = not bounded here
+  std::int64_t min = 0;  // characters of a text (and of a map's values), items of a list or a map
+  std::int64_t max = 0;  // 0 = not bounded here
   std::span<const std::string_view> choices{};
   std::span<const Field> children{};
-  std::int64_t value_max = 0;   // Map: characters of a value
+  std::int64_t value_max = 0;  // Map: characters of a value
 };
 
 // The fields of `spec`.
 std::span<const Field> spec_fields();
-// The contract's fields and strategies that this version does not have yet; named, so that they are refused for what they are.
+// The contract's fields and strategies that this version does not have yet; named, so that they are
+// refused for what they are.
 std::span<const std::string_view> later_fields();
 std::span<const std::string_view> later_strategies();
 
-// Adds a problem for each unknown or missing field, wrong type and broken bound. `spec` may be any JSON.
+// Adds a problem for each unknown or missing field, wrong type and broken bound. `spec` may be any
+// JSON.
 void check_shape(const nlohmann::json& spec, Problems& problems);
 
 }  // namespace keyturn::rotation

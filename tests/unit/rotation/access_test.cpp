@@ -16,7 +16,8 @@ AccessRules shop_rules() {
        .resources = {"arn:aws:elasticache:*:*:user:shop-*"},
        .backends = {"*.influx.internal:8086"},
        .roles = {"arn:aws:iam::1:role/keyturn-*"}},
-      {.namespaces = {"*"}, .secrets = {"own/{namespace}/**", "arn:aws:secretsmanager:*:1:secret:by-arn/*"}},
+      {.namespaces = {"*"},
+       .secrets = {"own/{namespace}/**", "arn:aws:secretsmanager:*:1:secret:by-arn/*"}},
   });
 }
 
@@ -64,7 +65,8 @@ TEST(AccessRules, ArnPatternsAreMatchedAgainstTheArn) {
   const AccessRules rules = shop_rules();
   const std::string arn = "arn:aws:secretsmanager:eu-west-1:1:secret:by-arn/x-AbCdEf";
   EXPECT_TRUE(rules.secret("any", "by-arn/x", arn));
-  EXPECT_FALSE(rules.secret("any", "by-arn/x", "arn:aws:secretsmanager:eu-west-1:2:secret:by-arn/x-AbCdEf"));
+  EXPECT_FALSE(
+      rules.secret("any", "by-arn/x", "arn:aws:secretsmanager:eu-west-1:2:secret:by-arn/x-AbCdEf"));
   // A name that reads like an ARN pattern's text proves nothing.
   EXPECT_FALSE(rules.secret("any", arn, "arn:aws:secretsmanager:eu-west-1:2:secret:z-AbCdEf"));
 }
@@ -79,13 +81,15 @@ TEST(AccessRules, MightTouchRefusesNothingThatIsAllowed) {
   const Case cases[] = {
       {"shop/*", "shop/db", kArn},
       {"shop/db", "shop/db", kArn},
-      {"shop/db-AbCdEf", "shop/db-AbCdEf", "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf-Gh1234"},
+      {"shop/db-AbCdEf", "shop/db-AbCdEf",
+       "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf-Gh1234"},
       {kArn, "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:shop/*", "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:shop/db-*", "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:shop/db-Ab*", "shop/db", kArn},
       {"arn:aws:secretsmanager:*:*:secret:*/db-AbCdEf", "shop/db", kArn},
-      {"arn:aws:secretsmanager:*:*:secret:*C*f", "shop-db", "arn:aws:secretsmanager:eu-west-1:1:secret:shop-db-AbCdEf"},
+      {"arn:aws:secretsmanager:*:*:secret:*C*f", "shop-db",
+       "arn:aws:secretsmanager:eu-west-1:1:secret:shop-db-AbCdEf"},
       {"arn:aws:secretsmanager:**", "shop/db", kArn},
       {"**", "shop/db", kArn},
   };
@@ -102,9 +106,11 @@ TEST(AccessRules, MightTouchRefusesNothingThatIsAllowed) {
 TEST(AccessRules, MightTouchRefusesOthers) {
   const AccessRules rules = shop_rules();
   EXPECT_FALSE(rules.might_touch_secret("shop", "bank/db"));
-  EXPECT_FALSE(rules.might_touch_secret("shop", "arn:aws:secretsmanager:eu-west-1:1:secret:bank/db-AbCdEf"));
+  EXPECT_FALSE(
+      rules.might_touch_secret("shop", "arn:aws:secretsmanager:eu-west-1:1:secret:bank/db-AbCdEf"));
   EXPECT_FALSE(rules.might_touch_secret("bank", "shop/db"));
-  EXPECT_FALSE(rules.might_touch_secret("shop", "arn:aws:secretsmanager:eu-west-1:2:secret:by-arn/x"));
+  EXPECT_FALSE(
+      rules.might_touch_secret("shop", "arn:aws:secretsmanager:eu-west-1:2:secret:by-arn/x"));
 }
 
 // The rule in the message, put into a config file, allows what was denied and nothing near it.
@@ -130,19 +136,24 @@ TEST(AccessRules, TheDenialNamesTheRuleThatWouldAllowIt) {
   ASSERT_TRUE(config) << config.error().message;
 }
 
-// A tenant writes the ARN into the secret's value, an administrator copies the rule out of the condition.
+// A tenant writes the ARN into the secret's value, an administrator copies the rule out of the
+// condition.
 TEST(AccessRules, TheDenialNeverProposesMoreThanItsText) {
   const AccessRules none;
-  for (const char* value : {"arn:aws:elasticache:*:*:user:**", "{namespace}", "a\nsecrets: [\"**\"]"}) {
+  for (const char* value :
+       {"arn:aws:elasticache:*:*:user:**", "{namespace}", "a\nsecrets: [\"**\"]"}) {
     const std::string message = none.resource("shop", value).error().message;
     EXPECT_EQ(message.find("- {namespaces"), std::string::npos) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   const auto config = parse_operator_config(
-      "access:\n" + [&] {
-        const std::string message = none.role("shop", R"(x", "**"]} #:iam:)").error().message;
-        return message.find("- {") == std::string::npos ? std::string() : message.substr(message.find("- {"));
-      }(), "f");
+      "access:\n" +
+          [&] {
+            const std::string message = none.role("shop", R"(x", "**"]} #:iam:)").error().message;
+            return message.find("- {") == std::string::npos ? std::string()
+                                                            : message.substr(message.find("- {"));
+          }(),
+      "f");
   EXPECT_FALSE(config && config->access.role("shop", "arn:aws:iam::1:role/r"));
 }
 

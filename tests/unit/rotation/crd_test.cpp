@@ -1,5 +1,6 @@
-// The CRD and the operator's own table say the same: every field of the schema is read, every field that is read is in the schema,
-// with the same types, defaults and bounds. What the rules say is compared case by case (policy_test.cpp, tests/e2e/crd_cases.py).
+// The CRD and the operator's own table say the same: every field of the schema is read, every field
+// that is read is in the schema, with the same types, defaults and bounds. What the rules say is
+// compared case by case (policy_test.cpp, tests/e2e/crd_cases.py).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,18 +31,23 @@ const json& spec_schema() { return root().at("properties").at("spec"); }
 
 const char* schema_type(FieldType type) {
   switch (type) {
-    case FieldType::List: return "array";
-    case FieldType::Text: return "string";
-    case FieldType::Flag: return "boolean";
+    case FieldType::List:
+      return "array";
+    case FieldType::Text:
+      return "string";
+    case FieldType::Flag:
+      return "boolean";
     case FieldType::Object:
     case FieldType::Map:
-    case FieldType::Options: return "object";
+    case FieldType::Options:
+      return "object";
   }
   return "";
 }
 
 // A bound that is absent counts as 0, as in the table.
-void expect_bounds(const json& schema, const char* least, const char* most, const Field& field, const std::string& path) {
+void expect_bounds(const json& schema, const char* least, const char* most, const Field& field,
+                   const std::string& path) {
   EXPECT_EQ(schema.value(least, 0), field.min) << path << " " << least;
   EXPECT_EQ(schema.value(most, 0), field.max) << path << " " << most;
 }
@@ -57,7 +63,9 @@ void compare(const json& schema, const Field& field, const std::string& path) {
             std::vector<std::string>(field.choices.begin(), field.choices.end()))
       << path << " enum";
   switch (field.type) {
-    case FieldType::Text: expect_bounds(schema, "minLength", "maxLength", field, path); break;
+    case FieldType::Text:
+      expect_bounds(schema, "minLength", "maxLength", field, path);
+      break;
     case FieldType::List:
       expect_bounds(schema, "minItems", "maxItems", field, path);
       compare_fields(schema.at("items"), field.children, path + "[]");
@@ -67,9 +75,12 @@ void compare(const json& schema, const Field& field, const std::string& path) {
       EXPECT_EQ(schema.at("additionalProperties").at("type"), "string") << path;
       EXPECT_EQ(schema.at("additionalProperties").value("maxLength", 0), field.value_max) << path;
       break;
-    case FieldType::Object: compare_fields(schema, field.children, path); break;
+    case FieldType::Object:
+      compare_fields(schema, field.children, path);
+      break;
     case FieldType::Flag:
-    case FieldType::Options: break;
+    case FieldType::Options:
+      break;
   }
 }
 
@@ -79,25 +90,31 @@ void compare_fields(const json& schema, std::span<const Field> fields, const std
   for (const Field& field : fields) {
     const std::string name(field.name);
     seen.insert(name);
-    ASSERT_TRUE(schema.at("properties").contains(name)) << path << "." << name << " is read but not in the schema";
+    ASSERT_TRUE(schema.at("properties").contains(name))
+        << path << "." << name << " is read but not in the schema";
     compare(schema.at("properties").at(name), field, path + "." + name);
-    EXPECT_EQ(std::count(required.begin(), required.end(), name), field.required ? 1 : 0) << path << "." << name;
+    EXPECT_EQ(std::count(required.begin(), required.end(), name), field.required ? 1 : 0)
+        << path << "." << name;
   }
   for (const auto& [name, unused] : schema.at("properties").items()) {
     EXPECT_TRUE(seen.contains(name)) << path << "." << name << " is in the schema but not read";
   }
 }
 
-TEST(Crd, HasTheFieldsThatTheOperatorReads) { compare_fields(spec_schema(), spec_fields(), "spec"); }
+TEST(Crd, HasTheFieldsThatTheOperatorReads) {
+  compare_fields(spec_schema(), spec_fields(), "spec");
+}
 
 TEST(Crd, HasTheStrategiesThatThereAre) {
   std::set<std::string> in_schema;
-  for (const auto& [name, unused] : spec_schema().at("properties").at("strategy").at("properties").items()) {
+  for (const auto& [name, unused] :
+       spec_schema().at("properties").at("strategy").at("properties").items()) {
     in_schema.insert(name);
   }
   const auto names = engine::strategy_names();
   EXPECT_EQ(in_schema, std::set<std::string>(names.begin(), names.end()));
-  for (const auto later : later_strategies()) EXPECT_FALSE(in_schema.contains(std::string(later))) << later;
+  for (const auto later : later_strategies())
+    EXPECT_FALSE(in_schema.contains(std::string(later))) << later;
 }
 
 // A value of the schema's type.
@@ -110,12 +127,15 @@ json sample(const json& schema) {
   return json::array();
 }
 
-// The registry takes what the schema has (in the right combination: then it complains of that, not of the name), and nothing else.
-void compare_options(const json& schema, const std::string& path, const std::function<std::string(const json&)>& complaint) {
+// The registry takes what the schema has (in the right combination: then it complains of that, not
+// of the name), and nothing else.
+void compare_options(const json& schema, const std::string& path,
+                     const std::function<std::string(const json&)>& complaint) {
   const json properties = schema.value("properties", json::object());
   for (const auto& [name, option] : properties.items()) {
     const std::string said = complaint({{name, sample(option)}});
-    EXPECT_EQ(said.find("unknown option"), std::string::npos) << path << "." << name << ": " << said;
+    EXPECT_EQ(said.find("unknown option"), std::string::npos)
+        << path << "." << name << ": " << said;
   }
   EXPECT_NE(complaint({{"nobodyWantsThis", 1}}).find("unknown option"), std::string::npos) << path;
 }
@@ -126,16 +146,20 @@ TEST(Crd, HasTheOptionsThatStrategiesRead) {
     const auto made = engine::make_strategy(name, options.dump());
     return made ? std::string() : made.error().message;
   };
-  for (const auto& [name, schema] : strategies.items()) {
-    compare_options(schema, name, [&](const json& options) { return complaint(name.c_str(), options); });
+  for (const auto& entry : strategies.items()) {
+    const std::string& name = entry.key();
+    const json& schema = entry.value();
+    compare_options(schema, name,
+                    [&](const json& options) { return complaint(name.c_str(), options); });
   }
-  compare_options(strategies.at("generic").at("properties").at("fields").at("items"), "generic.fields[]",
-                  [&](const json& field) {
+  compare_options(strategies.at("generic").at("properties").at("fields").at("items"),
+                  "generic.fields[]", [&](const json& field) {
                     return complaint("generic", {{"fields", json::array({field})}});
                   });
 }
 
-// And the other way round: what the registry reads is in the schema. The formats' options are listed where a wrong one is refused.
+// And the other way round: what the registry reads is in the schema. The formats' options are
+// listed where a wrong one is refused.
 TEST(Crd, HasNoFewerOptionsThanTheSources) {
   std::ifstream in(source_path("lib/engine/strategies/recipe.cpp"));
   std::stringstream text;
@@ -148,8 +172,10 @@ TEST(Crd, HasNoFewerOptionsThanTheSources) {
   const auto parts = split(list, '"');
   for (std::size_t i = 1; i < parts.size(); i += 2) read.insert(parts[i]);
   std::set<std::string> in_schema;
-  const json& generic = spec_schema().at("properties").at("strategy").at("properties").at("generic");
-  for (const auto& [name, unused] : generic.at("properties").at("fields").at("items").at("properties").items()) {
+  const json& generic =
+      spec_schema().at("properties").at("strategy").at("properties").at("generic");
+  for (const auto& [name, unused] :
+       generic.at("properties").at("fields").at("items").at("properties").items()) {
     in_schema.insert(name);
   }
   EXPECT_EQ(in_schema, read);
@@ -176,7 +202,8 @@ TEST(Crd, AGivenDefaultAndAnAbsentFieldAreTheSame) {
                       {"strategy", {{"syncOnly", json::object()}}},
                       {"targets", json::array({{{"name", "a"}}})}};
   json filled = least;
-  filled.update({{"suspend", false}, {"refreshInterval", "1h"}, {"rollout", {{"restart", "None"}}}});
+  filled.update(
+      {{"suspend", false}, {"refreshInterval", "1h"}, {"rollout", {{"restart", "None"}}}});
   filled["targets"][0].update({{"type", "Opaque"}, {"deletionPolicy", "Retain"}, {"adopt", false}});
   const auto parse = [](const json& spec) {
     auto policy = parse_policy({{"metadata", {{"name", "x"}, {"namespace", "y"}}}, {"spec", spec}});
@@ -219,17 +246,23 @@ TEST(Crd, EveryRuleHasACaseAndTheOperatorSaysTheSame) {
           << "no update breaks: " << message;
       continue;
     }
-    EXPECT_TRUE(std::any_of(cases.at("bad").begin(), cases.at("bad").end(), [&](const json& item) {
-      const auto policy = parse_policy({{"metadata", {{"name", "x"}}}, {"spec", item.at("spec")}});
-      return policy->invalid && policy->invalid->message.find(message) != std::string::npos;
-    })) << "no case makes the operator say: " << message;
+    EXPECT_TRUE(std::any_of(
+        cases.at("bad").begin(), cases.at("bad").end(),
+        [&](const json& item) {
+          const auto policy =
+              parse_policy({{"metadata", {{"name", "x"}}}, {"spec", item.at("spec")}});
+          return policy->invalid && policy->invalid->message.find(message) != std::string::npos;
+        }))
+        << "no case makes the operator say: " << message;
   }
 }
 
 TEST(Crd, PrintsTheContractsColumns) {
   std::vector<std::string> names;
-  for (const json& column : version().at("additionalPrinterColumns")) names.push_back(column.at("name"));
-  EXPECT_EQ(names, (std::vector<std::string>{"Secret", "Strategy", "Ready", "Step", "Last Rotation", "Next Rotation", "Age"}));
+  for (const json& column : version().at("additionalPrinterColumns"))
+    names.push_back(column.at("name"));
+  EXPECT_EQ(names, (std::vector<std::string>{"Secret", "Strategy", "Ready", "Step", "Last Rotation",
+                                             "Next Rotation", "Age"}));
   EXPECT_EQ(crd().at("spec").at("names").at("shortNames"), json::array({"rotpol"}));
   EXPECT_EQ(crd().at("spec").at("group"), kGroup);
   EXPECT_TRUE(version().at("subresources").contains("status"));

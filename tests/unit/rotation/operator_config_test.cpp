@@ -48,7 +48,8 @@ rotationWorkers: 4
 leaderElection: {enabled: false, namespace: keyturn, name: kt}
 logLevel: debug
 logFormat: json
-)", "k.yaml");
+)",
+                                            "k.yaml");
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_EQ(config->access.rules().size(), 1U);
   EXPECT_EQ(config->access.rules()[0],
@@ -106,43 +107,57 @@ k.yaml:14: namespaces[0]: must be the name of a namespace; globs are for access 
 }
 
 TEST(OperatorConfig, PatternsThatCannotMeanWhatTheySay) {
-  const auto rule = [](const std::string& fields) { return errors("access:\n- {namespaces: [a], " + fields + "}\n"); };
-  EXPECT_NE(rule("secrets: ['{ns}/x']").find("{namespace} is the only thing that may stand in braces"), std::string::npos);
-  EXPECT_NE(rule("secrets: ['arn:aws:iam::1:role/x']").find("is no ARN of Secrets Manager"), std::string::npos);
+  const auto rule = [](const std::string& fields) {
+    return errors("access:\n- {namespaces: [a], " + fields + "}\n");
+  };
+  EXPECT_NE(
+      rule("secrets: ['{ns}/x']").find("{namespace} is the only thing that may stand in braces"),
+      std::string::npos);
+  EXPECT_NE(rule("secrets: ['arn:aws:iam::1:role/x']").find("is no ARN of Secrets Manager"),
+            std::string::npos);
   EXPECT_NE(rule("resources: ['shop-*']").find("must begin with arn:"), std::string::npos);
   EXPECT_NE(rule("roles: ['keyturn-*']").find("must be a role's ARN"), std::string::npos);
   EXPECT_NE(rule("backends: [db.internal]").find("must be host:port"), std::string::npos);
   EXPECT_NE(rule("backends: ['DB.internal:1']").find("must be in lower case"), std::string::npos);
   EXPECT_NE(rule("secrets: ['']").find("must not be empty"), std::string::npos);
   EXPECT_NE(rule("secrets: [[x]]").find("must be a text"), std::string::npos);
-  EXPECT_NE(errors("access:\n- {namespaces: ['{namespace}'], secrets: [x]}").find("must be the name of a namespace"),
+  EXPECT_NE(errors("access:\n- {namespaces: ['{namespace}'], secrets: [x]}")
+                .find("must be the name of a namespace"),
             std::string::npos);
 }
 
 TEST(OperatorConfig, TimingsForTestsAreTakenWithAWarning) {
-  const auto config = parse_operator_config("minRotationInterval: 0s\nrequestDeadline: 100ms\n", "k.yaml");
+  const auto config =
+      parse_operator_config("minRotationInterval: 0s\nrequestDeadline: 100ms\n", "k.yaml");
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_EQ(config->warnings.size(), 2U);
-  EXPECT_TRUE(config->warnings[0].starts_with("k.yaml:1: minRotationInterval: below 15m is for tests"));
+  EXPECT_TRUE(
+      config->warnings[0].starts_with("k.yaml:1: minRotationInterval: below 15m is for tests"));
   EXPECT_TRUE(config->warnings[1].starts_with("k.yaml:2: requestDeadline: below 5s is for tests"));
 }
 
 TEST(OperatorConfig, ARuleForEverythingIsTakenWithAWarning) {
-  const auto config = parse_operator_config("access:\n- {namespaces: ['*'], secrets: ['**']}\n", "k.yaml");
+  const auto config =
+      parse_operator_config("access:\n- {namespaces: ['*'], secrets: ['**']}\n", "k.yaml");
   ASSERT_TRUE(config);
   ASSERT_EQ(config->warnings.size(), 1U);
-  EXPECT_NE(config->warnings[0].find("access[0]: lets every namespace use every secret"), std::string::npos);
+  EXPECT_NE(config->warnings[0].find("access[0]: lets every namespace use every secret"),
+            std::string::npos);
 }
 
 TEST(OperatorConfig, WhatIsNoYamlSaysWhere) {
-  EXPECT_TRUE(errors("a: 1\nb: [\n").starts_with("k.yaml:3: is not YAML: ")) << errors("a: 1\nb: [\n");
+  EXPECT_TRUE(errors("a: 1\nb: [\n").starts_with("k.yaml:3: is not YAML: "))
+      << errors("a: 1\nb: [\n");
   EXPECT_EQ(errors("- a\n"), "k.yaml:1: must be a map of settings");
   EXPECT_EQ(errors("text"), "k.yaml:1: must be a map of settings");
-  EXPECT_EQ(errors("listen: :1\n---\nlisten: :2\n"), "k.yaml: holds several YAML documents; keep one");
+  EXPECT_EQ(errors("listen: :1\n---\nlisten: :2\n"),
+            "k.yaml: holds several YAML documents; keep one");
   EXPECT_EQ(errors("region: \xff"), "k.yaml: is not UTF-8 text");
   EXPECT_EQ(errors(std::string((1 << 20) + 1, '#')), "k.yaml: is larger than 1 MiB");
   EXPECT_NE(errors("? [a]\n: b\n").find("has a key that is no text"), std::string::npos);
-  EXPECT_NE(errors("leaderElection: {enabled: \"true\"}").find("must be true or false, without quotes"), std::string::npos);
+  EXPECT_NE(
+      errors("leaderElection: {enabled: \"true\"}").find("must be true or false, without quotes"),
+      std::string::npos);
   EXPECT_NE(errors(std::string(100'000, '[')).find("is not YAML"), std::string::npos);
 }
 

@@ -1,4 +1,5 @@
-// docs/reference/policy.md is made from the CRD (scripts/policy-reference.py): every field has its row, and there is no other.
+// docs/reference/policy.md is made from the CRD (scripts/policy-reference.py): every field has its
+// row, and there is no other.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -24,7 +25,8 @@ std::string cell(const std::string& text) {
   return out;
 }
 
-void collect(const json& schema, const std::string& path, std::map<std::string, std::string>& fields) {
+void collect(const json& schema, const std::string& path,
+             std::map<std::string, std::string>& fields) {
   const json properties = schema.value("properties", json::object());
   for (const auto& [name, child] : properties.items()) {
     const std::string full = path + "." + name;
@@ -41,7 +43,8 @@ void collect(const json& schema, const std::string& path, std::map<std::string, 
 
 TEST(PolicyReference, IsTheCrds) {
   const json crd = load_yaml("crds/rotationpolicies.keyturn.dev.yaml");
-  const json& root = crd.at("spec").at("versions").at(0).at("schema").at("openAPIV3Schema").at("properties");
+  const json& root =
+      crd.at("spec").at("versions").at(0).at("schema").at("openAPIV3Schema").at("properties");
   std::map<std::string, std::string> fields;
   collect(root.at("spec"), "spec", fields);
   collect(root.at("status"), "status", fields);
@@ -55,7 +58,8 @@ TEST(PolicyReference, IsTheCrds) {
     const std::string name = line.substr(3, line.find('`', 3) - 3);
     if (line.find("| An item. |") != std::string::npos) continue;  // the rules of a list's items
     ++rows;
-    ASSERT_TRUE(fields.contains(name)) << name << " is no field of the CRD; run scripts/policy-reference.py";
+    ASSERT_TRUE(fields.contains(name))
+        << name << " is no field of the CRD; run scripts/policy-reference.py";
     EXPECT_NE(line.find("| " + fields.at(name) + " |"), std::string::npos)
         << name << " is described otherwise; run scripts/policy-reference.py";
   }

@@ -45,7 +45,8 @@ TEST(PolicyCases, BadOnesAreRefusedInThoseWords) {
     EXPECT_EQ(policy->invalid->cls, ErrorClass::Invalid);
     EXPECT_EQ(policy->invalid->code, "InvalidSpec");
     const auto problems = policy_problems(object_with(item.at("spec")));
-    EXPECT_EQ(problems.size(), item.at("expect").size()) << item.at("name") << ": " << join(problems, " | ");
+    EXPECT_EQ(problems.size(), item.at("expect").size())
+        << item.at("name") << ": " << join(problems, " | ");
     for (const json& expected : item.at("expect")) {
       EXPECT_NE(policy->invalid->message.find(expected.get<std::string>()), std::string::npos)
           << item.at("name") << " says: " << policy->invalid->message;
@@ -80,7 +81,8 @@ TEST(Policy, ReadsEveryField) {
   const auto parsed = parse_policy(object_with(cases().at("good").at(1).at("spec")));
   ASSERT_TRUE(parsed.ok());
   const PolicySpec& spec = parsed->spec;
-  EXPECT_EQ(spec.secret_id, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/orders-AbCdEf");
+  EXPECT_EQ(spec.secret_id,
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/orders-AbCdEf");
   EXPECT_EQ(spec.region, "eu-west-1");
   EXPECT_EQ(spec.identity.service_account_name, "orders");
   EXPECT_EQ(spec.identity.role_arn, "arn:aws:iam::123456789012:role/team/rotator");
@@ -98,7 +100,8 @@ TEST(Policy, ReadsEveryField) {
   EXPECT_EQ(target.type, "kubernetes.io/basic-auth");
   EXPECT_TRUE(target.has_data);
   ASSERT_EQ(target.data.size(), 3U);
-  EXPECT_EQ(target.data[0], (std::pair<std::string, std::string>("OLD", "{{ previous.password }}")));
+  EXPECT_EQ(target.data[0],
+            (std::pair<std::string, std::string>("OLD", "{{ previous.password }}")));
   EXPECT_EQ(target.labels.at("example.com/tier"), "1");
   EXPECT_EQ(target.annotations.at("example.com/note"), "Größe, 1 ≤ 2");
   EXPECT_EQ(target.deletion_policy, DeletionPolicy::Delete);
@@ -132,7 +135,8 @@ TEST(Policy, ReadsItsMetadata) {
        {"creationTimestamp", "2026-11-22T06:14:46Z"},
        {"deletionTimestamp", "2026-11-23T06:14:46Z"},
        {"finalizers", {"example.com/other", kFinalizer}},
-       {"annotations", {{kRotateRequested, "2026-11-22T07:00:00Z"}, {kSyncRequested, "2026-11-22T08:00:00Z"}}}});
+       {"annotations",
+        {{kRotateRequested, "2026-11-22T07:00:00Z"}, {kSyncRequested, "2026-11-22T08:00:00Z"}}}});
   const auto policy = parse_policy(object);
   ASSERT_TRUE(policy.ok());
   EXPECT_EQ(policy->key(), "shop/orders");
@@ -187,11 +191,15 @@ PolicyStatus full_status() {
   status.current_version_created = at("2026-11-22T05:00:00Z");
   status.last_rotation = at("2026-11-22T05:00:02Z");
   status.next_rotation = at("2026-12-22T05:00:00Z");
-  status.rotation = RotationStatus{"v2", "generic", "testSecret", "waits", at("2026-11-22T06:00:02Z")};
-  status.retiring = RetiringStatus{"v0", "Pod/x", at("2026-11-22T06:00:03Z"), at("2026-11-22T08:00:03Z")};
-  status.history = {{"v1", "Succeeded", "schedule", at("2026-11-22T05:00:00Z"), at("2026-11-22T05:00:02Z")},
-                    {"v0", "GivenUp", "request", at("2026-11-21T05:00:00Z"), std::nullopt}};
-  status.targets = {{"orders", "v1", "v1", at("2026-11-22T05:00:03Z")}, {"copy", "", "", std::nullopt}};
+  status.rotation =
+      RotationStatus{"v2", "generic", "testSecret", "waits", at("2026-11-22T06:00:02Z")};
+  status.retiring =
+      RetiringStatus{"v0", "Pod/x", at("2026-11-22T06:00:03Z"), at("2026-11-22T08:00:03Z")};
+  status.history = {
+      {"v1", "Succeeded", "schedule", at("2026-11-22T05:00:00Z"), at("2026-11-22T05:00:02Z")},
+      {"v0", "GivenUp", "request", at("2026-11-21T05:00:00Z"), std::nullopt}};
+  status.targets = {{"orders", "v1", "v1", at("2026-11-22T05:00:03Z")},
+                    {"copy", "", "", std::nullopt}};
   status.last_handled_rotate_request = "2026-11-22T07:00:00Z";
   status.last_handled_sync_request = "2026-11-22T08:00:00Z";
   return status;
@@ -214,7 +222,8 @@ void expect_in_schema(const json& value, const json& schema, const std::string& 
       expect_in_schema(member, schema.at("properties").at(name), path + "." + name);
     }
     for (const auto& [name, unused] : schema.at("properties").items()) {
-      EXPECT_TRUE(value.contains(name)) << path << "." << name << " is in the schema and never written";
+      EXPECT_TRUE(value.contains(name))
+          << path << "." << name << " is in the schema and never written";
     }
   } else if (value.is_array()) {
     ASSERT_EQ(schema.at("type"), "array") << path;
@@ -232,7 +241,8 @@ TEST(PolicyStatus, IsTheSchemas) {
 
 TEST(PolicyStatus, RubbishReadsAsNothing) {
   json object = object_with(cases().at("good").at(0).at("spec"));
-  object["status"] = json::parse(R"({"observedGeneration":"x","conditions":[1,{"type":2}],"rotation":[],
+  object["status"] =
+      json::parse(R"({"observedGeneration":"x","conditions":[1,{"type":2}],"rotation":[],
       "history":{},"targets":[null],"nextRotationTime":"soon","secretArn":7})");
   const auto policy = parse_policy(object);
   ASSERT_TRUE(policy.ok());
@@ -254,17 +264,20 @@ TEST(PolicyDuration, IsGosWithoutFractionsAndDays) {
   EXPECT_EQ(policy_duration("1h30m"), std::chrono::minutes(90));
   EXPECT_EQ(policy_duration("0s"), Duration(0));
   EXPECT_EQ(policy_duration("999999h"), std::chrono::hours(999999));
-  for (const char* bad : {"", "1", "1d", "1.5h", "-1h", "h", "1 h", "1000000h", "1ms", "1h1", "11111111111111111s"}) {
+  for (const char* bad :
+       {"", "1", "1d", "1.5h", "-1h", "h", "1 h", "1000000h", "1ms", "1h1", "11111111111111111s"}) {
     EXPECT_FALSE(policy_duration(bad)) << bad;
   }
 }
 
 TEST(Names, Regions) {
-  for (const char* good : {"eu-west-1", "us-gov-west-1", "ap-southeast-2", "us-isob-east-1", "eusc-de-east-1"}) {
+  for (const char* good :
+       {"eu-west-1", "us-gov-west-1", "ap-southeast-2", "us-isob-east-1", "eusc-de-east-1"}) {
     EXPECT_TRUE(is_region(good)) << good;
   }
-  for (const char* bad : {"", "eu", "eu-1", "eu-west", "eu-west-", "eu--1", "-west-1", "eu-west-123", "EU-west-1",
-                          "eu-west-1.evil.example", "eu-west-1/", "a-b-1\n"}) {
+  for (const char* bad :
+       {"", "eu", "eu-1", "eu-west", "eu-west-", "eu--1", "-west-1", "eu-west-123", "EU-west-1",
+        "eu-west-1.evil.example", "eu-west-1/", "a-b-1\n"}) {
     EXPECT_FALSE(is_region(bad)) << bad;
   }
 }
@@ -282,8 +295,8 @@ TEST(Names, SecretIdsAndRoles) {
   EXPECT_EQ(region_of_secret_id("arn:aws-cn:secretsmanager:cn-north-1:1:secret:x"), "cn-north-1");
   EXPECT_EQ(region_of_secret_id("x"), "");
   EXPECT_TRUE(is_role_arn("arn:aws:iam::1:role/a/b"));
-  for (const char* bad : {"arn:aws:iam::1:role/", "arn:aws:iam:eu-west-1:1:role/a", "arn:aws:iam::x:role/a",
-                          "arn:aws:iam::1:user/a", "role/a", ""}) {
+  for (const char* bad : {"arn:aws:iam::1:role/", "arn:aws:iam:eu-west-1:1:role/a",
+                          "arn:aws:iam::x:role/a", "arn:aws:iam::1:user/a", "role/a", ""}) {
     EXPECT_FALSE(is_role_arn(bad)) << bad;
   }
 }

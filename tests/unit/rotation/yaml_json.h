@@ -1,4 +1,5 @@
-// YAML test data as JSON, with kubectl's reading of plain scalars (YAML 1.2 core schema). Thread rule: pure functions.
+// YAML test data as JSON, with kubectl's reading of plain scalars (YAML 1.2 core schema). Thread
+// rule: pure functions.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -12,7 +13,8 @@ inline nlohmann::json yaml_to_json(const YAML::Node& node) {
   using nlohmann::json;
   if (node.IsMap()) {
     json object = json::object();
-    for (const auto& entry : node) object[entry.first.as<std::string>()] = yaml_to_json(entry.second);
+    for (const auto& entry : node)
+      object[entry.first.as<std::string>()] = yaml_to_json(entry.second);
     return object;
   }
   if (node.IsSequence()) {
