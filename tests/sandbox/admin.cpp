@@ -33,6 +33,16 @@ std::vector<IamRule> rules_of(const Json& list) {
   return out;
 }
 
+// Validation rules that are not evaluated because they are not understood.
+void list_skipped(const Schema& schema, Json& out) {
+  for (const ValidationRule& rule : schema.rules) {
+    if (!rule.expression) out.push_back(rule.text);
+  }
+  for (const auto& [name, property] : schema.properties) list_skipped(*property, out);
+  if (schema.additional) list_skipped(*schema.additional, out);
+  if (schema.items) list_skipped(*schema.items, out);
+}
+
 Json secret_state(const StoredSecret& secret, bool values) {
   Json out = {{"arn", secret.arn}, {"name", secret.name}, {"region", secret.region},
               {"rotationEnabled", secret.rotation_enabled}, {"deleted", secret.deleted.has_value()},
@@ -155,6 +165,10 @@ Json Admin::kube(const std::string& rest, const Json& body) {
     sandbox_.auth().add_token(body.at("token").get<std::string>(), {body.at("user").get<std::string>(), texts(at(body, "groups"))});
   } else if (rest == "revoke-token") {
     sandbox_.auth().remove_token(body.at("token").get<std::string>());
+  } else if (rest == "skipped-rules") {
+    Json out = Json::array();
+    for (const ResourcePtr& resource : sandbox_.registry().all()) list_skipped(*resource->schema, out);
+    return {{"rules", out}};
   } else if (rest == "rollouts") {
     sandbox_.controllers().set_rollouts(body.at("automatic").get<bool>());
   } else {

@@ -1,7 +1,6 @@
-// x-kubernetes-validations, as far as the sandbox can read them.
-//
-// Only one shape is understood so far: `self == oldSelf` (a field that never changes). Every other rule
-// is skipped, as if it held: the rules that matter are proved against a real API server in the e2e tests.
+// x-kubernetes-validations: compiled with the schema, evaluated on every write. A rule beyond what cel.h
+// understands is skipped, as if it held, and listed by the control API (GET /kube/skipped-rules), so that
+// nobody takes its silence for consent. optionalOldSelf and messageExpression are not known here.
 // Thread rule: pure functions.
 #pragma once
 
@@ -12,6 +11,7 @@
 
 namespace keyturn::sandbox {
 
+std::vector<ValidationRule> compile_rules(const Json& rules);
 void check_cel_rules(const Json& value, const Json* old, const Schema& schema, const std::string& path,
                      std::vector<ErrorCause>& causes);
 

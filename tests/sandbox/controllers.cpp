@@ -34,7 +34,7 @@ void Controllers::notify(const std::string& resource, const StoreEvent& event) {
   // Most writes concern nobody here: spare them the queue.
   const bool deleted = event.type == EventType::Deleted;
   const bool owned = event.type == EventType::Added && !at(event.object->doc(), "metadata", "ownerReferences").empty();
-  const bool namespaced = resource == "namespaces" && terminating(event.object);
+  const bool namespaced = resource == "namespaces" && (event.type == EventType::Added || terminating(event.object));
   if (!deleted && !owned && !namespaced && !rolls_out(resource)) return;
   {
     const std::lock_guard lock(mutex_);
@@ -77,7 +77,11 @@ void Controllers::work(const Item& item) {
     return;
   }
   if (!at(object->doc(), "metadata", "ownerReferences").empty()) collect({item.resource, object->ns, object->name});
-  if (item.resource == "namespaces" && terminating(object)) empty_namespace(object->name);
+  if (item.resource == "namespaces" && terminating(object)) {
+    empty_namespace(object->name);
+  } else if (item.resource == "namespaces") {
+    writer_.create(*registry_.by_storage("serviceaccounts"), object->name, {{"metadata", {{"name", "default"}}}});
+  }
   if (rolls_out(item.resource)) {
     if (const ResourcePtr resource = registry_.by_storage(item.resource)) roll_out(*resource, object);
   }

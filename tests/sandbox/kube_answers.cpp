@@ -24,17 +24,6 @@ std::string manager_of(const HttpRequest& request, bool required) {
   return name.empty() ? "unknown" : name.substr(0, 128);
 }
 
-Json parse_body(const HttpRequest& request) {
-  const std::string type = request.header("content-type");
-  if (type.find("protobuf") != std::string::npos || type.find("cbor") != std::string::npos) {
-    throw ApiError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
-  }
-  if (type.find("yaml") != std::string::npos) return parse_yaml_or_json(request.body);
-  Json body = Json::parse(request.body, nullptr, false);
-  if (body.is_discarded()) throw bad_request("the object provided is unrecognized (must be of type JSON): invalid character");
-  return body;
-}
-
 WriteOptions options_of(const HttpRequest& request, const KubeRequest& kube, std::vector<std::string>& warnings) {
   WriteOptions out;
   out.manager = manager_of(request, kube.verb == "apply");

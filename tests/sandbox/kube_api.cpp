@@ -150,7 +150,7 @@ HttpResponse KubeApi::read_one(const HttpRequest& request, const KubeRequest& ku
 
 HttpResponse KubeApi::create_token(const HttpRequest& request, const KubeRequest& kube) {
   if (!store_.get("serviceaccounts", kube.ns, kube.name)) throw not_found("serviceaccounts", kube.name);
-  Json body = Json::parse(request.body);
+  Json body = parse_body(request);
   std::vector<std::string> audiences;
   for (const Json& audience : at(body, "spec", "audiences")) audiences.push_back(audience.get<std::string>());
   if (audiences.empty()) audiences.push_back("https://kubernetes.default.svc");
@@ -173,7 +173,7 @@ HttpResponse KubeApi::create_token(const HttpRequest& request, const KubeRequest
 }
 
 HttpResponse KubeApi::review_access(const HttpRequest& request) {
-  Json body = Json::parse(request.body);
+  Json body = parse_body(request);
   const Json& asked = at(body, "spec", "resourceAttributes");
   KubeRequest kube;
   kube.resource_path = true;

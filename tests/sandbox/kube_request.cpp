@@ -2,6 +2,8 @@
 
 #include "lib/base/text.h"
 #include "tests/sandbox/api_error.h"
+#include "tests/sandbox/protobuf.h"
+#include "tests/sandbox/yaml.h"
 
 namespace keyturn::sandbox {
 namespace {
@@ -79,6 +81,22 @@ AnswerForm negotiate(const HttpRequest& request) {
   throw ApiError(406, "NotAcceptable",
                  "only the following media types are accepted: application/json and its Table and "
                  "PartialObjectMetadata forms of meta.k8s.io/v1");
+}
+
+Json parse_body(const HttpRequest& request) {
+  const std::string type = request.header("content-type");
+  if (is_protobuf(type)) return parse_protobuf(request.body);
+  if (type.find("yaml") != std::string::npos) return parse_yaml_or_json(request.body);
+  if (type.find("json") == std::string::npos && !type.empty()) {
+    throw ApiError(415, "UnsupportedMediaType",
+                   "the body of the request was in an unknown format - accepted media types include: "
+                   "application/json, application/yaml");
+  }
+  Json body = Json::parse(request.body, nullptr, false);
+  if (body.is_discarded()) {
+    throw bad_request("the object provided is unrecognized (must be of type JSON): invalid character");
+  }
+  return body;
 }
 
 }  // namespace keyturn::sandbox

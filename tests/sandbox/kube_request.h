@@ -25,4 +25,7 @@ enum class AnswerForm { Full, Metadata, Table };
 // From Accept; throws ApiError 406 when nothing offered can be served.
 AnswerForm negotiate(const HttpRequest& request);
 
+// The body, by its content type: JSON, YAML, or what protobuf.h reads. Throws ApiError.
+Json parse_body(const HttpRequest& request);
+
 }  // namespace keyturn::sandbox

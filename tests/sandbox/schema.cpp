@@ -1,5 +1,7 @@
 #include "tests/sandbox/schema.h"
 
+#include "tests/sandbox/cel_rules.h"
+
 namespace keyturn::sandbox {
 namespace {
 
@@ -52,7 +54,7 @@ SchemaPtr Schema::parse(const Json& openapi) {
   out->any_of = parse_all(at(openapi, "anyOf"));
   out->one_of = parse_all(at(openapi, "oneOf"));
   if (at(openapi, "not").is_object()) out->not_schema = parse(openapi["not"]);
-  if (at(openapi, "x-kubernetes-validations").is_array()) out->rules = openapi["x-kubernetes-validations"];
+  out->rules = compile_rules(at(openapi, "x-kubernetes-validations"));
   return out;
 }
 

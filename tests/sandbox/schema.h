@@ -1,7 +1,7 @@
 // An OpenAPI v3 structural schema as the API server uses it: types for field ownership, defaults,
 // pruning, validation. Built-in kinds and CustomResourceDefinitions come through the same door.
 //
-// x-kubernetes-validations: the rules that cel_rules.h understands are evaluated; see there.
+// x-kubernetes-validations: see cel_rules.h.
 // Thread rule: immutable once parsed.
 #pragma once
 
@@ -23,6 +23,17 @@ enum class ListKind { Atomic, Set, Map };
 struct Schema;
 using SchemaPtr = std::shared_ptr<const Schema>;
 
+namespace cel {
+struct Expr;
+}
+
+// One of x-kubernetes-validations.
+struct ValidationRule {
+  std::string text, message, field_path;
+  std::shared_ptr<const cel::Expr> expression;  // null: not understood, skipped
+  bool transition = false;                      // speaks of oldSelf: only for updates
+};
+
 struct Schema {
   std::string type;  // object, array, string, integer, number, boolean; "" = anything
   bool int_or_string = false;
@@ -41,7 +52,7 @@ struct Schema {
   std::optional<std::regex> pattern;
   std::vector<SchemaPtr> all_of, any_of, one_of;
   SchemaPtr not_schema;
-  Json rules = Json::array();  // x-kubernetes-validations
+  std::vector<ValidationRule> rules;
 
   static SchemaPtr parse(const Json& openapi);
 
