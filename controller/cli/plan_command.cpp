@@ -53,6 +53,8 @@ Result<rotation::OperatorConfig> load_rules(Cluster& cluster, const PlanFlags& f
 
 std::string access_text(const Policy& policy, const Result<rotation::OperatorConfig>& config, const aws::SecretMetadata* secret) {
   if (!policy.spec.identity.is_operator()) return "the policy signs with an identity of its own; AWS decides";
+  const auto* stalled = policy.status.condition("Stalled");
+  if (!config && stalled && stalled->reason == "NoAccessRule") return "DENIED, says the operator: " + stalled->message;
   if (!config) return "not known: " + config.error().message + "; name the operator's config with --config FILE or --operator-config NAMESPACE/NAME";
   const std::string name = secret ? secret->name : policy.spec.secret_id;
   auto allowed = config->access.secret(policy.ns, name, secret ? secret->arn : name);

@@ -1,5 +1,6 @@
 #include "controller/kube/status.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -86,6 +87,15 @@ bool has_cause(const json& details, std::string_view reason) {
   return false;
 }
 
+// Validation's answer to a changed field that cannot be changed.
+bool says_immutable(const json& details) {
+  const json* causes = member(details, "causes");
+  if (causes == nullptr || !causes->is_array()) return false;
+  return std::any_of(causes->begin(), causes->end(), [](const json& cause) {
+    return string_at(cause, "reason") == "FieldValueInvalid" && string_at(cause, "message").ends_with("field is immutable");
+  });
+}
+
 Error decode(const json& status, int code) {
   Error error;
   error.cls = class_of(code);
@@ -101,6 +111,7 @@ Error decode(const json& status, int code) {
     }
     // Servers before 1.17 name it in the message only.
     if (has_cause(*details, "ResourceVersionTooLarge")) error.code = "ResourceVersionTooLarge";
+    if (says_immutable(*details)) error.code = "FieldImmutable";
   }
   if (error.message.find("Too large resource version") != std::string::npos) {
     error.code = "ResourceVersionTooLarge";

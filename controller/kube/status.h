@@ -2,7 +2,8 @@
 //
 // Facts: apimachinery pkg/api/errors; a watch reports errors as an ERROR event carrying a Status over HTTP 200.
 // Error::code is Status.reason, except "Expired" for every 410 and "ResourceVersionTooLarge" when a cause says so
-// (reason Timeout on the wire).
+// (reason Timeout on the wire), and "FieldImmutable" when validation refuses the change of a field that cannot be changed: callers
+// tell it by the code, since the message of a sensitive request may be withheld.
 // Thread rule: pure functions.
 #pragma once
 

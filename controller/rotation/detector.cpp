@@ -57,6 +57,7 @@ struct ChangeDetector::Impl {
   MonoTime turn(std::unique_lock<std::mutex>& lock);
   void sweep(const Scope& scope, std::unique_lock<std::mutex>& lock);
   Status list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first, ScopeState& shadow);
+  bool learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed, MonoTime at);
   void describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock);
   std::vector<std::string> interested_locked(const Scope& scope, const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
@@ -262,8 +263,7 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
         policies = interested_locked(scope, secret);
       }
       if (policies.empty()) continue;
-      const bool changed = deps.knowledge.saw(scope, secret, started, /*from_list=*/true);
-      if (changed && !first) deps.on_changed(secret, policies);
+      if (learn(scope, *access, secret, started) && !first) deps.on_changed(secret, policies);
     }
     request.next_token = page->next_token;
   } while (!request.next_token.empty());
@@ -280,6 +280,14 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
     if (!policies.empty()) deps.on_gone(arn, policies);
   }
   return {};
+}
+
+// Whether the entry of a list tells of a change. Where the list may be behind our own look, a look decides.
+bool ChangeDetector::Impl::learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed, MonoTime at) {
+  if (!deps.knowledge.in_doubt(scope, listed, at)) return deps.knowledge.saw(scope, listed, at, /*from_list=*/true);
+  const MonoTime now = deps.clock.mono();
+  auto secret = access.secrets->describe(listed.arn);
+  return secret.ok() && deps.knowledge.saw(scope, *secret, now, /*from_list=*/false);  // else the next sweep tells
 }
 
 void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock) {

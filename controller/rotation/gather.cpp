@@ -27,7 +27,7 @@ Problem problem_of(Error error, Duration refresh_interval) {
   }
 }
 
-Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy) {
+Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   if (policy->invalid) {
     forget(policy->key());
     return Problem{*policy->invalid, true, Duration(0)};
@@ -46,7 +46,7 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy) {
     if (auto trouble = deps_.detector.trouble(gathered.access->scope)) return Problem{*std::move(trouble), false, kParkedLook};
     return Parked{};
   }
-  if (auto problem = resolve(gathered)) return *std::move(problem);
+  if (auto problem = resolve(gathered, sighting)) return *std::move(problem);
   auto denied = check_access(gathered);
   const auto& secret = gathered.sight->secret;
   const Follower follower{policy->key(), rotates(*policy), policy->created, policy->uid, !denied.has_value()};
@@ -59,10 +59,10 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy) {
   return gathered;
 }
 
-std::optional<Problem> Gatherer::resolve(Gathered& gathered) {
+std::optional<Problem> Gatherer::resolve(Gathered& gathered, Sighting sighting) {
   const Policy& policy = *gathered.policy;
   const auto& access = *gathered.access;
-  gathered.sight = deps_.knowledge.find(access.scope, policy.spec.secret_id);
+  if (sighting == Sighting::Known) gathered.sight = deps_.knowledge.find(access.scope, policy.spec.secret_id);
   if (gathered.sight) return std::nullopt;
   auto sight = look(access, policy.spec.secret_id);
   if (sight) {

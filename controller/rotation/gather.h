@@ -54,13 +54,15 @@ class Gatherer {
   explicit Gatherer(Deps deps) : deps_(std::move(deps)) {}
 
   using Outcome = std::variant<Gathered, Problem, Parked>;
-  Outcome gather(const PolicyPtr& policy);
+  // Fresh: the name is resolved by a look now, whatever is known (somebody asked for it).
+  enum class Sighting { Known, Fresh };
+  Outcome gather(const PolicyPtr& policy, Sighting sighting = Sighting::Known);
   // DescribeSecret now, whatever is known.
   Result<std::shared_ptr<const Sight>> look(const AwsAccess& access, const std::string& secret_id);
   void forget(const std::string& key);
 
  private:
-  std::optional<Problem> resolve(Gathered& gathered);
+  std::optional<Problem> resolve(Gathered& gathered, Sighting sighting);
   std::optional<Problem> check_access(const Gathered& gathered);
 
   Deps deps_;

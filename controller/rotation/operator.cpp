@@ -49,6 +49,12 @@ bool matters(const PolicyPtr& before, const PolicyPtr& after) {
          before->rotate_requested_at != after->rotate_requested_at || before->sync_requested_at != after->sync_requested_at;
 }
 
+// A pass that ends in an error tells nobody else: what is shown in a status is told there, too, but not what kept the status from being written.
+void tell_retry(const char* lane, const runtime::Key& key, const runtime::Outcome& outcome) {
+  if (outcome.kind != runtime::Outcome::Kind::Retry) return;
+  log::info("a pass is tried again", {{"lane", lane}, {"policy", key}, {"reason", outcome.error.code}, {"error", outcome.error.message}});
+}
+
 bool same_for_us(const ManagedSecret& a, const ManagedSecret& b) {
   return a.uid == b.uid && a.labelled == b.labelled && a.policy == b.policy && a.secret_arn == b.secret_arn && a.version_id == b.version_id &&
          a.keys == b.keys && a.intact == b.intact && a.owned_metadata == b.owned_metadata && a.policy_owner_uids == b.policy_owner_uids &&
@@ -63,6 +69,7 @@ struct Operator::Impl {
   kube::ReflectorOptions watch(const kube::ResourceType& type);
   void policy_changed(const std::string& key, const PolicyPtr& before, const PolicyPtr& after);
   void secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before, const std::shared_ptr<const ManagedSecret>& after);
+  void wake(const std::string& key, const PolicyPtr& policy);
   void wake(const std::vector<std::string>& keys);
   void wake_all();
   bool claims(const std::string& policy_key, const std::string& secret_name) const;
@@ -144,8 +151,10 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
       sync({policies, gatherer, targets, status, owners, knowledge, events, metrics, clock, [this](const std::string& key) { rotation_queue.add(key); }}),
       rotation({policies, gatherer, sync, status, owners, knowledge, memory, client, events, metrics, clock, rng,
                 [this](const std::string& key) { sync_queue.add(key); }}),
-      sync_lane("sync", sync_queue, c.sync_workers, [this](const runtime::Key& key) { return sync.run(key); }),
-      rotation_lane("rotation", rotation_queue, c.rotation_workers, [this](const runtime::Key& key) { return rotation.run(key); }),
+      sync_lane("sync", sync_queue, c.sync_workers, [this](const runtime::Key& key) { return sync.run(key); },
+                [](const runtime::Key& key, const runtime::Outcome& outcome) { tell_retry("sync", key, outcome); }),
+      rotation_lane("rotation", rotation_queue, c.rotation_workers, [this](const runtime::Key& key) { return rotation.run(key); },
+                    [](const runtime::Key& key, const runtime::Outcome& outcome) { tell_retry("rotation", key, outcome); }),
       listener(c.listen, {[this] { return metrics.render(); }, [this] { return healthy(); }, [this] { return ready(); }}),
       election({.client = &lease_client,
                 .ns = c.lease_namespace.empty() ? connection->default_namespace() : c.lease_namespace,
@@ -180,9 +189,7 @@ kube::ReflectorOptions Operator::Impl::watch(const kube::ResourceType& type) {
 
 void Operator::Impl::policy_changed(const std::string& key, const PolicyPtr& before, const PolicyPtr& after) {
   if (after) status.observed(*after);
-  if (!matters(before, after)) return;
-  sync_queue.add(key);
-  rotation_queue.add(key);
+  if (matters(before, after)) wake(key, after);
 }
 
 void Operator::Impl::secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before,
@@ -193,18 +200,19 @@ void Operator::Impl::secret_changed(const std::string& key, const std::shared_pt
   if (after && !after->policy.empty() && (!before || before->policy != after->policy)) sync_queue.add(after->policy);
 }
 
+// Sync goes first and wakes the rotation lane when it is done: it learns on its way what that needs to know (the current version's date comes with
+// its value), and two first looks at one secret would cost twice. What sync leaves alone goes to the rotation lane at once.
+void Operator::Impl::wake(const std::string& key, const PolicyPtr& policy) {
+  sync_queue.add(key);
+  if (!policy || policy->deleted) rotation_queue.add(key);
+}
+
 void Operator::Impl::wake(const std::vector<std::string>& keys) {
-  for (const auto& key : keys) {
-    sync_queue.add(key);
-    rotation_queue.add(key);
-  }
+  for (const auto& key : keys) wake(key, policies.get(key));
 }
 
 void Operator::Impl::wake_all() {
-  policies.for_each([&](const std::string& key, const PolicyPtr&) {
-    sync_queue.add(key);
-    rotation_queue.add(key);
-  });
+  policies.for_each([&](const std::string& key, const PolicyPtr& policy) { wake(key, policy); });
 }
 
 bool Operator::Impl::claims(const std::string& policy_key, const std::string& secret_name) const {

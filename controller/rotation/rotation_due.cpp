@@ -1,5 +1,7 @@
 #include "controller/rotation/rotation_due.h"
 
+#include <algorithm>
+
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/time.h"
 #include "lib/engine/schedule.h"
@@ -23,6 +25,23 @@ Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::stri
   return created;
 }
 
+namespace {
+
+// When the current version came, by the later of two clocks: a rotation that we began after a request has served it, though AWS's clock be behind ours.
+std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& labels, std::optional<WallTime> created) {
+  for (const auto& entry : status.history) {
+    if (created && entry.version_id == labels.current) created = std::max(*created, entry.started_at);
+  }
+  return created;
+}
+
+}  // namespace
+
+bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels, const CreatedTimes& created) {
+  const auto requested = parse_rfc3339(policy.rotate_requested_at);
+  return requested && engine::request_counts(*requested, came(status, labels, created.current));
+}
+
 Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, const std::string& arn, const engine::Labels& labels,
                               const CreatedTimes& created, Duration floor, WallTime first_seen, WallTime now) {
   std::optional<engine::Schedule> schedule;
@@ -38,7 +57,7 @@ Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, 
   in.first_seen = first_seen;
   in.schedule = schedule ? &*schedule : nullptr;
   in.identity = arn;
-  in.current_created = created.current;
+  in.current_created = came(status, labels, created.current);
   // Our latest version counts if it is or was current: an attempt that was given up only sets the back-off.
   if (labels.latest == labels.previous) in.latest_created = created.latest;
   in.last_start = labels.latest == labels.current ? created.current : created.latest;

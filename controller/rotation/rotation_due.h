@@ -23,6 +23,9 @@ struct CreatedTimes {
 Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn, const engine::Labels& labels,
                                    const PolicyStatus& status);
 
+// Whether the policy's rotate request is still to be served. False: there is none, it cannot be read, or the current version is newer.
+bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels, const CreatedTimes& created);
+
 // Invalid: spec.schedule cannot be read (the policy's own check says so first).
 Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, const std::string& arn, const engine::Labels& labels,
                               const CreatedTimes& created, Duration floor, WallTime first_seen, WallTime now);

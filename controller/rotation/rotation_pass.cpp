@@ -5,6 +5,7 @@
 
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/base/time.h"
 
 namespace keyturn::rotation {
@@ -252,6 +253,7 @@ Outcome RotationPass::settle(Turn& turn) {
   if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
   turn.change([this, &turn](PolicyStatus& status, WallTime now) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
+    tell_unreadable_request(turn.policy(), status);
     if (status.rotation) {  // it ended in another pass, or another process
       const std::string id = status.rotation->version_id;
       record_end(status, id, id == turn.view.labels.current ? "Succeeded" : "Abandoned", now);
@@ -260,7 +262,7 @@ Outcome RotationPass::settle(Turn& turn) {
     if (turn.sync_tried_for.empty()) status.current_version_id = turn.view.labels.current;
     if (turn.created.current) status.current_version_created = std::chrono::floor<std::chrono::seconds>(*turn.created.current);
     status.next_rotation = turn.due.next ? std::optional(std::chrono::floor<std::chrono::seconds>(*turn.due.next)) : std::nullopt;
-    if (turn.due.trigger != engine::Trigger::Request) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
+    if (!request_waits(turn.policy(), status, turn.view.labels, turn.created)) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
     clear_problem(status);
   });
   if (auto written = turn.publish(deps_.status); !written) return Outcome::retry(std::move(written).error());
@@ -274,6 +276,13 @@ Outcome RotationPass::settle(Turn& turn) {
   }
   const Duration until = *turn.due.next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
+}
+
+void RotationPass::tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const {
+  const std::string& at = policy.rotate_requested_at;
+  if (at.empty() || at == status.last_handled_rotate_request || parse_rfc3339(at)) return;
+  emit(policy, kube::Event::Type::Warning, "InvalidRequest", "Rotate",
+       std::string("annotation ") + kRotateRequested + ": \"" + printable(at, 40) + "\" is no RFC 3339 time such as 2026-11-22T08:00:00Z; nothing is rotated");
 }
 
 Outcome RotationPass::refuse(Turn& turn, Error error) {

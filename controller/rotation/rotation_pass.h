@@ -59,6 +59,7 @@ class RotationPass {
   Status begin(Turn& turn, const engine::Decision& decision);
   Status hold(Turn& turn, bool held);
   runtime::Outcome settle(Turn& turn);
+  void tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const;
   runtime::Outcome refuse(Turn& turn, Error error);
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
   void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action, std::string note) const;

@@ -40,6 +40,13 @@ bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret,
   return changed;
 }
 
+bool SecretKnowledge::in_doubt(const Scope& scope, const aws::SecretMetadata& listed, MonoTime at) const {
+  const auto sight = find(scope, listed.arn);
+  if (!sight || sight->secret.stages == listed.stages || sight->seen_at > at || sight->seen_at + kListLag <= at) return false;
+  const auto& ours = sight->secret.last_changed;
+  return !(ours && listed.last_changed && *listed.last_changed < *ours);  // provably the past
+}
+
 std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope, std::string_view secret_id) const {
   const std::lock_guard lock(mutex_);
   const auto known = scopes_.find(scope);

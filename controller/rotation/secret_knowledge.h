@@ -35,6 +35,8 @@ class SecretKnowledge {
 
   // Returns true when this sight tells of a change (labels, deletion, another ARN under the name) or is the first.
   bool saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at, bool from_list);
+  // A list's entry has other labels than a look of ours saw so lately that the list may still show the past: only another look can tell.
+  bool in_doubt(const Scope& scope, const aws::SecretMetadata& listed, MonoTime at) const;
   // By name, full ARN, or partial ARN (without the six random characters).
   std::shared_ptr<const Sight> find(const Scope& scope, std::string_view secret_id) const;
   // Its labels moved, as `by` saw: what other scopes know of it, or of its replicas, is out of date and forgotten.

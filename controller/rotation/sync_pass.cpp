@@ -55,10 +55,15 @@ Outcome SyncPass::run(const runtime::Key& key) {
     return Outcome::done();
   }
   if (policy->deleted) return Outcome::done();  // the rotation lane ends it
-  auto gathered = deps_.gatherer.gather(policy);
+  using Sighting = Gatherer::Sighting;
+  auto gathered = deps_.gatherer.gather(policy, sync_asked(*policy) ? Sighting::Fresh : Sighting::Known);
   if (std::holds_alternative<Parked>(gathered)) return Outcome::done();
   if (const auto* problem = std::get_if<Problem>(&gathered)) return finish_problem(*policy, *problem);
   return sync_gathered(std::get<Gathered>(gathered));
+}
+
+bool SyncPass::sync_asked(const Policy& policy) const {
+  return !policy.sync_requested_at.empty() && policy.sync_requested_at != deps_.status.latest(policy).last_handled_sync_request;
 }
 
 Outcome SyncPass::finish_problem(const Policy& policy, const Problem& problem) {
@@ -69,6 +74,8 @@ Outcome SyncPass::finish_problem(const Policy& policy, const Problem& problem) {
       deps_.events.emit({kube::Event::Type::Warning, problem.error.code, "Sync", problem.error.message, reference(policy)});
     }
     set_problem(status, problem.error, problem.stalled, now, policy.generation);
+    // A request is handled when somebody looked and this is the answer; what may pass is tried again first.
+    if (problem.look_again) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
   if (!problem.look_again) return Outcome::retry(problem.error);
@@ -90,14 +97,8 @@ bool SyncPass::in_sync(const Policy& policy, const std::string& arn, const std::
 Outcome SyncPass::sync_gathered(const Gathered& gathered) {
   const Policy& policy = *gathered.policy;
   auto sight = gathered.sight;
-  const bool asked = !policy.sync_requested_at.empty() &&
-                     policy.sync_requested_at != deps_.status.latest(policy).last_handled_sync_request;
+  const bool asked = sync_asked(policy);
   const Also also = take_force(policy.key()) || asked ? Also::All : Also::ChangedSpecs;
-  if (asked) {
-    auto fresh = deps_.gatherer.look(*gathered.access, sight->secret.arn);
-    if (!fresh) return finish_problem(policy, problem_of(std::move(fresh).error(), policy.spec.refresh_interval));
-    sight = std::move(fresh).value();
-  }
   Pass values;
   SyncReport report;
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -134,7 +135,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     if (asked) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
-  if (rotates(policy)) deps_.wake_rotation(policy.key());
+  if (rotates(policy) || policy.has_finalizer) deps_.wake_rotation(policy.key());
   if (const Error* error = report.retryable_error()) return Outcome::retry(*error);
   return report.first_error() ? Outcome::after(policy.spec.refresh_interval) : Outcome::done();
 }

@@ -79,6 +79,7 @@ class SyncPass {
   void force_next(const std::string& key);
 
  private:
+  bool sync_asked(const Policy& policy) const;
   runtime::Outcome finish_problem(const Policy& policy, const Problem& problem);
   runtime::Outcome sync_gathered(const Gathered& gathered);
   void sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret, const engine::Labels& labels, engine::Pass& values);

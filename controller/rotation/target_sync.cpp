@@ -9,9 +9,9 @@ namespace {
 
 constexpr const char* kNotThere = "1";  // see the header: "only if it does not exist"
 
+// Of what an apply of ours names, only `type` cannot be changed (validation.ValidateSecretUpdate).
 bool type_is_immutable(const Error& error) {
-  return error.cls == ErrorClass::Invalid && error.message.find("type: Invalid value") != std::string::npos &&
-         error.message.find("immutable") != std::string::npos;
+  return error.cls == ErrorClass::Invalid && error.code == "FieldImmutable";
 }
 
 }  // namespace

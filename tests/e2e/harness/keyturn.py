@@ -26,7 +26,7 @@ class Operator:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._wire = wire
         self._binary = binary
-        self._config_file = self.folder / f"{name}.yaml"
+        self.config_file = self.folder / f"{name}.yaml"
         self.kubeconfig = self.folder / f"{name}.kubeconfig"
         Kube.write_kubeconfig(self.kubeconfig, server, authority, token_file=token_file)
         self.port = free_port()
@@ -38,15 +38,15 @@ class Operator:
         }
         self.config = {}
         self.configure(**config)
-        self._process = Process(self.folder, name, [binary, "controller", "--config", self._config_file],
+        self._process = Process(self.folder, name, [binary, "controller", "--config", self.config_file],
                                 env=self.environment, owned=True)
 
     def configure(self, **changes):
         """Changes keys of the config file; what can be is reloaded by a running operator."""
         self.config = {**self.config, **changes, "listen": f"127.0.0.1:{self.port}"}
-        fresh = self._config_file.with_suffix(".new")
+        fresh = self.config_file.with_suffix(".new")
         fresh.write_text(json.dumps(self.config, indent=2))
-        fresh.rename(self._config_file)
+        fresh.rename(self.config_file)
 
     def start(self, ready=True):
         self._process.start()

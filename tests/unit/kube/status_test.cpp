@@ -37,6 +37,16 @@ TEST(Status, ReasonMessageAndCauses) {
   EXPECT_EQ(error.message, "it is there; a: b; second");
 }
 
+TEST(Status, AFieldThatCannotBeChangedIsToldByTheCode) {
+  const auto cause = [](const std::string& reason, const std::string& message) {
+    return decode(422, status_json(422, "Invalid", "Secret \"s\" is invalid",
+                                   R"({"causes":[{"field":"type","reason":")" + reason + R"(","message":")" + message + R"("}]})"));
+  };
+  EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": field is immutable)").code, "FieldImmutable");
+  EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": too long)").code, "Invalid");
+  EXPECT_EQ(cause("FieldValueForbidden", "field is immutable when `immutable` is set").code, "Invalid");
+}
+
 TEST(Status, RetryAfterFromHeaderOrDetails) {
   EXPECT_EQ(decode(429, "slow down", {{"Retry-After", "7"}}).retry_after, Duration(7'000));
   EXPECT_EQ(decode(503, status_json(503, "x", "m", R"({"retryAfterSeconds":3})")).retry_after,

@@ -104,6 +104,24 @@ TEST_F(DetectorTest, AChangeByOthersWakesTheFollowers) {
   EXPECT_EQ(count("DescribeSecret"), 0U);
 }
 
+TEST_F(DetectorTest, AChangeSoonAfterOurOwnLookIsNotTakenForTheListsLag) {
+  const std::string arn = secrets->add_secret("shop/a", "x");
+  watch("shop/p", "shop/a", Duration(60'000));
+  start();
+  knowledge.saw(access->scope, *secrets->describe(arn), clock.mono(), /*from_list=*/false);
+  clock.advance(Duration(1'000));
+  secrets->put_as_person(arn, "y");
+  secrets->forget_calls();
+  clock.advance(Duration(60'000));
+  await([&] { return !changed.empty(); });
+  clock.await_waiters(1);
+  EXPECT_EQ(changed, std::vector<std::string>{"shop/p"});
+  EXPECT_EQ(count("DescribeSecret"), 1U) << "one look decides";
+  clock.advance(Duration(60'000));
+  clock.await_waiters(1);
+  EXPECT_EQ(count("DescribeSecret"), 1U) << "and then both agree";
+}
+
 TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
   const std::string arn = secrets->add_secret("shop/a", "x");
   secrets->set_fault([](const FakeSecretsManager::Call& call, FakeSecretsManager::When when) -> std::optional<Error> {

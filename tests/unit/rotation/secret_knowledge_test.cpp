@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/rotation/owners.h"
+#include "lib/base/time.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -37,6 +38,24 @@ TEST(Knowledge, ASweepThatLagsDoesNotUndoALook) {
   EXPECT_FALSE(knowledge.saw("s", secret("v1"), kT0 + Duration(60'000), true)) << "ListSecrets may be five minutes old";
   EXPECT_TRUE(knowledge.find("s", kArn)->secret.stages.contains("v2"));
   EXPECT_TRUE(knowledge.saw("s", secret("v3"), kT0 + Duration(400'000), true)) << "later than the lag it is news";
+}
+
+TEST(Knowledge, AListThatDisagreesWithALookOfLateLeavesADoubt) {
+  SecretKnowledge knowledge;
+  const WallTime changed = from_epoch_seconds(1'795'000'000);
+  auto seen = secret("v2");
+  seen.last_changed = changed;
+  knowledge.saw("s", seen, kT0, false);
+  const MonoTime soon = kT0 + Duration(60'000);
+  auto listed = secret("v3");
+  listed.last_changed = changed + Duration(30'000);
+  EXPECT_TRUE(knowledge.in_doubt("s", listed, soon)) << "somebody was faster than the lag";
+  EXPECT_FALSE(knowledge.in_doubt("s", listed, kT0 + SecretKnowledge::kListLag)) << "beyond the lag the list is believed";
+  EXPECT_FALSE(knowledge.in_doubt("s", listed, kT0 - Duration(1))) << "asked before the look";
+  EXPECT_FALSE(knowledge.in_doubt("s", seen, soon)) << "they agree";
+  listed.last_changed = changed - Duration(1);
+  EXPECT_FALSE(knowledge.in_doubt("s", listed, soon)) << "it shows the past";
+  EXPECT_FALSE(knowledge.in_doubt("other", listed, soon)) << "never seen";
 }
 
 TEST(Knowledge, WhatALaggingSweepShowedIsNotGone) {

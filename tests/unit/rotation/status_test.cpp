@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/rotation/rotation_record.h"
+#include "lib/base/time.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -54,6 +55,19 @@ TEST(Conclude, ReadyFollowsTheWorstThing) {
   set_problem(status, invalid("NoAccessRule", "no rule"), true, kNow, 3);
   conclude(status, kNow, 3);
   EXPECT_EQ(status.condition(kReady)->reason, "NoAccessRule");
+}
+
+TEST(Conclude, ReadyTakesReasonAndMessageOfWhatIsWrong) {
+  PolicyStatus status;  // Ready is added before the others: nothing may be read where they stood before
+  set_problem(status, invalid("NoAccessRule", "no rule"), true, kNow, 1);
+  conclude(status, kNow, 1);
+  EXPECT_EQ(status.condition(kReady)->status, "False");
+  EXPECT_EQ(status.condition(kReady)->reason, "NoAccessRule");
+  EXPECT_EQ(status.condition(kReady)->message, "no rule");
+  PolicyStatus unsynced;
+  set_condition(unsynced, kSynced, "False", "TargetInUse", "taken", kNow, 1);
+  conclude(unsynced, kNow, 1);
+  EXPECT_EQ(unsynced.condition(kReady)->reason, "TargetInUse");
 }
 
 TEST(History, NewestFirstAtMostTenOneAVersion) {

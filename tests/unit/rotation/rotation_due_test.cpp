@@ -1,0 +1,92 @@
+#include "controller/rotation/rotation_due.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/rotation/rotation_record.h"
+#include "lib/base/time.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_secrets_manager.h"
+
+namespace keyturn::rotation {
+namespace {
+
+using testing::FakeClock;
+using testing::FakeSecretsManager;
+
+constexpr Duration kFloor{900'000};
+
+class DueTest : public ::testing::Test {
+ protected:
+  DueTest() : arn(secrets.add_secret("shop/db", "{}")) { look(); }
+
+  void look() {
+    const auto metadata = secrets.describe(arn);
+    labels = engine::read_labels(arn, metadata->stages);
+    secrets.forget_calls();
+  }
+  engine::Due judge() {
+    auto created = created_times(secrets, arn, labels, status);
+    EXPECT_TRUE(created.ok());
+    auto due = judge_due(policy, status, arn, labels, *created, kFloor, clock.now(), clock.now());
+    EXPECT_TRUE(due.ok());
+    return *due;
+  }
+  bool waits() { return request_waits(policy, status, labels, *created_times(secrets, arn, labels, status)); }
+  void request(WallTime at) { policy.rotate_requested_at = format_rfc3339(at); }
+
+  FakeClock clock;
+  FakeSecretsManager secrets{clock};
+  std::string arn;
+  engine::Labels labels;
+  Policy policy;
+  PolicyStatus status;
+};
+
+TEST_F(DueTest, TheStatusSavesTheQuestionWhileItKnowsTheVersion) {
+  EXPECT_TRUE(created_times(secrets, arn, labels, status)->current);
+  EXPECT_EQ(secrets.calls().size(), 1U) << "not known yet";
+  secrets.forget_calls();
+  status.current_version_id = labels.current;
+  status.current_version_created = clock.now();
+  EXPECT_EQ(created_times(secrets, arn, labels, status)->current, clock.now());
+  EXPECT_TRUE(secrets.calls().empty());
+}
+
+TEST_F(DueTest, ARequestCountsOnlyIfNewerThanTheCurrentVersion) {
+  request(clock.now());
+  EXPECT_FALSE(judge().due) << "the same second";
+  EXPECT_FALSE(waits());
+  clock.advance(Duration(5'000));
+  request(clock.now());
+  EXPECT_TRUE(judge().due);
+  EXPECT_TRUE(waits());
+  policy.rotate_requested_at = "now";
+  EXPECT_FALSE(judge().due);
+  EXPECT_FALSE(waits());
+}
+
+TEST_F(DueTest, ARequestForLaterWaitsEvenWhereTheScheduleComesFirst) {
+  policy.spec.schedule = ScheduleSpec{.expression = "rate(1 hour)", .time_zone = "", .window = Duration(60'000)};
+  request(clock.now() + Duration(3 * 3'600'000));
+  EXPECT_EQ(judge().trigger, engine::Trigger::Schedule);
+  EXPECT_TRUE(waits()) << "it is not handled by being later";
+}
+
+// AWS dates the new version by its own clock. One that is behind ours must not make one request rotate twice.
+TEST_F(DueTest, ARequestIsServedOnceThoughTheClockOfAwsIsBehind) {
+  clock.advance(Duration(60'000));
+  request(clock.now());
+  ASSERT_TRUE(judge().due);
+  const std::string made = secrets.put_as_person(arn, "{}");
+  secrets.edit(arn, [&](FakeSecretsManager::Secret& s) { s.versions[made].created = clock.now() - Duration(30'000); });
+  record_step(status, "generic", made, engine::Step::CreateSecret, "", "request", clock.now());
+  look();
+  EXPECT_EQ(labels.current, made);
+  record_end(status, made, "Succeeded", clock.now());
+  clock.advance(2 * kFloor);
+  EXPECT_FALSE(judge().due);
+  EXPECT_FALSE(waits());
+}
+
+}  // namespace
+}  // namespace keyturn::rotation
