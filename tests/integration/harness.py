@@ -1,0 +1,183 @@
+"""keyturn-sandbox and the real operator as processes, over TLS sockets, for run.py. Only Python's standard library."""
+import base64, http.client, json, os, re, shutil, signal, ssl, subprocess, tempfile, time, urllib.parse, urllib.request
+
+MARKER = "mArKeR"  # begins every secret value of these tests: it may appear nowhere else
+
+
+def until(what, condition, limit=40):
+    """Polls until the condition holds; a condition, never a time, is what is waited for."""
+    end = time.monotonic() + limit
+    last = None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (AssertionError, KeyError, ConnectionError, http.client.HTTPException) as error:
+            last = error
+        time.sleep(0.05)
+    raise AssertionError(f"not within {limit} s: {what}; last seen: {last}")
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+class ApiError(Exception):
+    def __init__(self, status, body):
+        super().__init__(f"{status}: {body[:300]}")
+        self.status = status
+
+
+class Sandbox:
+    def __init__(self, binaries, source):
+        self.dir = tempfile.mkdtemp(prefix="keyturn-it-")
+        self.binaries = binaries
+        self.process = subprocess.Popen([f"{binaries}/keyturn-sandbox", "--dir", self.dir, "--load", f"{source}/crds/rotationpolicies.keyturn.dev.yaml"],
+                                        stdout=subprocess.DEVNULL)
+        until("the sandbox is ready", lambda: os.path.exists(f"{self.dir}/ready"))
+        self.env = dict(os.environ)
+        self.env.update(re.findall(r"export (\w+)='?([^'\n]*)'?", open(f"{self.dir}/env").read()))
+        self.env["AWS_ENDPOINT_URL"] = self.env["SANDBOX_AWS_TLS"]
+        self.env["AWS_CA_BUNDLE"] = f"{self.dir}/ca.crt"
+        self.server = urllib.parse.urlparse(re.search(r'server: *"?([^"\n]+)', open(self.env["KUBECONFIG"]).read()).group(1))
+        self.tls = ssl.create_default_context(cafile=f"{self.dir}/ca.crt")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    # --- the control API
+    def admin(self, path, body=None, method=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.env["SANDBOX_ADMIN"] + path, data=data, method=method or ("POST" if data else "GET"))
+        with urllib.request.urlopen(request) as reply:
+            return json.load(reply)
+
+    def secret(self, name):
+        return self.admin(f"/aws/secrets/{urllib.parse.quote(name, safe='/')}?values=true")
+
+    def value_of(self, name, label="AWSCURRENT"):
+        state = self.secret(name)
+        return next(v["secretString"] for v in state["versions"] if v["id"] == state["labels"][label])
+
+    def fault(self, **fault):
+        self.admin("/faults", fault)
+
+    def calls(self, service=None):
+        return [e for e in self.admin("/calls?entries=true")["entries"] if service is None or e["service"] == service]
+
+    def forget_calls(self):
+        self.admin("/calls", method="DELETE")
+
+    # --- the Kubernetes API, as a client of its own
+    def kube(self, method, path, body=None, content="application/json"):
+        connection = http.client.HTTPSConnection(self.server.hostname, self.server.port, context=self.tls, timeout=20)
+        try:
+            connection.request(method, path, body=None if body is None else json.dumps(body),
+                               headers={"Authorization": "Bearer " + open(f"{self.dir}/token").read().strip(), "Content-Type": content})
+            reply = connection.getresponse()
+            text = reply.read().decode()
+        finally:
+            connection.close()
+        if reply.status >= 300:
+            raise ApiError(reply.status, text)
+        return json.loads(text)
+
+    def namespace(self, name):
+        self.kube("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def kube_secret(self, ns, name):
+        try:
+            return self.kube("GET", f"/api/v1/namespaces/{ns}/secrets/{name}")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def data(self, ns, name):
+        secret = self.kube_secret(ns, name)
+        return {k: base64.b64decode(v).decode() for k, v in (secret or {}).get("data", {}).items()}
+
+    def policy(self, ns, name):
+        return self.kube("GET", f"/apis/keyturn.dev/v1alpha1/namespaces/{ns}/rotationpolicies/{name}")
+
+    def patch_policy(self, ns, name, patch):
+        return self.kube("PATCH", f"/apis/keyturn.dev/v1alpha1/namespaces/{ns}/rotationpolicies/{name}", patch, "application/merge-patch+json")
+
+    def events(self, ns):
+        return self.kube("GET", f"/apis/events.k8s.io/v1/namespaces/{ns}/events")["items"]
+
+
+class Operator:
+    CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\nleaderElection: {enabled: false}\n'
+    count = 0
+
+    def __init__(self, sandbox):
+        Operator.count += 1
+        self.log = f"{sandbox.dir}/operator-{Operator.count}.log"
+        config = f"{sandbox.dir}/config.yaml"
+        open(config, "w").write(self.CONFIG)
+        self.process = subprocess.Popen([f"{sandbox.binaries}/keyturn", "controller", "--config", config], env=sandbox.env, stderr=open(self.log, "w"))
+        until("the operator works", lambda: '"msg":"working"' in self.text())
+        self.address = re.search(r'"address":"([^"]+)"', self.text()).group(1)
+
+    def text(self):
+        return open(self.log).read()
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://{self.address}/metrics") as reply:
+            return reply.read().decode()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+
+class Subject:
+    """One secret, the policy that owns it, and its target, all of one name."""
+
+    def __init__(self, sandbox, ns, name, strategy=None, value=None, **spec):
+        self.sandbox, self.ns, self.name, self.id = sandbox, ns, name, f"{ns}/{name}"
+        sandbox.admin("/aws/secrets", {"name": self.id, "value": value or json.dumps({"user": MARKER + "-user", "password": MARKER + "-first"})})
+        body = {"apiVersion": "keyturn.dev/v1alpha1", "kind": "RotationPolicy", "metadata": {"name": name},
+                "spec": {"secretId": self.id, "strategy": strategy or {"generic": {"fields": [{"pointer": "/password"}]}}, "targets": [{"name": name}], **spec}}
+        sandbox.kube("POST", f"/apis/keyturn.dev/v1alpha1/namespaces/{ns}/rotationpolicies", body)
+
+    def status(self):
+        return self.sandbox.policy(self.ns, self.name).get("status", {})
+
+    def condition(self, kind):
+        return next((c for c in self.status().get("conditions", []) if c["type"] == kind), {})
+
+    def in_sync(self):
+        current = json.loads(self.sandbox.value_of(self.id))
+        check(self.sandbox.data(self.ns, self.name) == current, "the Secret differs from AWSCURRENT")
+        status = self.status()
+        check(status.get("currentVersionId") == self.sandbox.secret(self.id)["labels"]["AWSCURRENT"], "status names another version")
+        check(self.condition("Ready").get("status") == "True", f"not Ready: {self.condition('Ready')}")
+        return "rotation" not in status
+
+    def settle(self, limit=40):
+        until(f"{self.id} is in sync", self.in_sync, limit)
+
+    def request(self):
+        """A request counts by whole seconds and only if it is newer than the current version."""
+        created = max(v["createdDate"] for v in self.sandbox.secret(self.id)["versions"])
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(time.time(), created + 1)))
+        self.sandbox.patch_policy(self.ns, self.name, {"metadata": {"annotations": {"keyturn.dev/rotate-requested-at": at}}})
+
+    def one_new_version(self, before):
+        """Exactly one rotation since `before` (a state of the secret), and nothing of it left lying about."""
+        after = self.sandbox.secret(self.id)
+        new = [v["id"] for v in after["versions"] if v["id"] not in [w["id"] for w in before["versions"]]]
+        check(len(new) == 1, f"{len(new)} new versions instead of one")
+        check(after["labels"]["AWSCURRENT"] == new[0], "the new version is not current")
+        check(after["labels"]["AWSPREVIOUS"] == before["labels"]["AWSCURRENT"], "AWSPREVIOUS is not the version before")
+        check("AWSPENDING" not in after["labels"] and "KEYTURN_BATON" not in after["labels"], f"labels left: {after['labels']}")
