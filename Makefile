@@ -18,7 +18,8 @@ test:
 	scripts/deps.sh --test
 	scripts/test.sh
 
-e2e: build
+# KEYTURN=PROGRAM tests that program instead of building the release.
+e2e: $(if $(KEYTURN),,build)
 	scripts/deps.sh --e2e
 	tests/e2e/run.sh
 

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 stay=${1:-}
+bin=${KT_BIN:-bin}  # where the programs are
+export bin
 work=build/quickstart
 rm -rf "$work"
 mkdir -p "$work"
@@ -44,7 +46,7 @@ field() { sed -n "s|.*\"$1\": *\"\([^\"]*\)\".*|\1|p" | head -n 1; }
 
 in_kubernetes() { kube GET /api/v1/namespaces/shop/secrets/orders-api | tr ',{' '\n\n' | field API_KEY | base64 -d; }
 version_in_kubernetes() { kube GET /api/v1/namespaces/shop/secrets/orders-api | tr ',{' '\n\n' | field 'keyturn.dev/version-id'; }
-policy_field() { bin/keyturn status orders-api -n shop -o json | field "$1"; }
+policy_field() { "$bin/keyturn" status orders-api -n shop -o json | field "$1"; }
 synced_other_than() { local now; now=$(version_in_kubernetes) && [ -n "$now" ] && [ "$now" != "$1" ]; }
 
 show_secret() {
@@ -63,7 +65,7 @@ check_equal() {
 }
 
 say "Starting the sandbox: a Kubernetes API and AWS Secrets Manager in one process"
-bin/keyturn-sandbox --dir "$work" --load crds/rotationpolicies.keyturn.dev.yaml >"$work/sandbox.log" 2>&1 &
+"$bin/keyturn-sandbox" --dir "$work" --load crds/rotationpolicies.keyturn.dev.yaml >"$work/sandbox.log" 2>&1 &
 sandbox_pid=$!
 wait_for 20 "the sandbox" test -e "$work/ready"
 # shellcheck disable=SC1091
@@ -83,7 +85,7 @@ logFormat: text
 minRotationInterval: 5s     # 15m by default: this is a demonstration
 leaderElection: {enabled: false}
 CONFIG
-bin/keyturn controller --config "$work/config.yaml" > >(tee "$work/operator.log" | sed -u 's/^/   operator | /') 2>&1 &
+"$bin/keyturn" controller --config "$work/config.yaml" > >(tee "$work/operator.log" | sed -u 's/^/   operator | /') 2>&1 &
 operator_pid=$!
 wait_for 20 "the operator" grep -q working "$work/operator.log"
 
@@ -97,7 +99,7 @@ show_secret
 check_equal
 
 say "Asking for a rotation: keyturn rotate orders-api --wait"
-bin/keyturn rotate orders-api -n shop --wait --timeout 60s || die "the rotation that was asked for failed"
+"$bin/keyturn" rotate orders-api -n shop --wait --timeout 60s || die "the rotation that was asked for failed"
 wait_for 20 "the first rotation in the Secret" synced_other_than "$first"
 second=$(version_in_kubernetes)
 show_secret
@@ -109,10 +111,10 @@ show_secret
 check_equal
 
 say "keyturn status"
-bin/keyturn status -A
+"$bin/keyturn" status -A
 say "keyturn status orders-api"
-wait_for 20 "a quiet policy" bash -c '! bin/keyturn status orders-api -n shop | grep -q Rotating'
-bin/keyturn status orders-api -n shop
+wait_for 20 "a quiet policy" bash -c '! "$bin/keyturn" status orders-api -n shop | grep -q Rotating'
+"$bin/keyturn" status orders-api -n shop
 
 say "Some metrics"
 metrics=$(sed -n 's/.*listening.*address=\([0-9.:]*\).*/\1/p' "$work/operator.log" | head -n 1)
