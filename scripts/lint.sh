@@ -2,7 +2,7 @@
 # lint.sh: clang-format as a look (never a failure by itself is hidden: it lists files), clang-tidy's short enforced list, shellcheck, and the rules of the house
 # that a tool can check. The last line is `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 check() { # NAME COMMAND…

@@ -2,7 +2,7 @@
 # sanitize.sh: the unit, integration and simulation programs under address+undefined, and the threaded ones under thread.
 # The last line is `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 run() { # PRESET CTEST-REGEX TARGETS…
@@ -16,6 +16,7 @@ run() { # PRESET CTEST-REGEX TARGETS…
 }
 # What parses, owns memory or shares it between threads; the programs as a whole run under them in e2e only by hand (KEYTURN=build/asan-ubsan/bin/keyturn).
 core="base http aws engine strategies kube runtime"
+# shellcheck disable=SC2046  # a list of targets
 run asan-ubsan '^test_' $(printf 'test_%s ' $core)
 run tsan '^test_(base|http|kube|runtime)$' test_base test_http test_kube test_runtime
 echo "$passed passed, $failed failed"

@@ -2,7 +2,7 @@
 # test.sh: everything that needs only Debian packages: unit, integration, simulation, every fuzz corpus, and each parser fuzzed for 10 s.
 # The last line is `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 started=$SECONDS
 scripts/build.sh dev all || { echo "0 passed, 1 failed"; exit 1; }
 log=build/dev/ctest.log
