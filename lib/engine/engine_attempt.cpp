@@ -19,9 +19,8 @@ StepResult Steps::give_up() {
 }
 
 Steps::Stop Steps::set(const SecretString& pending, const SecretString& current) {
-  // Only a backend with a single password may need the previous value to be let in.
   const SecretString* previous = pass_.find(labels().previous);
-  if (backend() == Backend::ForwardOnly) {
+  if (backend() == Backend::ForwardOnly) {  // a single password: the previous value may be needed to be let in
     const auto read = value_if_any(labels().previous);
     if (!read.ok()) return failed(read.error());
     previous = *read;
@@ -42,6 +41,14 @@ StepResult Steps::set_and_test() {
     if (auto stop = quiet()) return *stop;
   }
   const bool lambda = situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
+  if (backend() == Backend::ForwardOnly && !lambda) {
+    // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put planned from an older view takes the labels
+    // from the only version that works afterwards.
+    const TestResult already = strategy().test(context(decision_.version_id), **pending);
+    if (already.verdict == Verdict::Unknown) return waiting(already);
+    if (already.verdict == Verdict::Accepted) return decide_to_finish();
+    if (auto stop = quiet()) return *stop;
+  }
   if (!lambda || decision_.step == Step::SetSecret) {
     if (auto stop = set(**pending, **current)) return *stop;
     if (lambda) return {.kind = StepResult::Kind::Driver, .note = "The backend has taken the new credential."};
@@ -56,10 +63,14 @@ StepResult Steps::set_and_test() {
     }
     case Verdict::Accepted: break;
   }
-  pass_.mark_tested(decision_.version_id);
   if (lambda && decision_.step == Step::TestSecret) {
     return {.kind = StepResult::Kind::Driver, .note = "The new credential works."};
   }
+  return decide_to_finish();
+}
+
+StepResult Steps::decide_to_finish() {
+  pass_.mark_tested(decision_.version_id);
   if (auto stop = move(kBaton, decision_.version_id, labels().current)) return *stop;
   return progress(Event::Decided, "The new credential works.");
 }

@@ -3,11 +3,12 @@
 
 namespace keyturn::engine {
 
-// Asked directly before a revocation: the labels and the gate's verdict are still those that the decision was made on.
-std::function<bool()> Steps::confirmation() {
-  return [this, before = Engine::fingerprint(view_, situation_)] {
+// Asked directly before a revocation: the labels are still those that the decision was made on, and the gate is still open. What an
+// attempt minted was never current, so that revoking it waits for no reader.
+std::function<bool()> Steps::confirmation(Readers readers) {
+  return [this, readers, before = Engine::fingerprint(view_, situation_)] {
     if (!look_again() || Engine::fingerprint(view_, situation_) != before) return false;
-    return !situation_.gate_still_open || situation_.gate_still_open();
+    return readers == Readers::None || !situation_.gate_still_open || situation_.gate_still_open();
   };
 }
 
@@ -18,7 +19,7 @@ StepResult Steps::abandon() {
   if (!pending.ok()) return failed(pending.error());
   if (*pending != nullptr) {
     if (auto stop = too_old()) return *stop;
-    const Status revoked = strategy().abandon(context(version), **pending, confirmation());
+    const Status revoked = strategy().abandon(context(version), **pending, confirmation(Readers::None));
     if (!revoked.ok()) return failed(revoked.error());
   }
   if (auto stop = move(kPending, version, "")) return *stop;
@@ -37,7 +38,7 @@ StepResult Steps::retire() {
     return progress(Event::Interfered, "Version " + version + " has no value that could be revoked; it is released.");
   }
   if (auto stop = too_old()) return *stop;
-  const Status revoked = strategy().retire(context(version), **retired, **current, confirmation());
+  const Status revoked = strategy().retire(context(version), **retired, **current, confirmation(Readers::Possible));
   if (!revoked.ok()) return failed(revoked.error());
   if (auto stop = move(kBaton, version, "")) return *stop;
   return progress(Event::Retired, "The credential of version " + version + " is revoked.");
@@ -85,7 +86,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
   if (leftovers->empty() && !lost) return std::nullopt;
 
   if (auto stop = quiet()) return stop;
-  const auto confirm = confirmation();
+  const auto confirm = confirmation(Readers::Possible);
   for (const Leftover& leftover : *leftovers) {
     if (!confirm()) return after(Duration(1000), "Something changed before a leftover credential was revoked.");
     const Status revoked = strategy().revoke_leftover(context(leftover.version_id), leftover, current);

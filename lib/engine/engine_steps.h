@@ -26,6 +26,7 @@ class Steps {
   StepResult compare();
   StepResult give_up();
   StepResult set_and_test();
+  StepResult decide_to_finish();
   StepResult drop_pending();
   StepResult retest_and_move();
   StepResult move_current(Event event);
@@ -53,7 +54,8 @@ class Steps {
   Stop revoke_leftovers(const SecretString& current, std::string& note);
   Result<std::vector<Leftover>> find_leftovers(const SecretString& current, const SecretString* previous);
   bool retirement_was_lost(const SecretString& current, const SecretString* previous);
-  std::function<bool()> confirmation();
+  enum class Readers { None, Possible };
+  std::function<bool()> confirmation(Readers readers);
 
   // engine_steps.cpp: shared
   Stop quiet();

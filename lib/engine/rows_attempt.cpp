@@ -61,7 +61,9 @@ std::optional<Decision> set_and_test(const Input& in) {  // row 2
 std::optional<Decision> finish(const Input& in) {  // row 3
   if (!decided(in)) return std::nullopt;
   const Labels& l = in.labels();
-  if (l.pending == l.latest) {
+  // A forward-only backend holds nothing but the new value by now: AWSPENDING stays on it until AWSCURRENT is there, so that it has a
+  // label even if somebody takes ours away. Giving up asks the backend there, so a version that is in use is not lost.
+  if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly) {
     return Decision{.action = Action::DropPending, .row = 3, .step = Step::FinishSecret, .version_id = l.latest, .reason = "Finishing",
                     .message = "The new credential works; AWSPENDING is dropped before AWSCURRENT moves."};
   }

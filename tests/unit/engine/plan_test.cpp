@@ -175,7 +175,7 @@ TEST(Plan, ForwardOnlyAsksTheBackendBeforeItLetsGo) {
       {"1 ask", overtaken, Action::Rebase, 1, next(overtaken), true, s},
       {"1 the current one works", overtaken, Action::GiveUp, 1, kY, false, s, works},
       {"2 set and test", {.current = kC, .pending = kX, .latest = kX, .baton = kX}, Action::SetAndTest, 2, kX},
-      {"3 pending first", {.current = kC, .pending = kX, .latest = kX, .baton = kC}, Action::DropPending, 3, kX},
+      {"3 pending stays until the move", {.current = kC, .pending = kX, .latest = kX, .baton = kC}, Action::RetestAndMove, 3, kX},
       {"3 decided", decided, Action::RetestAndMove, 3, kX},
       {"4 ask", by_hand, Action::Rebase, 4, next(by_hand), true, s},
       {"4 the current one works", by_hand, Action::DropBaton, 4, kC, false, s, works},
