@@ -148,6 +148,11 @@ class World:
         """One more access rule, for the running operator to read."""
         self.operator.configure(access=[*self.operator.config["access"], {"namespaces": [namespace], "secrets": [secrets]}])
 
+    def fresh_operator(self):
+        """Watches back off from one outage to the next, up to a minute within two minutes: the next is this process's first."""
+        self.operator.stop()
+        self.operator.start()
+
     def kill_operator(self):
         self.operator.kill()
 

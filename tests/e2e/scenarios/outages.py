@@ -48,9 +48,7 @@ def midway(world):
         subject.wait_in_sync(60)
         subject.check_one_new_version(versions, old)
         subject.check_default_mapping()
-        # Watches back off from one outage to the next, up to a minute within two minutes; each outage here is an operator's first.
-        world.operator.stop()
-        world.operator.start()
+        world.fresh_operator()
 
 
 @scenario("etcd compacted under a running watch: nothing is missed")
@@ -66,6 +64,7 @@ def compacted(world):
 
 @scenario("a watch's past is gone (410 Gone): the operator lists again and misses nothing")
 def expired(world):
+    world.fresh_operator()
     namespace = world.namespace("compaction")
     changed, removed = world.subject(namespace, "expired-changed"), world.subject(namespace, "expired-removed")
     mark = world.wire.mark()
