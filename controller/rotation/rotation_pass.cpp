@@ -75,10 +75,7 @@ Outcome RotationPass::run_owned(Turn& turn) {
 
 Outcome RotationPass::drive(Turn& turn) {
   auto view = turn.engine->look(turn.arn());
-  if (!view) {
-    const Problem problem = problem_of(std::move(view).error(), turn.policy().spec.refresh_interval);
-    return problem.look_again ? Outcome::after(*problem.look_again) : Outcome::retry(problem.error);
-  }
+  if (!view) return out_of_sight(turn, std::move(view).error());
   turn.view = std::move(view).value();
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, turn.view.seen_at, false);
   if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
@@ -276,6 +273,26 @@ Outcome RotationPass::settle(Turn& turn) {
   }
   const Duration until = *turn.due.next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
+}
+
+// The secret cannot be looked at. Gone: the sync lane resolves its name anew and tells; else it is told here, once, and tried again.
+Outcome RotationPass::out_of_sight(Turn& turn, Error error) {
+  const Policy& policy = turn.policy();
+  if (error.cls == ErrorClass::NotFound) {
+    deps_.knowledge.gone(turn.gathered.access->scope, turn.arn());
+    deps_.wake_sync(policy.key());
+    return Outcome::done();
+  }
+  const Problem problem = problem_of(std::move(error).with_context("DescribeSecret " + turn.arn()), policy.spec.refresh_interval);
+  log::warn("secret cannot be looked at", {{"namespace", policy.ns}, {"policy", policy.name}, {"secretArn", turn.arn()},
+                                           {"reason", problem.error.code}, {"error", problem.error.message}});
+  turn.change([&](PolicyStatus& status, WallTime now) {
+    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
+    if (!told || told->reason != problem.error.code) emit(policy, kube::Event::Type::Warning, problem.error.code, "Rotate", problem.error.message);
+    set_problem(status, problem.error, problem.stalled, now, policy.generation);
+  });
+  if (auto written = turn.publish(deps_.status); !written) return Outcome::retry(std::move(written).error());
+  return problem.look_again ? Outcome::after(*problem.look_again) : Outcome::retry(problem.error);
 }
 
 void RotationPass::tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const {

@@ -15,6 +15,14 @@ from harness.waiting import eventually
 _MOST = 60
 
 
+def whole(subject, old, at):
+    """Whether the rotation asked for at that time is over, as the policy shows it: the request is marked as handled when it begins."""
+    policy, current = subject.object(), subject.current()
+    status = policy.get("status", {})
+    return (current != old and status.get("lastHandledRotateRequest") == at and status.get("currentVersionId") == current
+            and "rotation" not in status and not policy["metadata"].get("finalizers"))
+
+
 def crash_at(world, subject, number, mode):
     """Rotates under a tripwire; the n-th request if it was reached, None if the rotation was whole before."""
     old, versions, old_text = subject.current(), subject.versions(), subject.value()
@@ -22,7 +30,7 @@ def crash_at(world, subject, number, mode):
     at = subject.request_rotation()
 
     def done():
-        return subject.status().get("lastHandledRotateRequest") == at and subject.current() != old
+        return whole(subject, old, at)
 
     eventually("the operator is killed or done", lambda: wire.tripped_by or done(), 30, every=0.01)
     if not wire.tripped_by:
@@ -87,8 +95,7 @@ def at_start(world):
         at = subject.request_rotation()
         wire = world.wire.arm(number, "lost", world.kill_operator)
         world.operator.start(ready=False)
-        eventually("the operator is killed or done", lambda: wire.tripped_by or (
-            subject.status().get("lastHandledRotateRequest") == at and subject.current() != old), 45, every=0.01)
+        eventually("the operator is killed or done", lambda: wire.tripped_by or whole(subject, old, at), 45, every=0.01)
         reached = wire.tripped_by
         if reached:
             crashes += 1
@@ -115,7 +122,7 @@ def repeatedly(world):
     kills = 0
 
     def done():
-        return subject.status().get("lastHandledRotateRequest") == at and subject.current() != old
+        return whole(subject, old, at)
 
     for number in range(3, 30, 2):  # each life gets a little further
         eventually("the operator is killed or done", lambda: not world.operator.running() or done(), 45)
