@@ -194,8 +194,11 @@ void Operator::Impl::policy_changed(const std::string& key, const PolicyPtr& bef
 
 void Operator::Impl::secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before,
                                     const std::shared_ptr<const ManagedSecret>& after) {
-  if (targets.observed(key, after.get())) return;
-  if (before && after && same_for_us(*before, *after)) return;
+  const auto seen = targets.observed(key, after.get());
+  if (seen == TargetSync::Observed::Ours) return;
+  // Two sights look alike also when we repaired what the first showed and somebody broke it again before the watch showed our repair.
+  const bool comparable = seen == TargetSync::Observed::NotWritten;
+  if (comparable && before && after && same_for_us(*before, *after)) return;
   if (before && !before->policy.empty()) sync_queue.add(before->policy);
   if (after && !after->policy.empty() && (!before || before->policy != after->policy)) sync_queue.add(after->policy);
 }

@@ -29,14 +29,16 @@ std::shared_ptr<const ManagedSecret> TargetSync::find(const std::string& key) co
   return it->second;
 }
 
-bool TargetSync::observed(const std::string& key, const ManagedSecret* now) {
+TargetSync::Observed TargetSync::observed(const std::string& key, const ManagedSecret* now) {
   const std::lock_guard lock(mutex_);
   const auto it = written_.find(key);
-  if (it == written_.end()) return false;
-  const bool ours = now && now->resource_version == it->second->resource_version;
+  if (it == written_.end()) return Observed::NotWritten;
+  const std::string& ours = it->second->resource_version;
+  if (now && resource_version_before(now->resource_version, ours)) return Observed::StillBehind;
   // A deletion that we hear of may be older than our write only for an instant; dropping the memory costs a look, never safety.
-  if (!now || !resource_version_before(now->resource_version, it->second->resource_version)) written_.erase(it);
-  return ours;
+  const bool same = now && now->resource_version == ours;
+  written_.erase(it);
+  return same ? Observed::Ours : Observed::Overtaken;
 }
 
 TargetState TargetSync::judge(const Policy& policy, const TargetSpec& target, const std::string& arn,

@@ -45,8 +45,10 @@ class TargetSync {
   Result<WrittenTarget> write(const Policy& policy, const TargetSpec& target, const std::string& arn,
                               const std::string& version_id, const RenderedData& data);
 
-  // From the informer: the watch has caught up with (or passed) what we wrote. True: it shows our own last write, nothing to look at.
-  bool observed(const std::string& key, const ManagedSecret* now);
+  // From the informer. Ours: the watch shows our own last write, nothing to look at. Overtaken: somebody wrote after us, so what the watch showed
+  // before (older than our write) is nothing to compare with.
+  enum class Observed { NotWritten, Ours, Overtaken, StillBehind };
+  Observed observed(const std::string& key, const ManagedSecret* now);
 
  private:
   Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target, const std::string& arn, const std::string& version_id,
