@@ -10,6 +10,7 @@ import json
 from harness.runner import check, check_equal, scenario
 from harness.subject import ROTATE_REQUESTED, all_but
 from harness.waiting import eventually
+from harness.world import OPERATOR_NAMESPACE, RELEASE
 
 # Far above what a rotation costs by the budgets (6 AWS calls, 8 writes, some reads), far below a loop that never ends.
 _MOST = 60
@@ -146,7 +147,7 @@ def repeatedly(world):
 @scenario("two operators at once, the leader killed: the other takes over, one new version")
 def two_operators(world):
     world.operator.stop()
-    world.operator.configure(leaderElection={"enabled": True})
+    world.operator.configure(leaderElection={"enabled": True, "namespace": OPERATOR_NAMESPACE, "name": RELEASE})  # as the chart says it
     world.operator.start()
     second = world.second_operator()
     second.start(ready=False)
