@@ -68,7 +68,7 @@ class ControlPlane:
         process.start()
         ready = {"etcd": self._etcd_ready, "kube-apiserver": self._api_ready}.get(name)
         if ready:
-            eventually(f"{name} is ready", lambda: process.must_run() or ready(), 90)
+            eventually(f"{name} is ready", lambda: process.must_run() or ready(), 240)
 
     def down(self, name):
         """Ends one component and waits until it is gone: the API server drains for seconds and holds its port."""
