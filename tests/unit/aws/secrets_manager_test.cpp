@@ -267,6 +267,8 @@ TEST_F(SecretsManagerTest, ALostRaceIsAConflict) {
   EXPECT_EQ(cls("InvalidRequestException", "The staging label is attached to another version"), ErrorClass::Conflict);
   EXPECT_EQ(cls("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."),
             ErrorClass::Invalid);
+  EXPECT_EQ(cls("InvalidRequestException", "You can't change the labels of a version: the secret is scheduled for deletion."),
+            ErrorClass::Invalid);
   EXPECT_EQ(cls("InvalidRequestException", "The secret is owned by a service", "version/label"), ErrorClass::Invalid);
   EXPECT_EQ(cls("ResourceNotFoundException", "no such version"), ErrorClass::NotFound);
   EXPECT_EQ(cls("AccessDeniedException", "label"), ErrorClass::Denied);
