@@ -100,6 +100,9 @@ Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
   impl_->leading.Set(0);
   impl_->lag.Add({}, kRequestBuckets);
   for (const char* outcome : {"ok", "error", "conflict"}) impl_->syncs.Add({{"outcome", outcome}});
+  for (const char* resource : {"rotationpolicies", "secrets"}) {
+    for (const auto reason : kube::kWatchEndReasons) impl_->watch_restarts.Add({{"resource", resource}, {"reason", std::string(reason)}});
+  }
   for (const char* outcome : {"succeeded", "abandoned", "failed"}) impl_->rotations.Add({{"strategy", "generic"}, {"outcome", outcome}});
   impl_->rotation_seconds.Add({{"strategy", "generic"}}, kRotationBuckets);
 }

@@ -147,7 +147,13 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case StepResult::Kind::Progress: return std::nullopt;
     case StepResult::Kind::After: return Outcome::after(result.delay);
     case StepResult::Kind::Driver: return std::nullopt;
-    case StepResult::Kind::Terminal: return refuse(turn, result.error);
+    case StepResult::Kind::Terminal:
+      if (decision.action == Action::Create) {  // nothing was put: no rotation is under way
+        turn.put_nothing = true;
+        turn.change([id](PolicyStatus& status, WallTime now) { record_end(status, id, "Failed", now); });
+        deps_.metrics.rotation(turn.strategy_name(), "failed", Duration(0));
+      }
+      return refuse(turn, result.error);
     case StepResult::Kind::Retry: break;
   }
   log::warn("rotation step failed", {{"namespace", policy.ns}, {"policy", policy.name}, {"secretArn", turn.arn()}, {"versionId", id},
@@ -313,6 +319,9 @@ Outcome RotationPass::refuse(Turn& turn, Error error) {
   });
   if (auto written = turn.publish(deps_.status); !written) return Outcome::retry(std::move(written).error());
   if (policy.deleted) return leave(policy, nullptr);
+  if (turn.put_nothing && (policy.has_finalizer || turn.held)) {
+    if (auto released = hold(turn, false); !released) return Outcome::retry(std::move(released).error());
+  }
   return Outcome::after(policy.spec.refresh_interval);
 }
 

@@ -13,7 +13,8 @@ namespace keyturn::rotation {
 // A rotation is under way at `decision`'s step; started_at stays if it is the same version.
 void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id, engine::Step step,
                  const std::string& message, const std::string& trigger, WallTime now);
-// The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned".
+// The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned" (given up), "Failed" (refused before
+// anything was put).
 void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome, WallTime now);
 
 // Abandoned attempts in a row, newest first, and when the newest ended: what the back-off is made from.

@@ -48,6 +48,7 @@ struct Turn {
   bool sync_failed = false;          // worth another try
   bool begun = false;                // status says that a rotation is under way
   bool held = false;                 // this pass set the finalizer
+  bool put_nothing = false;          // a rotation was refused before anything of it was in Secrets Manager
 
  private:
   std::string strategy_name_;
