@@ -66,8 +66,9 @@ std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope, std::stri
 void SecretKnowledge::moved(const Scope& by, const std::string& arn) {
   const std::string secret = arn_without_region(arn);
   const std::lock_guard lock(mutex_);
-  for (auto& [scope, known] : scopes_) {
-    if (scope == by) continue;
+  for (auto& each : scopes_) {
+    if (each.first == by) continue;
+    PerScope& known = each.second;
     std::erase_if(known.by_arn, [&](const auto& entry) {
       if (arn_without_region(entry.first) != secret) return false;
       known.arn_by_name.erase(entry.second->secret.name);
