@@ -56,7 +56,8 @@ Result<std::string> dump(const json& object) {
   }
 }
 
-// A server (or a webhook of the cluster) may quote what it refuses; no value may come back in an error text (I5).
+// A server (or a webhook of the cluster) may quote what it refuses; no value may come back in an error text (I5). Plain values of
+// one to three bytes are not looked for: any text holds them.
 void withhold_values(Error& error, const json& object) {
   for (const std::string_view field : {"data", "stringData"}) {
     const json* values = member(object, field);
@@ -66,8 +67,8 @@ void withhold_values(Error& error, const json& object) {
       const std::string& text = value.get_ref<const std::string&>();
       auto decoded = base64_decode(text);
       const bool quoted =
-          (!text.empty() && error.message.find(text) != std::string::npos) ||
-          (decoded && !decoded->empty() && error.message.find(*decoded) != std::string::npos);
+          (text.size() > 3 && error.message.find(text) != std::string::npos) ||
+          (decoded && decoded->size() > 3 && error.message.find(*decoded) != std::string::npos);
       if (decoded) cleanse(*decoded);
       if (!quoted) continue;
       cleanse(error.message);
@@ -92,6 +93,7 @@ struct Client::Call {
   std::string resource;   // "secrets", "rotationpolicies/status"
   std::string object;     // "shop/orders", "shop/" for a collection
   std::string target;     // path and query
+  const json* sent = nullptr;  // what request.body says, for a sensitive one
   http::Request request;
 
   Call(std::string_view v, const ResourceType& type, std::string_view ns, std::string_view name,
@@ -203,7 +205,11 @@ Result<json> Client::request(Call& call) {
   call.request.timeout = timeout_;
   call.request.stop = stop_;
   auto reply = exchange(call, nullptr);
-  if (!reply) return std::move(reply).error();
+  if (!reply) {
+    Error error = std::move(reply).error();
+    if (call.request.sensitive && call.sent != nullptr) withhold_values(error, *call.sent);
+    return error;
+  }
   json body = json::parse(reply->body, nullptr, /*allow_exceptions=*/false);
   if (call.request.sensitive) cleanse(reply->body);
   if (!body.is_object()) {
@@ -273,6 +279,7 @@ Result<json> Client::create(const ResourceType& type, std::string_view ns, const
   if (!body) return std::move(body).error().with_context(call.describe());
   call.method("POST").sensitive(holds_secrets(type, subresource, false));
   call.request.body = *std::move(body);
+  call.sent = &object;
   call.request.headers.emplace_back("Content-Type", kJson);
   return request(call);
 }
@@ -286,6 +293,7 @@ Result<json> Client::update(const ResourceType& type, std::string_view ns, std::
   if (!body) return std::move(body).error().with_context(call.describe());
   call.method("PUT").sensitive(holds_secrets(type, "", false));
   call.request.body = *std::move(body);
+  call.sent = &object;
   call.request.headers.emplace_back("Content-Type", kJson);
   return request(call);
 }
@@ -295,6 +303,7 @@ Result<json> Client::patch(Call& call, const json& body, std::string_view conten
   if (!text) return std::move(text).error().with_context(call.describe());
   call.method("PATCH");
   call.request.body = *std::move(text);
+  call.sent = &body;
   call.request.headers.emplace_back("Content-Type", content_type);
   return request(call);
 }
@@ -308,13 +317,9 @@ Result<json> Client::apply(const ResourceType& type, std::string_view ns, const 
   add_query(query, "fieldManager", kFieldManager);
   add_query(query, "force", options.force ? "true" : "false");
   Call call("apply", type, ns, name, options.subresource, query);
-  const bool sensitive = options.sensitive || holds_secrets(type, options.subresource, false);
-  call.accept(options.metadata_only_reply ? kMetadata : kJson).sensitive(sensitive);
-  auto applied = patch(call, object, "application/apply-patch+yaml");
-  if (applied || !sensitive) return applied;
-  Error error = std::move(applied).error();
-  withhold_values(error, object);
-  return error;
+  call.accept(options.metadata_only_reply ? kMetadata : kJson)
+      .sensitive(options.sensitive || holds_secrets(type, options.subresource, false));
+  return patch(call, object, "application/apply-patch+yaml");
 }
 
 Result<json> Client::merge_patch(const ResourceType& type, std::string_view ns,

@@ -1,10 +1,12 @@
 #include "controller/kube/events.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -29,6 +31,7 @@ constexpr std::size_t kMaxName = 230;    // leaves room for ".<hex>" in 253
 constexpr Duration kRefresh = std::chrono::minutes(30);
 constexpr Duration kFinish = std::chrono::minutes(6);
 constexpr Duration kDrain{2'000};
+constexpr Duration kRequest{10'000};
 constexpr int kTries = 4;
 constexpr Duration kFirstRetry{1'000};
 
@@ -123,23 +126,24 @@ json ApiEventRecorder::Impl::to_object(const Event& event, const std::string& ns
           {"regarding", reference(event.regarding)}};
 }
 
-// What is transient is tried again for a few seconds; anything else is not worth it for an event.
+// What is transient is tried again for a few seconds; anything else is not worth it for an event. A stop aborts the request under way
+// and leaves it one more try within the drain.
 template <class F>
 Status ApiEventRecorder::Impl::with_retries(const std::stop_token& stop, const F& request) {
   Duration pause = kFirstRetry;
   for (int i = 1;; ++i) {
-    Client bounded = client;
-    if (drain_until) {
-      const Duration left = *drain_until - clock.mono();
-      if (left <= Duration(0)) return make_error(ErrorClass::Unavailable, "Stopping", "no time left");
-      bounded = client.with_timeout(left);
-    }
+    if (stop.stop_requested() && !drain_until) drain_until = clock.mono() + kDrain;
+    const bool draining = drain_until.has_value();
+    const Duration left = draining ? *drain_until - clock.mono() : kRequest;
+    if (left <= Duration(0)) return make_error(ErrorClass::Unavailable, "Stopping", "no time left");
+    Client bounded = client.with_timeout(left, draining ? std::stop_token() : stop);
     Status done = request(bounded);
-    if (done) return done;
+    if (done || draining) return done;
+    if (stop.stop_requested()) continue;
     const Error& error = done.error();
     const bool again = error.cls == ErrorClass::Transient || error.cls == ErrorClass::Throttled;
-    if (!again || i == kTries || drain_until) return done;
-    if (!sleep_for(clock, std::max(pause, error.retry_after.value_or(Duration(0))), stop)) return done;
+    if (!again || i >= kTries) return done;
+    sleep_for(clock, std::max(pause, error.retry_after.value_or(Duration(0))), stop);
     pause *= 2;
   }
 }
@@ -228,7 +232,7 @@ std::optional<Event> ApiEventRecorder::Impl::take(const std::stop_token& stop) {
 }
 
 void ApiEventRecorder::Impl::drain() {
-  drain_until = clock.mono() + kDrain;
+  if (!drain_until) drain_until = clock.mono() + kDrain;
   const std::stop_token never;
   for (;;) {
     std::optional<Event> event;

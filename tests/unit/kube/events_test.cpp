@@ -141,5 +141,17 @@ TEST(Events, StopWritesWhatIsQueued) {
   EXPECT_EQ(bench.transport->request_count(), 20u);
 }
 
+TEST(Events, StopAbortsARequestAndWritesItOnceMore) {
+  EventBench bench;
+  bench.transport->push(Reply::of(201, "{}").hold());
+  bench.recorder.start();
+  bench.recorder.emit(event());
+  bench.transport->await_held(1);
+  bench.recorder.stop();
+  ASSERT_EQ(bench.transport->request_count(), 2u);
+  EXPECT_EQ(bench.body(0), bench.body(1));
+  EXPECT_EQ(bench.request(1).timeout, Duration(2'000));
+}
+
 }  // namespace
 }  // namespace keyturn::kube
