@@ -39,7 +39,7 @@ TEST(Status, ReasonMessageAndCauses) {
 
 TEST(Status, AFieldThatCannotBeChangedIsToldByTheCode) {
   const auto cause = [](const std::string& reason, const std::string& message) {
-    return decode(422, status_json(422, "Invalid", "Secret \"s\" is invalid",
+    return decode(422, status_json(422, "Invalid", "Secret s is invalid",
                                    R"({"causes":[{"field":"type","reason":")" + reason + R"(","message":")" + message + R"("}]})"));
   };
   EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": field is immutable)").code, "FieldImmutable");
