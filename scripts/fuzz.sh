@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fuzz.sh SECONDS: builds the libFuzzer programs with clang and runs each for so long, beginning with its corpus. What it finds beyond the
-# corpus goes to build/fuzz/corpus; a crash is written there, too, and fails the run. Prints edges covered by parser.
+# corpus goes to build/fuzz/corpus (KT_FUZZ_SEED: another seed than 1); a crash is written there, too, and fails the run. Prints edges covered by parser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -10,7 +10,7 @@ failed=0
 one() {
   local parser=$1 work=build/fuzz/corpus/$1
   mkdir -p "$work"
-  if "build/fuzz/tests/fuzz/fuzz_$parser" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+  if "build/fuzz/tests/fuzz/fuzz_$parser" -seed="${KT_FUZZ_SEED:-1}" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
       -artifact_prefix="$work/crash-" "$work" "tests/fuzz/corpus/$parser" >"build/fuzz/$parser.log" 2>&1; then
     printf 'fuzz %-22s ok       %s\n' "$parser" "$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "build/fuzz/$parser.log" | tail -n 1)"
   else

@@ -193,7 +193,7 @@ Result<OperatorConfig> parse_operator_config(std::string_view yaml, std::string_
   } catch (const YAML::Exception& error) {
     const int line = error.mark.is_null() ? 1 : error.mark.line + 1;
     return invalid("InvalidConfig",
-                   file + ":" + std::to_string(line) + ": is not YAML: " + error.msg);
+                   file + ":" + std::to_string(line) + ": is not YAML: " + printable(error.msg));
   }
 }
 

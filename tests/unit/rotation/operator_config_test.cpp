@@ -148,6 +148,8 @@ TEST(OperatorConfig, ARuleForEverythingIsTakenWithAWarning) {
 TEST(OperatorConfig, WhatIsNoYamlSaysWhere) {
   EXPECT_TRUE(errors("a: 1\nb: [\n").starts_with("k.yaml:3: is not YAML: "))
       << errors("a: 1\nb: [\n");
+  // yaml-cpp quotes the character it does not know; a complaint stays one line.
+  EXPECT_EQ(errors("a: \"\\\x01\"\n"), "k.yaml:1: is not YAML: unknown escape character: \\x01");
   EXPECT_EQ(errors("- a\n"), "k.yaml:1: must be a map of settings");
   EXPECT_EQ(errors("text"), "k.yaml:1: must be a map of settings");
   EXPECT_EQ(errors("listen: :1\n---\nlisten: :2\n"),
