@@ -99,11 +99,14 @@ class Memory {
   void observe(const std::string& arn, const std::string& fingerprint, MonoTime now);
   // Since when (mono) this fingerprint has been seen without a change; `now` when it is a new one.
   virtual MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
-  virtual std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
+  std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
   void remember_equal(const std::string& arn, const std::string& a, const std::string& b, bool is_equal);
   // Forward only: the credential of `current` was found working while `latest` was the latest version and nothing was in flight.
   bool works(const std::string& arn, const std::string& current, const std::string& latest) const;
   void remember_works(const std::string& arn, const std::string& current, const std::string& latest);
+  // The credential of `version_id` was revoked by this process.
+  bool retired(const std::string& arn, const std::string& version_id) const;
+  void remember_retired(const std::string& arn, const std::string& version_id);
   void forget(const std::string& arn);
 
  private:
@@ -112,6 +115,7 @@ class Memory {
     MonoTime since{};
     std::map<std::pair<std::string, std::string>, bool> equal;
     std::pair<std::string, std::string> works;
+    std::string retired;  // the last one
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> secrets_;

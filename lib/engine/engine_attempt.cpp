@@ -48,6 +48,7 @@ StepResult Steps::set_and_test() {
     if (already.verdict == Verdict::Unknown) return waiting(already);
     if (already.verdict == Verdict::Accepted) return decide_to_finish();
     if (auto stop = quiet()) return *stop;
+    if (!confirmation(Readers::None)()) return after(kLookAgain, "Something changed before the new credential was set.");
   }
   if (!lambda || decision_.step == Step::SetSecret) {
     if (auto stop = set(**pending, **current)) return *stop;

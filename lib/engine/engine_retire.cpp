@@ -40,6 +40,7 @@ StepResult Steps::retire() {
   if (auto stop = too_old()) return *stop;
   const Status revoked = strategy().retire(context(version), **retired, **current, confirmation(Readers::Possible));
   if (!revoked.ok()) return failed(revoked.error());
+  deps_.memory.remember_retired(key(), version);
   if (auto stop = move(kBaton, version, "")) return *stop;
   return progress(Event::Retired, "The credential of version " + version + " is revoked.");
 }
@@ -67,13 +68,12 @@ Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current,
   return found;
 }
 
-// V is what C was made from, so its credential was to be revoked; without a baton the record of that is gone. One that does not work any
-// more was revoked in time.
+// V is what C was made from, so its credential was to be revoked; without a baton the record of that is gone: it was done, perhaps by a
+// process that is no more, or it was lost. Doing it twice costs a wait; testing whether it is needed would believe a wrong answer.
 bool Steps::retirement_was_lost(const SecretString& current, const SecretString* previous) {
   if (previous == nullptr || !strategy().traits().can_revoke) return false;
   if (!made_from(view_.secret.arn, labels().current, labels().previous)) return false;
-  if (strategy().same_credential(*previous, current)) return false;
-  return strategy().test(context(labels().previous), *previous).verdict != Verdict::Rejected;
+  return !strategy().same_credential(*previous, current) && !deps_.memory.retired(key(), labels().previous);
 }
 
 Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& note) {
@@ -88,7 +88,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
   if (auto stop = quiet()) return stop;
   const auto confirm = confirmation(Readers::Possible);
   for (const Leftover& leftover : *leftovers) {
-    if (!confirm()) return after(Duration(1000), "Something changed before a leftover credential was revoked.");
+    if (!confirm()) return after(kLookAgain, "Something changed before a leftover credential was revoked.");
     const Status revoked = strategy().revoke_leftover(context(leftover.version_id), leftover, current);
     if (!revoked.ok()) return failed(revoked.error());
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") + leftover.backend_id;
@@ -96,6 +96,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
   if (lost) {
     const Status revoked = strategy().retire(context(labels().previous), **previous, current, confirm);
     if (!revoked.ok()) return failed(revoked.error());
+    deps_.memory.remember_retired(key(), labels().previous);
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") + ("that of version " + labels().previous);
   }
   return std::nullopt;

@@ -4,13 +4,6 @@
 
 namespace keyturn::engine {
 
-namespace {
-
-// After a lost race the labels are looked at again, but not at once: what was read may be a little stale.
-constexpr Duration kLookAgain{1000};
-
-}  // namespace
-
 Status Strategy::hand_over(const StepContext&) const {
   return invalid("NotDelegated", "Strategy " + traits().name + " rotates by itself; there is nobody to hand over to.");
 }

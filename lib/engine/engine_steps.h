@@ -79,6 +79,9 @@ class Steps {
   static StepResult failed(Error error);
   static StepResult waiting(const TestResult& unknown);
 
+  // After a lost race the labels are looked at again, but not at once: what was read may be a little stale.
+  static constexpr Duration kLookAgain{1000};
+
   const Engine& engine_;
   const Engine::Deps& deps_;
   View& view_;

@@ -43,8 +43,10 @@ void move_label(aws::StagesByVersion& stages, std::string_view label, const std:
 Labels read_labels(const std::string& arn, const aws::StagesByVersion& stages) {
   Labels l{holder(stages, kCurrent), holder(stages, kPrevious), holder(stages, kPending),
            holder(stages, kLatest), holder(stages, kBaton)};
-  const bool pending_is_ours = !l.pending.empty() && l.pending != l.current && made_from(arn, l.pending, l.current);
-  if (pending_is_ours && (l.baton == l.pending || l.latest.empty())) l.latest = l.pending;
+  if (l.pending.empty() || l.pending == l.current) return l;
+  const bool from_current = made_from(arn, l.pending, l.current);
+  const bool ours = from_current || made_from(arn, l.pending, l.previous);
+  if ((from_current && l.baton == l.pending) || (ours && l.latest.empty())) l.latest = l.pending;
   return l;
 }
 

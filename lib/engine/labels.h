@@ -30,8 +30,8 @@ std::string holder(const aws::StagesByVersion& stages, std::string_view label);
 // the version that AWSCURRENT leaves. `to` empty: the label is dropped.
 void move_label(aws::StagesByVersion& stages, std::string_view label, const std::string& to);
 
-// `arn` is needed to know our own versions by their id: a baton on a pending version made from the current one, or a pending version
-// made from the current one while nobody holds KEYTURN_LATEST, counts as L should somebody have taken our label away.
+// `arn` is needed to know our own versions by their id: a baton on a pending version made from the current one, or, while nobody holds
+// KEYTURN_LATEST, a pending version made from the current or the previous one, counts as L should somebody have taken our label away.
 Labels read_labels(const std::string& arn, const aws::StagesByVersion& stages);
 
 // The id of the successor of `current`, given the latest version that Keyturn wrote ("" when none): a UUIDv8 whose first

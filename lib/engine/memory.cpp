@@ -70,6 +70,17 @@ void Memory::remember_works(const std::string& arn, const std::string& current, 
   secrets_[arn].works = {current, latest};
 }
 
+bool Memory::retired(const std::string& arn, const std::string& version_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto secret = secrets_.find(arn);
+  return secret != secrets_.end() && secret->second.retired == version_id;
+}
+
+void Memory::remember_retired(const std::string& arn, const std::string& version_id) {
+  const std::lock_guard lock(mutex_);
+  secrets_[arn].retired = version_id;
+}
+
 void Memory::forget(const std::string& arn) {
   const std::lock_guard lock(mutex_);
   secrets_.erase(arn);

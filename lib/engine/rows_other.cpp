@@ -35,9 +35,12 @@ std::optional<Decision> aws_at_work(const Input& in) {
                   .message = "AWS rotates the secret; its function works on version " + l.pending + "."};
 }
 
+// AWS keeps no LATEST for us, so the ids that we ask for are chained over the previous version: moved back by hand, the same current
+// version gets another successor.
 std::optional<Decision> hand_over(const Input& in) {
   if (!in.permitted()) return std::nullopt;
-  return Decision{.action = Action::HandOver, .row = 12, .step = Step::CreateSecret, .version_id = in.labels().current,
+  return Decision{.action = Action::HandOver, .row = 12, .step = Step::CreateSecret,
+                  .version_id = successor_id(in.view.secret.arn, in.labels().current, in.labels().previous),
                   .reason = "Rotating", .message = "AWS is asked to rotate the secret."};
 }
 

@@ -91,15 +91,17 @@ class Strategy {
   // Proves on a fresh connection that `value` works.
   virtual TestResult test(const StepContext& ctx, const SecretString& value) const = 0;
 
-  // Revokes the credential of `retired`, which is not `current`'s. Absent is success. `confirm` is called between disabling and deleting
-  // (soft_revoke) or directly before revoking (others): false means something changed — undo the disabling and return Conflict.
+  // Revokes the credential of `retired`, which is not `current`'s. Absent is success. `confirm` looks at the labels and the gate again and is
+  // called directly before each request that takes the credential away: before deleting, and with soft_revoke also before disabling. False
+  // means that something changed: undo the disabling and return Conflict.
   virtual Status retire(const StepContext& ctx, const SecretString& retired, const SecretString& current,
                         const std::function<bool()>& confirm) const = 0;
 
   // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says so); else does nothing. `confirm` as above.
   virtual Status abandon(const StepContext& ctx, const SecretString& pending, const std::function<bool()>& confirm) const = 0;
 
-  // Delegated only: asks the one who drives the labels to rotate now.
+  // Delegated only: asks the one who drives the labels to rotate now, making version ctx.version_id (RotateSecret's ClientRequestToken, so
+  // that two who ask make one version).
   virtual Status hand_over(const StepContext& ctx) const;
 
   // Whether two values hold the same credential, whatever their other fields.

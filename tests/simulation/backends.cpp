@@ -63,11 +63,15 @@ bool TokenBackend::accepts(const std::string& token) const {
 }
 
 Result<std::string> TokenBackend::mint(const std::string& arn, const std::string& version_id) {
-  return through<Result<std::string>>(hook, "mint", [&]() -> Result<std::string> {
+  return through<Result<std::string>>(hook, "mint " + version_id, [&]() -> Result<std::string> {
     const std::string token = "t" + std::to_string(++minted_);
     tokens_[token] = Token{.arn = arn, .version_id = version_id, .created = clock_.now()};
     return token;
   });
+}
+
+void TokenBackend::add_marked(const std::string& arn, const std::string& version_id) {
+  tokens_["t" + std::to_string(++minted_)] = Token{.arn = arn, .version_id = version_id, .created = clock_.now()};
 }
 
 Status TokenBackend::revoke(const std::string& token) {
@@ -146,6 +150,13 @@ class Base : public engine::Strategy {
   const Traits traits_;
 };
 
+// From the last look until the revocation.
+struct Gap {
+  Tokens& tokens;
+  explicit Gap(Tokens& t) : tokens(t) { tokens.revoking(true); }
+  ~Gap() { tokens.revoking(false); }
+};
+
 class Minting final : public Base {
  public:
   Minting(Tokens& backend, MintingOptions options)
@@ -194,16 +205,18 @@ class Minting final : public Base {
 
  private:
   Status revoke(const std::string& token, const std::function<bool()>& confirm) const {
+    const Error changed = make_error(ErrorClass::Conflict, "Changed", "something changed before the revocation");
     if (options_.soft_revoke) {
+      const Gap gap(backend_);
+      if (options_.asks_confirm && !confirm()) return changed;
       if (const Status disabled = backend_.set_active(token, false); !disabled.ok()) return disabled;
     }
-    if (options_.asks_confirm && !confirm()) {
-      if (options_.soft_revoke) {
-        if (const Status enabled = backend_.set_active(token, true); !enabled.ok()) return enabled;
-      }
-      return make_error(ErrorClass::Conflict, "Changed", "something changed before the revocation");
+    const Gap gap(backend_);
+    if (!options_.asks_confirm || confirm()) return backend_.revoke(token);
+    if (options_.soft_revoke) {
+      if (const Status enabled = backend_.set_active(token, true); !enabled.ok()) return enabled;
     }
-    return backend_.revoke(token);
+    return changed;
   }
 
   Tokens& backend_;
@@ -240,7 +253,7 @@ class Delegated final : public Base {
  public:
   explicit Delegated(std::function<Status(const std::string&)> rotate)
       : Base({.name = "delegated", .backend = engine::Backend::Delegated}), rotate_(std::move(rotate)) {}
-  Status hand_over(const StepContext& ctx) const override { return rotate_(ctx.arn); }
+  Status hand_over(const StepContext& ctx) const override { return rotate_(ctx.version_id); }
 
  private:
   const std::function<Status(const std::string&)> rotate_;
@@ -255,7 +268,7 @@ std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend) { return
 std::unique_ptr<engine::Strategy> make_none() {
   return std::make_unique<Base>(Traits{.name = "none", .backend = engine::Backend::None, .can_rollback = true});
 }
-std::unique_ptr<engine::Strategy> make_delegated(std::function<Status(const std::string& arn)> rotate) {
+std::unique_ptr<engine::Strategy> make_delegated(std::function<Status(const std::string& version_id)> rotate) {
   return std::make_unique<Delegated>(std::move(rotate));
 }
 

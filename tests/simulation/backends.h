@@ -41,6 +41,8 @@ class Tokens {
   virtual Status set_active(const std::string& token, bool active) = 0;
   virtual engine::TestResult login(const std::string& token) = 0;
   virtual Result<std::map<std::string, Token>> list(const std::string& arn) = 0;
+  // The strategy is between its last look and the revocation: what a person does by hand in that instant is not protected.
+  virtual void revoking(bool /*under_way*/) {}
 };
 
 // What the forward-only strategy asks of its backend: one password; whoever knows it may change it.
@@ -57,8 +59,13 @@ class TokenBackend final : public Tokens {
   explicit TokenBackend(Clock& clock) : clock_(clock) {}
 
   Hook hook;
+  std::function<void(bool)> on_revoking;
+  void revoking(bool under_way) override {
+    if (on_revoking) on_revoking(under_way);
+  }
   bool accepts(const std::string& token) const;
   void add(const std::string& token) { tokens_[token].created = clock_.now(); }
+  void add_marked(const std::string& arn, const std::string& version_id);  // minted, and nobody was told
   void remove(const std::string& token) { tokens_.erase(token); }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
 
@@ -101,7 +108,7 @@ struct MintingOptions {
 std::unique_ptr<engine::Strategy> make_minting(Tokens& backend, MintingOptions options = {});
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend);
 std::unique_ptr<engine::Strategy> make_none();
-// `rotate` is AWS's RotateSecret.
-std::unique_ptr<engine::Strategy> make_delegated(std::function<Status(const std::string& arn)> rotate);
+// `rotate` is AWS's RotateSecret with that ClientRequestToken.
+std::unique_ptr<engine::Strategy> make_delegated(std::function<Status(const std::string& version_id)> rotate);
 
 }  // namespace keyturn::simulation

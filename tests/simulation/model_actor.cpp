@@ -217,26 +217,20 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     return *replies_[at_++];
   }
 
-  Situation judge(const engine::Engine& e, const View& view, engine::Pass& pass) {
+  Situation judge(const View& view) {
     Situation s;
     s.retire = true;
     s.clean_up = seen_.clean_up != 0 && !cleaned_up_;
-    s.targets_synced = seen_.secret_version == version_number(view.labels.current);
-    s.rolled_out = !rules_.gate || rolled_out(e, view, pass);
-    s.gate_open = !rules_.gate || (s.targets_synced && s.rolled_out);
-    s.gate_still_open = [this, &e, &view, &pass] {
-      return !rules_.gate || (seen_.secret_version == version_number(view.labels.current) && rolled_out(e, view, pass));
-    };
+    const auto seen_current = [this, &view] { return seen_.current == version_number(view.labels.current); };
+    s.targets_synced = !rules_.gate || (seen_current() && seen_.synced != 0);
+    s.rolled_out = !rules_.gate || (seen_current() && seen_.rolled_out != 0);
+    s.gate_open = s.targets_synced && s.rolled_out;
+    s.gate_still_open = [this, seen_current] { return !rules_.gate || (seen_current() && seen_.synced != 0 && seen_.rolled_out != 0); };
     const bool as_looked = seen_.current == version_number(view.labels.current) && seen_.latest == version_number(view.labels.latest);
     if (as_looked && (seen_.due != 0 || seen_.rollback != 0)) s.permit = engine::next_version(view);
     s.rollback = seen_.rollback != 0;
     return s;
   }
-  bool rolled_out(const engine::Engine& e, const View& view, engine::Pass& pass) {
-    const auto value = e.value(view, view.labels.current, pass);
-    return value.ok() && token_number(credential_of((*value)->reveal())) == seen_.pod;
-  }
-
   // Takes the rule away that the exploration is to miss.
   void spoil(const View& view, Decision& d) const {
     const engine::Labels& l = view.labels;
@@ -277,7 +271,7 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     if (seen_.works) remember_works(e.memory_key(*view), view->labels.current, view->labels.latest);
     engine::Pass values;
     for (int turn = 0; turn < kTurns; ++turn) {
-      const Situation s = judge(e, *view, values);
+      const Situation s = judge(*view);
       Decision d = e.decide(*view, s);
       rows_ |= 1u << d.row;
       spoil(*view, d);
@@ -285,8 +279,7 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
       if (d.action == Action::Sync) {
         const auto value = e.value(*view, d.version_id, values);
         if (!value.ok()) return;
-        (void)ask({.kind = Request::Kind::Sync, .version = version_number(d.version_id), .token = token_number(credential_of((*value)->reveal())),
-                   .revision = seen_.revision});
+        (void)ask({.kind = Request::Kind::Sync, .version = version_number(d.version_id), .token = token_number(credential_of((*value)->reveal()))});
         return;
       }
       if (d.action == Action::Rollout) {

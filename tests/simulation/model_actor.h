@@ -27,7 +27,6 @@ struct Request {
   Cred token = 0;           // Put, Revoke, Login, Sync; Change: login with
   Cred other_token = 0;     // Change: to
   std::uint8_t others = 0;   // Put
-  std::uint8_t revision = 0; // Sync
   bool baton = false;        // Put: also takes the baton
   bool cleaned_up = false;   // End
   std::uint32_t rows = 0;    // rows of the protocol's table that fired since the pass began, by bit

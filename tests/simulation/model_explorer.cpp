@@ -32,6 +32,23 @@ void drop_pass(World& w, std::size_t n) {
   w.minted[n] = 0;
 }
 
+void looked(World& w, std::size_t n) {
+  w.stale = static_cast<std::uint8_t>(w.stale & ~(1u << n));
+  w.written = static_cast<std::uint8_t>(w.written & ~(1u << n));
+}
+
+std::uint8_t swapped(std::uint8_t bits) { return static_cast<std::uint8_t>((bits >> 1 & 1u) | (bits & 1u) << 1); }
+
+World other_way_round(World w) {
+  std::swap(w.actor[0], w.actor[1]);
+  std::swap(w.minted[0], w.minted[1]);
+  std::swap(w.works[0], w.works[2]);
+  std::swap(w.works[1], w.works[3]);
+  w.stale = swapped(w.stale);
+  w.written = swapped(w.written);
+  return w;
+}
+
 bool revokes(const Tree& tree, Node node) { return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke; }
 
 }  // namespace
@@ -54,6 +71,9 @@ void Explorer::absorb(World& w, std::size_t n) {
       case Request::Kind::Remember:
         w.works[n * 2] = w.current;
         w.works[n * 2 + 1] = w.latest;
+        break;
+      case Request::Kind::Rollout:  // pods restart whenever they like; when all else is at rest, they do when they are told
+        if (settling_) w.pod = w.secret_token;
         break;
       case Request::Kind::End:
         if (r.cleaned_up && w.ending == 1) w.ending = 2;
@@ -81,13 +101,28 @@ void Explorer::expire_others(World& w, std::size_t n) {
   if (stale) drop_pass(w, other);
 }
 
-// Every change makes the views of all passes under way stale, the changer's own included.
-World Explorer::noticing(const World& before, World after) {
+// A request that cannot succeed any more and ends its pass: its leader is as good as between two passes. AWSPENDING never returns to a
+// version, since ids never repeat, and AWSCURRENT only by a person's hand.
+bool Explorer::in_vain(const World& w, const Request& r, std::size_t n) const {
+  if (r.kind == Request::Kind::Sync) return rules_.revision && (w.written >> n & 1u) != 0;
+  if (r.kind != Request::Kind::Update || r.version == 0) return false;
+  if (r.label == 'P') return w.pending != r.version;
+  return r.label == 'C' && w.people == 0 && w.current != r.version;
+}
+
+// Every change makes the views of all passes under way stale, the changer's own included. And what can make no difference is forgotten.
+World Explorer::noticing(const World& before, World after) const {
   const bool changed = !look(before, Kind::None, 0).same_labels_and_gate(look(after, Kind::None, 0));
   for (unsigned n = 0; n < 2; ++n) {
     if (changed) after.stale = static_cast<std::uint8_t>(after.stale | 1u << n);
-    if (after.actor[n] == 0) after.stale = static_cast<std::uint8_t>(after.stale & ~(1u << n));
+    if (after.actor[n] != 0 && in_vain(after, tree_.entry(after.actor[n]).next, n)) drop_pass(after, n);
+    if (after.actor[n] == 0) looked(after, n);
+    if (!after.accepts(after.minted[n])) after.minted[n] = 0;
   }
+  for (Cred t = 1; t <= after.tokens; ++t) {
+    if (!after.accepts(t)) after.mark[t] = 0;
+  }
+  after.excused &= after.live;
   return after;
 }
 
@@ -96,7 +131,7 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
   World w = before;
   switch (r.kind) {
     case Request::Kind::Describe:
-      w.stale = static_cast<std::uint8_t>(w.stale & ~(1u << n));
+      looked(w, n);
       return answer(w, n, bytes(look(w, kind_, n)), "", emit);
     case Request::Kind::Read: return answer(w, n, kNo, " (not there)", emit);
     case Request::Kind::Put: {
@@ -164,37 +199,26 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
       // Time passes; the leader looks again, now after quiet.
       expire_others(w, n);
       drop_pass(w, n);
-      w.stale = static_cast<std::uint8_t>(w.stale & ~(1u << n));
+      looked(w, n);
       Seen seen = look(w, kind_, n);
       seen.quiet = 1;
       return answer(w, n, bytes(seen), "", emit);
     }
     case Request::Kind::Sync:
-      if (w.secret_revision != r.revision && rules_.revision) return answer(w, n, "", " (somebody else wrote it)", emit);
+      if ((w.written >> n & 1u) != 0 && rules_.revision) return answer(w, n, "", " (somebody else wrote it)", emit);
       w.secret_version = r.version;
       w.secret_token = r.token;
-      w.secret_revision++;
+      w.written = 3;
       return answer(w, n, "", "", emit);
     case Request::Kind::Rollout:
-      w.pod = w.secret_token;
-      return answer(w, n, "", "", emit);
     case Request::Kind::Choose:
     case Request::Kind::Remember:
-    case Request::Kind::End: return;
+    case Request::Kind::End: return;  // absorbed
   }
 }
 
 // The two leaders are alike: of two worlds that differ only in who is who, one is enough.
-World Explorer::canonical(World w) {
-  if (w.actor[0] < w.actor[1]) {
-    std::swap(w.actor[0], w.actor[1]);
-    std::swap(w.minted[0], w.minted[1]);
-    std::swap(w.works[0], w.works[2]);
-    std::swap(w.works[1], w.works[3]);
-    w.stale = static_cast<std::uint8_t>((w.stale >> 1 & 1u) | (w.stale & 1u) << 1);
-  }
-  return w;
-}
+World Explorer::canonical(World w) { return w.actor[0] < w.actor[1] ? other_way_round(w) : w; }
 
 void Explorer::successors(const World& w, const Emit& tell) {
   const auto emit = [&](const std::string& name, const World& next) { tell(name, canonical(noticing(w, next))); };
@@ -206,14 +230,8 @@ void Explorer::successors(const World& w, const Emit& tell) {
     }
     execute(w, n, [&](const World& next, const char* how) {
       emit(naming_ ? what + how : what, next);
-      if (w.crashes == 0) return;
-      World dead = next;
-      dead.crashes--;
-      drop_pass(dead, n);
-      dead.works[n * 2] = dead.works[n * 2 + 1] = 0;
-      emit(naming_ ? what + how + " and dies" : what, dead);
     });
-    if (w.crashes > 0 && w.actor[n] != 0) {
+    if (w.crashes > 0 && (w.actor[n] != 0 || w.works[n * 2] != 0)) {  // after its last request, before its next
       World dead = w;
       dead.crashes--;
       drop_pass(dead, n);
@@ -234,7 +252,7 @@ void Explorer::successors(const World& w, const Emit& tell) {
 std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
   w.crashes = w.people = w.wrong = 0;
   drop_pass(w, 1);
-  w.stale = static_cast<std::uint8_t>(w.stale & 1u);
+  looked(w, 1);
   w.works[2] = w.works[3] = 0;
   std::vector<std::size_t> path;
   for (int step = 0; step < kSettleSteps; ++step) {
@@ -257,7 +275,8 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
       if (next.ending == 0) {
         next.ending = 1;
       } else if (next.ending == 1 || next == w) {
-        if (next.ending == 1) return "I3: does not come to its end";
+        const bool foreign = next.latest_dropped != 0 && next.pending != 0 && next.pending != next.current;  // a person has to say
+        if (next.ending == 1 && !foreign) return "I3: does not come to its end";
         if (std::string wrong = check_at_rest(next, kind_); !wrong.empty()) return wrong;
         settled_.insert(path.begin(), path.end());
         return {};
@@ -269,16 +288,15 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
 }
 
 std::string Explorer::settle(const World& from, std::vector<std::string>* told) {
-  if (std::string wrong = settle_alone(from, told); !wrong.empty()) return wrong;
-  if (from.actor[1] == from.actor[0] && from.minted[1] == from.minted[0]) return {};
-  World other = from;
-  std::swap(other.actor[0], other.actor[1]);
-  std::swap(other.minted[0], other.minted[1]);
-  std::swap(other.works[0], other.works[2]);
-  std::swap(other.works[1], other.works[3]);
-  other.stale = static_cast<std::uint8_t>((from.stale >> 1 & 1u) | (from.stale & 1u) << 1);
-  if (told != nullptr) told->clear();
-  return settle_alone(other, told);
+  settling_ = true;
+  std::string wrong = settle_alone(from, told);
+  const bool alike = from.actor[1] == from.actor[0] && from.minted[1] == from.minted[0];
+  if (wrong.empty() && !alike) {
+    if (told != nullptr) told->clear();
+    wrong = settle_alone(other_way_round(from), told);
+  }
+  settling_ = false;
+  return wrong;
 }
 
 void Explorer::grow() {

@@ -41,7 +41,8 @@ class Explorer {
   void execute(const World& w, std::size_t n, const std::function<void(const World&, const char* how)>& emit);
   void answer(World w, std::size_t n, const std::string& reply, const char* how, const std::function<void(const World&, const char*)>& emit);
   void absorb(World& w, std::size_t n);
-  static World noticing(const World& before, World after);
+  World noticing(const World& before, World after) const;
+  bool in_vain(const World& w, const Request& r, std::size_t n) const;
   void expire_others(World& w, std::size_t n);
   std::string settle(const World& from, std::vector<std::string>* told);
   std::string settle_alone(World w, std::vector<std::string>* told);
@@ -60,6 +61,7 @@ class Explorer {
   std::vector<std::uint32_t> table_;
   std::unordered_set<std::size_t> settled_;  // hashes of worlds from which one healthy leader reaches a clean end
   std::uint32_t rows_ = 0;
+  bool settling_ = false;
   bool naming_ = false;  // names of transitions are made only for a trace
 };
 

@@ -62,10 +62,10 @@ Seen look(const World& w, Kind kind, std::size_t actor) {
   s.pending = w.pending;
   s.latest = w.latest;
   s.baton = w.baton;
-  s.secret_version = w.secret_version;
-  s.pod = w.pod;
-  s.revision = w.secret_revision;
-  s.due = may_start || (kind != Kind::Minting && w.ending == 1);
+  s.synced = w.secret_version == w.current;
+  s.rolled_out = w.pod == w.token(w.current);
+  const bool at_rest = w.baton == 0 && (w.pending == 0 || w.pending == w.current);  // else nothing starts
+  s.due = at_rest && (may_start || (kind != Kind::Minting && w.ending == 1));
   s.rollback = w.rollback_of != 0 && w.rollback_of == w.current && w.baton != 0 && w.baton != w.current;  // else it was refused
   s.clean_up = kind == Kind::Minting && w.ending == 1;
   s.works = kind == Kind::ForwardOnly && w.works[actor * 2] == w.current && w.works[actor * 2 + 1] == w.latest;
@@ -91,7 +91,7 @@ std::string check_at_rest(const World& w, Kind kind) {
   if (kind != Kind::None && !w.accepts(w.token(w.current))) return "I3: AWSCURRENT does not work";
   if (!w.consumed()) return "I3: the target or the pod does not hold AWSCURRENT";
   if (w.baton != 0) return "I3: the baton is left";
-  if (w.pending != 0 && w.pending != w.current) return "I3: AWSPENDING is left";
+  if (w.pending != 0 && w.pending != w.current && w.latest_dropped == 0) return "I3: AWSPENDING is left";
   const Stored* current = w.find(w.current);
   if (current->others != w.others) return "a person's edit of another field is lost";
   const int due = w.rotations + (kind != Kind::Minting && w.ending == 2 ? 1 : 0);
@@ -161,6 +161,7 @@ void people(const World& w, Kind kind, bool revocation_under_way, const std::fun
     if (!takes_over) n.people--;
     n.*label = 0;
     n.edits++;
+    if (label == &World::latest) n.latest_dropped = 1;
     emit(name, n);
   };
   drop("a person drops AWSPENDING", &World::pending, false);

@@ -41,7 +41,7 @@ struct World {
   std::array<Ver, 4> works{};  // forward only, per leader: C and L of which it knows that C works
   std::array<Cred, 2> minted{};  // by a pass that is still busy with it
   Cred secret_token = 0, pod = 0;
-  std::uint8_t secret_revision = 0;
+  std::uint8_t written = 0;    // leaders, by bit, since whose last look the target was written: the resourceVersion they know is old
   std::uint8_t tokens = 0;
   std::uint8_t others = 0;     // what the current version's other fields must be: a person's last word
   std::uint8_t crashes = 0, people = 0, wrong = 0, rotations = 0;  // budgets
@@ -50,7 +50,7 @@ struct World {
   std::uint8_t edits = 0;      // names for what people put
   std::uint8_t wronged = 0;    // wrong answers given so far
   std::uint8_t stale = 0;      // leaders, by bit, since whose last look a label or the gate has changed
-  std::uint8_t unused[1]{};
+  std::uint8_t latest_dropped = 0;  // a person took KEYTURN_LATEST away: our own pending version may look like somebody else's
 
   friend bool operator==(const World& a, const World& b) { return std::memcmp(&a, &b, sizeof(World)) == 0; }
 
@@ -83,17 +83,16 @@ struct WorldHash {
 Ver version_number(const std::string& name);
 const std::string& version_name(Ver number);
 
-// What one look at the world shows a leader.
+// What one look at the world shows a leader. What only matters as a yes or no is one, so that leaders who know the same are the same.
 struct Seen {
-  Ver current, previous, pending, latest, baton, secret_version;
-  Cred pod;
-  std::uint8_t revision;
+  Ver current, previous, pending, latest, baton;
+  std::uint8_t synced, rolled_out;
   std::uint8_t due, rollback, clean_up, works, quiet, unused;
 
   // What quiet watches; the real one sees a change that was undone by LastChangedDate, the world by World::stale.
   bool same_labels_and_gate(const Seen& o) const {
     return current == o.current && previous == o.previous && pending == o.pending && latest == o.latest && baton == o.baton &&
-           secret_version == o.secret_version && pod == o.pod;
+           synced == o.synced && rolled_out == o.rolled_out;
   }
 };
 static_assert(std::has_unique_object_representations_v<Seen>);

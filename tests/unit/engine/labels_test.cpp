@@ -46,6 +46,7 @@ TEST(ReadLabels, ABatonOnAPendingVersionMadeFromTheCurrentOneIsTheLatest) {
   const std::string id = successor_id(kArn, "c", "l");
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"l", {"KEYTURN_LATEST"}}, {id, {"AWSPENDING", "KEYTURN_BATON"}}}).latest, id);
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {id, {"AWSPENDING"}}}).latest, id);
+  EXPECT_EQ(read_labels(kArn, {{"h", {"AWSCURRENT"}}, {"c", {"AWSPREVIOUS"}}, {id, {"AWSPENDING"}}}).latest, id);
   // Not ours, or not pending: nothing is assumed.
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"x", {"AWSPENDING", "KEYTURN_BATON"}}}).latest, "");
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {id, {"KEYTURN_BATON"}}}).latest, "");
