@@ -124,6 +124,16 @@ std::optional<std::string> FakeSecretsManager::value_of(const std::string& arn,
   return found->second.value;
 }
 
+WallTime FakeSecretsManager::created_of(const std::string& arn, const std::string& version_id) const {
+  const std::lock_guard lock(mutex_);
+  return find_locked(arn)->versions.at(version_id).created;
+}
+
+aws::StagesByVersion FakeSecretsManager::stages(const std::string& arn) const {
+  const std::lock_guard lock(mutex_);
+  return find_locked(arn)->metadata.stages;
+}
+
 std::optional<std::string> FakeSecretsManager::value_at(const std::string& arn,
                                                         const std::string& label) const {
   const std::string id = holder(arn, label);

@@ -57,6 +57,8 @@ class FakeSecretsManager final : public aws::SecretsManager {
   Secret secret(const std::string& arn) const;
   std::string holder(const std::string& arn, const std::string& label) const;
   std::optional<std::string> value_of(const std::string& arn, const std::string& version_id) const;
+  WallTime created_of(const std::string& arn, const std::string& version_id) const;
+  aws::StagesByVersion stages(const std::string& arn) const;
   std::optional<std::string> value_at(const std::string& arn, const std::string& label) const;
   void purge(const std::string& arn);  // versions without labels, older than a day
 

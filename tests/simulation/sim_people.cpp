@@ -1,0 +1,146 @@
+// What people do to the seeded simulation's world, and what must hold in it (design 2.3).
+#include <algorithm>
+
+#include "tests/simulation/sim_world.h"
+
+namespace keyturn::simulation {
+
+bool SimWorld::accepted(const std::string& credential) const {
+  if (kind_ == Kind::None || kind_ == Kind::Delegated) return true;
+  return kind_ == Kind::ForwardOnly ? password_.accepts(credential) : tokens_.accepts(credential);
+}
+
+bool SimWorld::works(const std::string& version) const {
+  const auto value = version.empty() ? std::nullopt : aws_.value_of(arn_, version);
+  return value && accepted(credential_of(*value));
+}
+
+void SimWorld::saved_by_person(const std::string& credential, const std::string& others) {
+  ++meddled_;
+  others_ = others;
+  aws_.put_as_person(arn_, make_value(credential, others));
+  tell("a person saves " + credential + ";" + others);
+}
+
+void SimWorld::person_moves(std::string_view label, const std::string& to) {
+  ++meddled_;
+  tell("a person moves " + std::string(label) + " to " + (to.empty() ? "nowhere" : to.substr(0, 18)));
+  aws_.move_label(arn_, std::string(label), to);
+}
+
+void SimWorld::people() {
+  if (calm_) return;
+  if (rng_.unit() < 0.03 && !rotation_due()) {
+    asked_at_ = clock_.now();
+    ++asked_;
+    tell("a rotation is asked for");
+  }
+  if (chance(odds_.deleted)) {
+    happened(Fault::PolicyDeleted);
+    away_until_ = clock_.mono() + Duration(static_cast<std::int64_t>(rng_.below(3'600'000)));
+  }
+  if (!chance(odds_.person) || confirming_ > 0) return;
+  happened(Fault::Person);
+  const auto before = aws_.stages(arn_);
+  const std::string others = others_, password = password_.password();
+  one_act();
+  // Nobody takes all labels but the baton from the only value that works, or that is just being set.
+  const std::string attempt = holder(engine::kBaton);
+  const auto bare = [&](const aws::StagesByVersion& stages) { return stages.at(attempt).size() == 1; };
+  const bool stripped = !attempt.empty() && bare(aws_.stages(arn_)) && !bare(before);
+  if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped)) {
+    others_ = others;
+    password_.become(password);
+    aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) { s.metadata.stages = before; });
+    tell("  … no: that was the last label but the baton");
+  }
+}
+
+void SimWorld::one_act() {
+  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious), pending = holder(engine::kPending);
+  const std::string latest = holder(engine::kLatest), baton = holder(engine::kBaton);
+  const std::string credential = credential_of(*aws_.value_of(arn_, current));
+  switch (rng_.below(9)) {
+    case 0: return saved_by_person(credential, std::to_string(++names_));  // another field is edited
+    case 1: {
+      const std::string own = "own" + std::to_string(++names_);
+      tokens_.add(own);
+      password_.become(own);
+      return saved_by_person(own, others_);
+    }
+    case 2:
+      if (previous.empty() || (two_credentials() && !works(previous))) return;
+      others_ = others_at(previous);
+      return person_moves(engine::kCurrent, previous);
+    case 3:
+      if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return;
+      others_ = others_at(pending);
+      return person_moves(engine::kCurrent, pending);
+    case 4:
+      if (!pending.empty() && kind_ != Kind::Delegated) person_moves(engine::kPending, "");
+      return;
+    case 5:
+      if (!baton.empty()) person_moves(engine::kBaton, "");
+      return;
+    case 6:
+      if (latest.empty()) return;
+      latest_dropped_ = true;
+      return person_moves(engine::kLatest, "");
+    case 8:  // somebody else's rotation, which ends when it is calm
+      if (kind_ == Kind::Delegated) return;
+      ++meddled_;
+      tell("a person puts a pending version");
+      (void)aws_.put_as_person(arn_, make_value("foreign", "0"), "AWSPENDING");
+      return;
+    case 7:
+      if (rollback_of_ != current) {
+        ++meddled_;
+        rollback_of_ = current;
+        tell("a person asks to roll back");
+      }
+      return;
+  }
+}
+
+void SimWorld::check() {
+  if (failure_ || kind_ == Kind::None || kind_ == Kind::Delegated) return;
+  if (two_credentials()) {
+    if (!accepted(credential_of(cluster_.value))) return fail("I1: the Secret's credential is dead");
+    for (const Pod& pod : cluster_.pods) {
+      if (!accepted(credential_of(pod.value))) return fail("I1: a pod's credential is dead");
+    }
+  }
+  if (!some_label_works()) fail("I2: no labelled version holds a working credential");
+}
+
+bool SimWorld::some_label_works() const {
+  return works(holder(engine::kCurrent)) || works(holder(engine::kPending)) || works(holder(engine::kPrevious)) ||
+         (kind_ == Kind::ForwardOnly && works(holder(engine::kLatest)));
+}
+
+void SimWorld::check_end() {
+  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious), pending = holder(engine::kPending);
+  // Somebody took KEYTURN_LATEST from an older pending version of ours: it looks like anybody's, and a person has to say.
+  const bool foreign = latest_dropped_ && !pending.empty() && pending != current;
+  if (!works(current) && !foreign) return fail("I3: AWSCURRENT does not work");
+  const auto value = aws_.value_of(arn_, current);
+  if (cluster_.version != current || cluster_.value != value) return fail("I3: the target does not hold AWSCURRENT");
+  for (const Pod& pod : cluster_.pods) {
+    if (pod.value != *value) return fail("I3: a pod does not hold AWSCURRENT");
+  }
+  if (!holder(engine::kBaton).empty()) return fail("I3: the baton is left");
+  if (!pending.empty() && pending != current && !foreign) return fail("I3: AWSPENDING is left");
+  if (kind_ != Kind::Delegated && others_of(*value) != others_) return fail("a person's edit of another field is lost");
+  if (rotation_due() && !foreign) return fail("I4: a rotation is still due");
+  if (meddled_ == 0 && wrong_ == 0 && finished_ != asked_) {
+    return fail("I4: " + std::to_string(asked_) + " rotations were asked for, " + std::to_string(finished_) + " happened");
+  }
+  if (!two_credentials() || foreign) return;
+  const std::string held_back = previous.empty() ? "" : credential_of(aws_.value_of(arn_, previous).value_or(""));
+  for (const auto& [token, about] : tokens_.tokens()) {
+    if (token == credential_of(*value) || (meddled_ > 0 && (about.arn.empty() || token == held_back))) continue;
+    return fail("I3: credential " + token + " is left over");
+  }
+}
+
+}  // namespace keyturn::simulation
