@@ -76,7 +76,8 @@ void Sandbox::commit_hook(const std::string& resource, const StoreEvent& event) 
     if (event.type == EventType::Deleted) {
       const Json& spec = at(event.object->doc(), "spec");
       const std::string storage = text_at(spec, "names", "plural") + "." + text_at(spec, "group");
-      for (const ObjectPtr& object : store_.list(storage, "", "", 0, std::nullopt)->objects) store_.remove(storage, object);
+      const auto orphans = store_.list(storage, "", "", 0, std::nullopt);
+      for (const ObjectPtr& object : orphans->objects) store_.remove(storage, object);
       registry_.undefine(event.object->doc());
     } else {
       registry_.define(event.object->doc());
