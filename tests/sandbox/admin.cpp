@@ -11,7 +11,9 @@
 namespace keyturn::sandbox {
 namespace {
 
-[[noreturn]] void unknown(const std::string& what) { throw std::invalid_argument("unknown: " + printable(what)); }
+[[noreturn]] void unknown(const std::string& what) {
+  throw std::invalid_argument("unknown: " + printable(what));
+}
 
 std::vector<std::string> texts(const Json& list) {
   std::vector<std::string> out;
@@ -44,13 +46,21 @@ void list_skipped(const Schema& schema, Json& out) {
 }
 
 Json secret_state(const StoredSecret& secret, bool values) {
-  Json out = {{"arn", secret.arn}, {"name", secret.name}, {"region", secret.region},
-              {"rotationEnabled", secret.rotation_enabled}, {"deleted", secret.deleted.has_value()},
-              {"lastChangedDate", epoch(secret.changed)}, {"labels", Json::object()}, {"versions", Json::array()}};
+  Json out = {{"arn", secret.arn},
+              {"name", secret.name},
+              {"region", secret.region},
+              {"rotationEnabled", secret.rotation_enabled},
+              {"deleted", secret.deleted.has_value()},
+              {"lastChangedDate", epoch(secret.changed)},
+              {"labels", Json::object()},
+              {"versions", Json::array()}};
   for (const auto& [id, version] : secret.versions) {
     for (const std::string& label : version.labels) out["labels"][label] = id;
-    Json entry = {{"id", id}, {"labels", version.labels}, {"createdDate", epoch(version.created)},
-                  {"order", version.order}, {"hasValue", version.has_value()}};
+    Json entry = {{"id", id},
+                  {"labels", version.labels},
+                  {"createdDate", epoch(version.created)},
+                  {"order", version.order},
+                  {"hasValue", version.has_value()}};
     if (values && version.text) entry["secretString"] = *version.text;
     if (values && version.binary) entry["secretBinary"] = *version.binary;
     out["versions"].push_back(std::move(entry));
@@ -122,10 +132,16 @@ Json Admin::calls(const HttpRequest& request) {
   if (request.flag("entries")) {
     out["entries"] = Json::array();
     for (const CallLog::Entry& entry : log.entries()) {
-      out["entries"].push_back({{"number", entry.number}, {"atMs", entry.at_ms}, {"service", entry.call.service},
-                                {"operation", entry.call.operation}, {"resource", entry.call.resource},
-                                {"namespace", entry.call.ns}, {"name", entry.call.name}, {"status", entry.status},
-                                {"micros", entry.micros}, {"fault", entry.fault}});
+      out["entries"].push_back({{"number", entry.number},
+                                {"atMs", entry.at_ms},
+                                {"service", entry.call.service},
+                                {"operation", entry.call.operation},
+                                {"resource", entry.call.resource},
+                                {"namespace", entry.call.ns},
+                                {"name", entry.call.name},
+                                {"status", entry.status},
+                                {"micros", entry.micros},
+                                {"fault", entry.fault}});
     }
   }
   return out;
@@ -162,12 +178,14 @@ Json Admin::kube(const std::string& rest, const Json& body) {
   } else if (rest == "bookmarks") {
     sandbox_.kube_api().set_bookmark_interval(Duration(body.at("intervalMs").get<std::int64_t>()));
   } else if (rest == "tokens") {
-    sandbox_.auth().add_token(body.at("token").get<std::string>(), {body.at("user").get<std::string>(), texts(at(body, "groups"))});
+    sandbox_.auth().add_token(body.at("token").get<std::string>(),
+                              {body.at("user").get<std::string>(), texts(at(body, "groups"))});
   } else if (rest == "revoke-token") {
     sandbox_.auth().remove_token(body.at("token").get<std::string>());
   } else if (rest == "skipped-rules") {
     Json out = Json::array();
-    for (const ResourcePtr& resource : sandbox_.registry().all()) list_skipped(*resource->schema, out);
+    for (const ResourcePtr& resource : sandbox_.registry().all())
+      list_skipped(*resource->schema, out);
     return {{"rules", out}};
   } else if (rest == "rollouts") {
     sandbox_.controllers().set_rollouts(body.at("automatic").get<bool>());
@@ -208,13 +226,18 @@ Json Admin::aws_secrets(const HttpRequest& request, const std::string& rest, con
     const std::string region = text_at(body, "region");
     const auto& name = body.at("name").get_ref<const std::string&>();
     const std::string where = region.empty() ? sandbox_.region() : region;
-    const std::string arn = body.contains("binary") ? secrets.create_binary(name, body["binary"].get<std::string>(), where)
-                                                    : secrets.create(name, body.at("value").get<std::string>(), where);
+    const std::string arn =
+        body.contains("binary")
+            ? secrets.create_binary(name, body["binary"].get<std::string>(), where)
+            : secrets.create(name, body.at("value").get<std::string>(), where);
     return {{"arn", arn}};
   }
   const std::string id = rest.substr(1);
-  if (request.method == "PUT") return {{"versionId", secrets.put(id, body.at("value").get<std::string>(), texts(at(body, "labels")))}};
-  if (request.method == "PATCH") secrets.edit(id, [&](StoredSecret& secret) { edit_secret(secret, body); });
+  if (request.method == "PUT")
+    return {{"versionId",
+             secrets.put(id, body.at("value").get<std::string>(), texts(at(body, "labels")))}};
+  if (request.method == "PATCH")
+    secrets.edit(id, [&](StoredSecret& secret) { edit_secret(secret, body); });
   const auto secret = secrets.get(id);
   if (!secret) unknown(id);
   return secret_state(*secret, request.flag("values"));
@@ -243,7 +266,8 @@ Json Admin::aws(const HttpRequest& request, const std::string& rest, const Json&
     sandbox_.accounts().add_key(std::move(principal));
   } else if (rest == "rules") {
     const std::string key = text_at(body, "accessKey");
-    sandbox_.accounts().set_rules(key.empty() ? sandbox_.access_key() : key, rules_of(at(body, "rules")));
+    sandbox_.accounts().set_rules(key.empty() ? sandbox_.access_key() : key,
+                                  rules_of(at(body, "rules")));
   } else if (rest == "roles") {
     Role role;
     role.arn = body.at("arn").get<std::string>();

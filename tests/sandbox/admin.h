@@ -1,6 +1,6 @@
-// The control API of the sandbox: plain HTTP with JSON on a loopback port of its own. It is not subject
-// to faults and not in the call log. Paths are listed in README.md beside this file.
-// Thread rule: any thread.
+// The control API of the sandbox: plain HTTP with JSON on a loopback port of its own. It is not
+// subject to faults and not in the call log. Paths are listed in README.md beside this file. Thread
+// rule: any thread.
 #pragma once
 
 #include "tests/sandbox/http_server.h"

@@ -16,8 +16,9 @@ std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 }  // namespace
 
 Json ApiError::status() const {
-  Json out = {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Json::object()},
-              {"status", "Failure"}, {"message", message}, {"reason", reason}, {"code", code}};
+  Json out = {{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
+              {"status", "Failure"}, {"message", message}, {"reason", reason},
+              {"code", code}};
   Json details = Json::object();
   if (!name.empty()) details["name"] = name;
   if (!group.empty()) details["group"] = group;
@@ -88,7 +89,8 @@ ApiError too_large_version(const std::string& asked, const std::string& current)
 }
 
 ApiError method_not_allowed(const std::string& resource) {
-  ApiError error(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+  ApiError error(405, "MethodNotAllowed",
+                 "the server does not allow this method on the requested resource");
   set_resource(error, resource, "");
   return error;
 }

@@ -1,5 +1,5 @@
-// A refusal of the Kubernetes API, thrown where it is found out and turned into a Status object (or an
-// ERROR event) in one place. Shapes follow apimachinery's api/errors package.
+// A refusal of the Kubernetes API, thrown where it is found out and turned into a Status object (or
+// an ERROR event) in one place. Shapes follow apimachinery's api/errors package.
 #pragma once
 
 #include <exception>
@@ -12,7 +12,7 @@
 namespace keyturn::sandbox {
 
 struct ErrorCause {
-  std::string reason;   // FieldValueInvalid, FieldManagerConflict, …
+  std::string reason;  // FieldValueInvalid, FieldManagerConflict, …
   std::string message;
   std::string field;
 };
@@ -34,6 +34,10 @@ class ApiError final : public std::exception {
   std::optional<int> retry_after_seconds;
 };
 
+// Why an update with an old resourceVersion is refused.
+inline constexpr const char* kObjectModified =
+    "the object has been modified; please apply your changes to the latest version and try again";
+
 // `resource` is "secrets" or "deployments.apps" (plural with group).
 ApiError not_found(const std::string& resource, const std::string& name);
 ApiError already_exists(const std::string& resource, const std::string& name);
@@ -43,7 +47,7 @@ ApiError forbidden(const std::string& resource, const std::string& name, const s
 ApiError unauthorized();
 ApiError invalid_object(const std::string& kind_and_group, const std::string& name,
                         std::vector<ErrorCause> causes);
-ApiError expired(const std::string& message);       // 410 reason Expired
+ApiError expired(const std::string& message);  // 410 reason Expired
 ApiError too_large_version(const std::string& asked, const std::string& current);  // 504
 ApiError method_not_allowed(const std::string& resource);
 ApiError no_such_path();

@@ -24,7 +24,8 @@ std::optional<std::string> from_url64(std::string text) {
 
 bool lists(const Json& list, const std::string& wanted) {
   if (!list.is_array()) return false;
-  return std::any_of(list.begin(), list.end(), [&](const Json& entry) { return entry == wanted || entry == "*"; });
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Json& entry) { return entry == wanted || entry == "*"; });
 }
 
 bool rule_allows(const Json& rule, const KubeRequest& request) {
@@ -45,7 +46,8 @@ bool subject_is(const Json& subject, const User& user, const std::string& bindin
   const std::string kind = text_at(subject, "kind");
   const std::string name = text_at(subject, "name");
   if (kind == "User") return name == user.name;
-  if (kind == "Group") return std::find(user.groups.begin(), user.groups.end(), name) != user.groups.end();
+  if (kind == "Group")
+    return std::find(user.groups.begin(), user.groups.end(), name) != user.groups.end();
   if (kind != "ServiceAccount") return false;
   const std::string ns = text_at(subject, "namespace");
   return user.name == "system:serviceaccount:" + (ns.empty() ? binding_ns : ns) + ":" + name;
@@ -86,7 +88,8 @@ std::optional<Auth::Claims> Auth::verify(const std::string& jwt) const {
   const std::size_t first = jwt.find('.');
   if (dot == std::string::npos || first == dot) return std::nullopt;
   const std::string body = jwt.substr(0, dot);
-  if (base64url(hmac_sha256(as_bytes_of(signing_key_), body)) != jwt.substr(dot + 1)) return std::nullopt;
+  if (base64url(hmac_sha256(as_bytes_of(signing_key_), body)) != jwt.substr(dot + 1))
+    return std::nullopt;
   const auto decoded = from_url64(body.substr(first + 1));
   if (!decoded) return std::nullopt;
   const Json json = Json::parse(*decoded, nullptr, false);
@@ -115,34 +118,40 @@ std::optional<User> Auth::authenticate(const HttpRequest& request) const {
   const auto claims = verify(token);
   if (!claims || !claims->subject.starts_with("system:serviceaccount:")) return std::nullopt;
   // Only tokens for the API server itself open it.
-  if (std::find(claims->audiences.begin(), claims->audiences.end(), "https://kubernetes.default.svc") ==
-      claims->audiences.end()) {
+  if (std::find(claims->audiences.begin(), claims->audiences.end(),
+                "https://kubernetes.default.svc") == claims->audiences.end()) {
     return std::nullopt;
   }
   const std::vector<std::string> parts = split(claims->subject, ':');
-  return User{claims->subject,
-              {"system:serviceaccounts", "system:serviceaccounts:" + parts[2], "system:authenticated"}};
+  return User{
+      claims->subject,
+      {"system:serviceaccounts", "system:serviceaccounts:" + parts[2], "system:authenticated"}};
 }
 
 bool Auth::binding_allows(const Json& binding, const User& user, const KubeRequest& request,
                           const std::string& ns) const {
   const Json& subjects = at(binding, "subjects");
-  if (!subjects.is_array() ||
-      std::none_of(subjects.begin(), subjects.end(), [&](const Json& s) { return subject_is(s, user, ns); })) {
+  if (!subjects.is_array() || std::none_of(subjects.begin(), subjects.end(), [&](const Json& s) {
+        return subject_is(s, user, ns);
+      })) {
     return false;
   }
   const bool cluster = text_at(binding, "roleRef", "kind") == "ClusterRole";
-  const ObjectPtr role = store_.get(cluster ? "clusterroles.rbac.authorization.k8s.io" : "roles.rbac.authorization.k8s.io",
-                                    cluster ? "" : ns, text_at(binding, "roleRef", "name"));
+  const ObjectPtr role = store_.get(
+      cluster ? "clusterroles.rbac.authorization.k8s.io" : "roles.rbac.authorization.k8s.io",
+      cluster ? "" : ns, text_at(binding, "roleRef", "name"));
   if (!role) return false;
   const Json& rules = at(role->doc(), "rules");
-  return rules.is_array() &&
-         std::any_of(rules.begin(), rules.end(), [&](const Json& rule) { return rule_allows(rule, request); });
+  return rules.is_array() && std::any_of(rules.begin(), rules.end(), [&](const Json& rule) {
+           return rule_allows(rule, request);
+         });
 }
 
 bool Auth::allowed(const User& user, const KubeRequest& request) const {
-  if (std::find(user.groups.begin(), user.groups.end(), "system:masters") != user.groups.end()) return true;
-  const auto cluster = store_.list("clusterrolebindings.rbac.authorization.k8s.io", "", "", 0, std::nullopt);
+  if (std::find(user.groups.begin(), user.groups.end(), "system:masters") != user.groups.end())
+    return true;
+  const auto cluster =
+      store_.list("clusterrolebindings.rbac.authorization.k8s.io", "", "", 0, std::nullopt);
   for (const ObjectPtr& binding : cluster->objects) {
     if (binding_allows(binding->doc(), user, request, "")) return true;
   }

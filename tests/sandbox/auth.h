@@ -1,6 +1,6 @@
 // Who is asking the Kubernetes API, and may they: static tokens, service-account tokens, client
-// certificates; RBAC over the stored (Cluster)Roles and bindings for everybody outside system:masters.
-// Thread rule: any thread.
+// certificates; RBAC over the stored (Cluster)Roles and bindings for everybody outside
+// system:masters. Thread rule: any thread.
 #pragma once
 
 #include <map>

@@ -8,7 +8,8 @@
 namespace keyturn::sandbox {
 
 void AwsAccounts::add_key(Principal principal) {
-  if (principal.arn.empty()) principal.arn = "arn:aws:iam::" + principal.account + ":user/" + principal.access_key;
+  if (principal.arn.empty())
+    principal.arn = "arn:aws:iam::" + principal.account + ":user/" + principal.access_key;
   const std::lock_guard lock(mutex_);
   keys_[principal.access_key] = std::move(principal);
 }
@@ -43,7 +44,8 @@ std::optional<Role> AwsAccounts::role(const std::string& arn) const {
   return found->second;
 }
 
-Principal AwsAccounts::start_session(const Role& role, const std::string& session_name, std::int64_t seconds) {
+Principal AwsAccounts::start_session(const Role& role, const std::string& session_name,
+                                     std::int64_t seconds) {
   const std::lock_guard lock(mutex_);
   std::string id = uuid_v4(rng_);
   std::erase(id, '-');
@@ -69,13 +71,17 @@ void AwsAccounts::expire_sessions() {
   }
 }
 
-bool permits(const Principal& principal, const std::string& action, const std::vector<std::string>& names) {
+bool permits(const Principal& principal, const std::string& action,
+             const std::vector<std::string>& names) {
   const auto matches = [&](const IamRule& rule) {
-    const bool acts = std::any_of(rule.actions.begin(), rule.actions.end(),
-                                  [&](const std::string& glob) { return glob_match(glob, action); });
-    return acts && std::any_of(rule.resources.begin(), rule.resources.end(), [&](const std::string& glob) {
-             return glob == "**" || std::any_of(names.begin(), names.end(),
-                                                [&](const std::string& name) { return glob_match(glob, name); });
+    const bool acts =
+        std::any_of(rule.actions.begin(), rule.actions.end(),
+                    [&](const std::string& glob) { return glob_match(glob, action); });
+    return acts &&
+           std::any_of(rule.resources.begin(), rule.resources.end(), [&](const std::string& glob) {
+             return glob == "**" ||
+                    std::any_of(names.begin(), names.end(),
+                                [&](const std::string& name) { return glob_match(glob, name); });
            });
   };
   bool allowed = false;

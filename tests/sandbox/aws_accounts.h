@@ -1,5 +1,5 @@
-// Access keys, sessions, roles and what they may do: as much of IAM as tests need to provoke refusals.
-// Thread rule: any thread.
+// Access keys, sessions, roles and what they may do: as much of IAM as tests need to provoke
+// refusals. Thread rule: any thread.
 #pragma once
 
 #include <map>
@@ -13,8 +13,9 @@
 
 namespace keyturn::sandbox {
 
-// Deny wins over Allow; nothing matching is a denial. `actions`: "secretsmanager:Get*"; `resources`: the
-// secret's name or ARN as the caller gave it, or its resolved ARN; globs where ** passes '/'.
+// Deny wins over Allow; nothing matching is a denial. `actions`: "secretsmanager:Get*";
+// `resources`: the secret's name or ARN as the caller gave it, or its resolved ARN; globs where **
+// passes '/'.
 struct IamRule {
   bool allow = true;
   std::vector<std::string> actions = {"**"};
@@ -24,18 +25,19 @@ struct IamRule {
 struct Principal {
   std::string access_key, secret_key, session_token;
   std::string account = "123456789012";
-  std::string arn;                       // filled in when empty
-  std::optional<WallTime> expires;       // sessions
+  std::string arn;                  // filled in when empty
+  std::optional<WallTime> expires;  // sessions
   std::vector<IamRule> rules = {IamRule{}};
 };
 
 struct Role {
   std::string arn;
   std::string account = "123456789012";
-  std::vector<std::string> web_identity_subjects;  // globs of the token's sub; empty: no web identity
+  std::vector<std::string>
+      web_identity_subjects;  // globs of the token's sub; empty: no web identity
   std::string audience = "sts.amazonaws.com";
-  std::vector<std::string> principals = {"**"};    // globs of caller ARNs for AssumeRole
-  std::string external_id;                         // required by AssumeRole when set
+  std::vector<std::string> principals = {"**"};  // globs of caller ARNs for AssumeRole
+  std::string external_id;                       // required by AssumeRole when set
   std::vector<IamRule> rules = {IamRule{}};
 };
 
@@ -63,6 +65,7 @@ class AwsAccounts {
   std::map<std::string, Role> roles_;
 };
 
-bool permits(const Principal& principal, const std::string& action, const std::vector<std::string>& names);
+bool permits(const Principal& principal, const std::string& action,
+             const std::vector<std::string>& names);
 
 }  // namespace keyturn::sandbox

@@ -23,28 +23,35 @@ std::string http_date(WallTime time) {
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
   static constexpr std::array kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   char text[64];
-  std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[static_cast<std::size_t>(parts.tm_wday)],
-                parts.tm_mday, kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900, parts.tm_hour,
-                parts.tm_min, parts.tm_sec);
+  std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
+                kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
+                parts.tm_hour, parts.tm_min, parts.tm_sec);
   return text;
 }
 
 const char* default_code(int status) {
   switch (status) {
-    case 400: return "ThrottlingException";
-    case 403: return "AccessDeniedException";
-    case 429: return "TooManyRequestsException";
-    case 503: return "ServiceUnavailable";
-    default: return "InternalServiceError";
+    case 400:
+      return "ThrottlingException";
+    case 403:
+      return "AccessDeniedException";
+    case 429:
+      return "TooManyRequestsException";
+    case 503:
+      return "ServiceUnavailable";
+    default:
+      return "InternalServiceError";
   }
 }
 
 }  // namespace
 
-AwsApi::AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens, ServiceFront& front,
-               const Clock& clock)
+AwsApi::AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens,
+               ServiceFront& front, const Clock& clock)
     : secrets_(secrets), accounts_(accounts), tokens_(tokens), front_(front), clock_(clock) {}
 
 void AwsApi::set_skew_code(const std::string& code) {
@@ -64,7 +71,8 @@ HttpResponse AwsApi::finish(HttpResponse response) const {
   return response;
 }
 
-HttpResponse AwsApi::json_error(int status, const std::string& code, const std::string& message) const {
+HttpResponse AwsApi::json_error(int status, const std::string& code,
+                                const std::string& message) const {
   Json body = {{"__type", code}};
   body[lower_case_message_ ? "message" : "Message"] = message;
   return finish({status, kJson, body.dump(), {}});
@@ -74,7 +82,8 @@ HttpResponse AwsApi::json_call(const HttpRequest& request, const std::string& op
   try {
     const Signed caller = verify_signature(request, accounts_, clock_.now(), skew_code());
     if (caller.service != "secretsmanager") {
-      throw AwsError("InvalidSignatureException", "Credential should be scoped to correct service: 'secretsmanager'.", 403);
+      throw AwsError("InvalidSignatureException",
+                     "Credential should be scoped to correct service: 'secretsmanager'.", 403);
     }
     if (request.header("content-type") != kJson) {
       throw AwsError("UnknownOperationException", std::string("Content-Type must be ") + kJson);
@@ -96,10 +105,14 @@ HttpResponse AwsApi::sts_call(const HttpRequest& request) {
     if (!request.header("authorization").empty()) {
       caller = verify_signature(request, accounts_, clock_.now(), skew_code());
       if (caller->service != "sts") {
-        throw AwsError("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'.", 403);
+        throw AwsError("SignatureDoesNotMatch",
+                       "Credential should be scoped to correct service: 'sts'.", 403);
       }
     }
-    return finish({200, "text/xml", assume_role(form, caller ? &caller->principal : nullptr, accounts_, tokens_), {}});
+    return finish({200,
+                   "text/xml",
+                   assume_role(form, caller ? &caller->principal : nullptr, accounts_, tokens_),
+                   {}});
   } catch (const AwsError& error) {
     return finish({error.status, "text/xml", sts_error_xml(error.code, error.message), {}});
   }
@@ -115,10 +128,14 @@ void AwsApi::handle(const HttpRequest& request, HttpExchange& exchange) {
     front_.run(
         {"secretsmanager", operation, id, "", ""}, exchange,
         [&](const Fault& fault) {
-          return json_error(fault.status, fault.code.empty() ? default_code(fault.status) : fault.code,
+          return json_error(fault.status,
+                            fault.code.empty() ? default_code(fault.status) : fault.code,
                             fault.message.empty() ? "ordered by the sandbox" : fault.message);
         },
-        [&] { return request.method == "POST" ? json_call(request, operation) : json_error(404, "UnknownOperationException", "POST it"); });
+        [&] {
+          return request.method == "POST" ? json_call(request, operation)
+                                          : json_error(404, "UnknownOperationException", "POST it");
+        });
     return;
   }
   if (request.header("content-type").starts_with("application/x-www-form-urlencoded")) {
@@ -126,12 +143,17 @@ void AwsApi::handle(const HttpRequest& request, HttpExchange& exchange) {
     front_.run(
         {"sts", field_of_form(form, "Action"), field_of_form(form, "RoleArn"), "", ""}, exchange,
         [&](const Fault& fault) {
-          return finish({fault.status, "text/xml", sts_error_xml(fault.code.empty() ? "InternalFailure" : fault.code, fault.message), {}});
+          return finish(
+              {fault.status,
+               "text/xml",
+               sts_error_xml(fault.code.empty() ? "InternalFailure" : fault.code, fault.message),
+               {}});
         },
         [&] { return sts_call(request); });
     return;
   }
-  exchange.reply(json_error(404, "UnknownOperationException", "neither X-Amz-Target nor a Query form"));
+  exchange.reply(
+      json_error(404, "UnknownOperationException", "neither X-Amz-Target nor a Query form"));
 }
 
 }  // namespace keyturn::sandbox

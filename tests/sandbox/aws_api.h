@@ -18,7 +18,8 @@ namespace keyturn::sandbox {
 class AwsApi {
  public:
   // `tokens` verifies the web identity tokens given to STS.
-  AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens, ServiceFront& front, const Clock& clock);
+  AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens, ServiceFront& front,
+         const Clock& clock);
 
   void handle(const HttpRequest& request, HttpExchange& exchange);
   // The error code for a timestamp that is off ("" = InvalidSignatureException).

@@ -1,4 +1,5 @@
-// A refusal of an AWS service, thrown where it is found out and written by the front of the service.
+// A refusal of an AWS service, thrown where it is found out and written by the front of the
+// service.
 #pragma once
 
 #include <exception>

@@ -1,5 +1,5 @@
-// The built-in kinds, with as much of their schemas as field ownership, strategic merges and kubectl
-// need. Where a structure is not spelled out it is open: unknown fields stay.
+// The built-in kinds, with as much of their schemas as field ownership, strategic merges and
+// kubectl need. Where a structure is not spelled out it is open: unknown fields stay.
 #include <initializer_list>
 #include <utility>
 
@@ -55,23 +55,31 @@ Json label_selector() {
 Json conditions() { return list_by({"type"}, open({{"type", str()}, {"status", str()}})); }
 
 Json object_reference() {
-  return atomic(object({{"apiVersion", str()}, {"kind", str()}, {"namespace", str()}, {"name", str()},
-                        {"uid", str()}, {"resourceVersion", str()}, {"fieldPath", str()}}));
+  return atomic(object({{"apiVersion", str()},
+                        {"kind", str()},
+                        {"namespace", str()},
+                        {"name", str()},
+                        {"uid", str()},
+                        {"resourceVersion", str()},
+                        {"fieldPath", str()}}));
 }
 
 Json container() {
   Json protocol = str();
   protocol["default"] = "TCP";
-  return open({{"name", str()},
-               {"image", str()},
-               {"command", list(str())},
-               {"args", list(str())},
-               {"env", list_by({"name"}, open({{"name", str()}, {"value", str()}, {"valueFrom", any()}}))},
-               {"envFrom", list(any())},
-               {"ports", list_by({"containerPort", "protocol"},
-                                 open({{"containerPort", integer()}, {"name", str()}, {"protocol", protocol}}))},
-               {"volumeMounts", list_by({"mountPath"}, open({{"mountPath", str()}, {"name", str()}}))},
-               {"resources", open({{"limits", map_of(int_or_string())}, {"requests", map_of(int_or_string())}})}});
+  return open(
+      {{"name", str()},
+       {"image", str()},
+       {"command", list(str())},
+       {"args", list(str())},
+       {"env", list_by({"name"}, open({{"name", str()}, {"value", str()}, {"valueFrom", any()}}))},
+       {"envFrom", list(any())},
+       {"ports",
+        list_by({"containerPort", "protocol"},
+                open({{"containerPort", integer()}, {"name", str()}, {"protocol", protocol}}))},
+       {"volumeMounts", list_by({"mountPath"}, open({{"mountPath", str()}, {"name", str()}}))},
+       {"resources",
+        open({{"limits", map_of(int_or_string())}, {"requests", map_of(int_or_string())}})}});
 }
 
 Json pod_spec() {
@@ -100,7 +108,8 @@ Json workload_spec() {
 }
 
 Json workload_status() {
-  return open({{"conditions", conditions()}, {"observedGeneration", integer()}, {"replicas", integer()}});
+  return open(
+      {{"conditions", conditions()}, {"observedGeneration", integer()}, {"replicas", integer()}});
 }
 
 // apiVersion, kind and metadata around a kind's own fields.
@@ -154,49 +163,72 @@ void add_core(std::vector<Resource>& out) {
                                   {"stringData", map_of(str())},
                                   {"type", str()},
                                   {"immutable", boolean()}})));
-  out.push_back(make({"", "v1", "configmaps", "configmap", "ConfigMap", {"cm"}},
-                     kind_schema({{"data", map_of(str())}, {"binaryData", bytes}, {"immutable", boolean()}})));
+  out.push_back(make(
+      {"", "v1", "configmaps", "configmap", "ConfigMap", {"cm"}},
+      kind_schema({{"data", map_of(str())}, {"binaryData", bytes}, {"immutable", boolean()}})));
   out.push_back(make({"", "v1", "serviceaccounts", "serviceaccount", "ServiceAccount", {"sa"}},
                      kind_schema({{"secrets", list_by({"name"}, object_reference())},
                                   {"imagePullSecrets", list(object({{"name", str()}}))},
                                   {"automountServiceAccountToken", boolean()}})));
-  out.push_back(with_status(make({"", "v1", "pods", "pod", "Pod", {"po"}},
-                                 kind_schema({{"spec", pod_spec()}, {"status", open({{"conditions", conditions()},
-                                                                                    {"phase", str()}})}}))));
-  out.push_back(with_status(make({"", "v1", "services", "service", "Service", {"svc"}},
-                                 kind_schema({{"spec", open({{"selector", atomic(map_of(str()))}})},
-                                              {"status", open({})}}))));
-  out.push_back(cluster(with_status(make({"", "v1", "nodes", "node", "Node", {"no"}},
-                                         kind_schema({{"spec", open({})},
-                                                      {"status", open({{"conditions", conditions()}})}})))));
+  out.push_back(with_status(
+      make({"", "v1", "pods", "pod", "Pod", {"po"}},
+           kind_schema({{"spec", pod_spec()},
+                        {"status", open({{"conditions", conditions()}, {"phase", str()}})}}))));
+  out.push_back(with_status(make(
+      {"", "v1", "services", "service", "Service", {"svc"}},
+      kind_schema({{"spec", open({{"selector", atomic(map_of(str()))}})}, {"status", open({})}}))));
+  out.push_back(cluster(with_status(
+      make({"", "v1", "nodes", "node", "Node", {"no"}},
+           kind_schema({{"spec", open({})}, {"status", open({{"conditions", conditions()}})}})))));
 }
 
 void add_events(std::vector<Resource>& out) {
   const Json source = object({{"component", str()}, {"host", str()}});
-  out.push_back(make({"", "v1", "events", "event", "Event", {"ev"}},
-                     kind_schema({{"involvedObject", object_reference()}, {"related", object_reference()},
-                                  {"reason", str()}, {"message", str()}, {"type", str()}, {"action", str()},
-                                  {"count", integer()}, {"source", source}, {"eventTime", str()},
-                                  {"firstTimestamp", str()}, {"lastTimestamp", str()},
-                                  {"reportingComponent", str()}, {"reportingInstance", str()},
-                                  {"series", object({{"count", integer()}, {"lastObservedTime", str()}})}})));
-  out.push_back(make({"events.k8s.io", "v1", "events", "event", "Event", {"ev"}},
-                     kind_schema({{"regarding", object_reference()}, {"related", object_reference()},
-                                  {"reason", str()}, {"note", str()}, {"type", str()}, {"action", str()},
-                                  {"eventTime", str()}, {"reportingController", str()},
-                                  {"reportingInstance", str()}, {"deprecatedCount", integer()},
-                                  {"deprecatedSource", source}, {"deprecatedFirstTimestamp", str()},
-                                  {"deprecatedLastTimestamp", str()},
-                                  {"series", object({{"count", integer()}, {"lastObservedTime", str()}})}})));
+  out.push_back(
+      make({"", "v1", "events", "event", "Event", {"ev"}},
+           kind_schema({{"involvedObject", object_reference()},
+                        {"related", object_reference()},
+                        {"reason", str()},
+                        {"message", str()},
+                        {"type", str()},
+                        {"action", str()},
+                        {"count", integer()},
+                        {"source", source},
+                        {"eventTime", str()},
+                        {"firstTimestamp", str()},
+                        {"lastTimestamp", str()},
+                        {"reportingComponent", str()},
+                        {"reportingInstance", str()},
+                        {"series", object({{"count", integer()}, {"lastObservedTime", str()}})}})));
+  out.push_back(
+      make({"events.k8s.io", "v1", "events", "event", "Event", {"ev"}},
+           kind_schema({{"regarding", object_reference()},
+                        {"related", object_reference()},
+                        {"reason", str()},
+                        {"note", str()},
+                        {"type", str()},
+                        {"action", str()},
+                        {"eventTime", str()},
+                        {"reportingController", str()},
+                        {"reportingInstance", str()},
+                        {"deprecatedCount", integer()},
+                        {"deprecatedSource", source},
+                        {"deprecatedFirstTimestamp", str()},
+                        {"deprecatedLastTimestamp", str()},
+                        {"series", object({{"count", integer()}, {"lastObservedTime", str()}})}})));
   out.back().stored_as = "events";
 }
 
 void add_workloads(std::vector<Resource>& out) {
   const Json schema = kind_schema({{"spec", workload_spec()}, {"status", workload_status()}});
-  out.push_back(versioned(make({"apps", "v1", "deployments", "deployment", "Deployment", {"deploy"}}, schema)));
-  out.push_back(versioned(make({"apps", "v1", "statefulsets", "statefulset", "StatefulSet", {"sts"}}, schema)));
-  out.push_back(versioned(make({"apps", "v1", "daemonsets", "daemonset", "DaemonSet", {"ds"}}, schema)));
-  out.push_back(versioned(make({"apps", "v1", "replicasets", "replicaset", "ReplicaSet", {"rs"}}, schema)));
+  out.push_back(versioned(
+      make({"apps", "v1", "deployments", "deployment", "Deployment", {"deploy"}}, schema)));
+  out.push_back(versioned(
+      make({"apps", "v1", "statefulsets", "statefulset", "StatefulSet", {"sts"}}, schema)));
+  out.push_back(
+      versioned(make({"apps", "v1", "daemonsets", "daemonset", "DaemonSet", {"ds"}}, schema)));
+  out.push_back(
+      versioned(make({"apps", "v1", "replicasets", "replicaset", "ReplicaSet", {"rs"}}, schema)));
   for (Resource& resource : out) {
     if (resource.group == "apps") resource.categories = {"all"};
   }
@@ -204,35 +236,59 @@ void add_workloads(std::vector<Resource>& out) {
 
 void add_cluster_machinery(std::vector<Resource>& out) {
   out.push_back(make({"coordination.k8s.io", "v1", "leases", "lease", "Lease", {}},
-                     kind_schema({{"spec", object({{"holderIdentity", str()}, {"leaseDurationSeconds", integer()},
-                                                   {"acquireTime", str()}, {"renewTime", str()},
-                                                   {"leaseTransitions", integer()}, {"strategy", str()},
+                     kind_schema({{"spec", object({{"holderIdentity", str()},
+                                                   {"leaseDurationSeconds", integer()},
+                                                   {"acquireTime", str()},
+                                                   {"renewTime", str()},
+                                                   {"leaseTransitions", integer()},
+                                                   {"strategy", str()},
                                                    {"preferredHolder", str()}})}})));
-  out.push_back(cluster(versioned(
-      make({"apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition",
-            "CustomResourceDefinition", {"crd", "crds"}},
-           kind_schema({{"spec", open({{"names", open({})}})},
-                        {"status", open({{"conditions", conditions()}, {"storedVersions", list(str())}})}})))));
+  out.push_back(cluster(versioned(make(
+      {"apiextensions.k8s.io",
+       "v1",
+       "customresourcedefinitions",
+       "customresourcedefinition",
+       "CustomResourceDefinition",
+       {"crd", "crds"}},
+      kind_schema(
+          {{"spec", open({{"names", open({})}})},
+           {"status", open({{"conditions", conditions()}, {"storedVersions", list(str())}})}})))));
   const Json rules = kind_schema({{"rules", list(any())}, {"aggregationRule", any()}});
   const Json binding = kind_schema({{"subjects", list(any())}, {"roleRef", atomic(any())}});
   const char* rbac = "rbac.authorization.k8s.io";
   out.push_back(make({rbac, "v1", "roles", "role", "Role", {}}, rules));
-  out.push_back(cluster(make({rbac, "v1", "clusterroles", "clusterrole", "ClusterRole", {}}, rules)));
+  out.push_back(
+      cluster(make({rbac, "v1", "clusterroles", "clusterrole", "ClusterRole", {}}, rules)));
   out.push_back(make({rbac, "v1", "rolebindings", "rolebinding", "RoleBinding", {}}, binding));
   out.push_back(cluster(
-      make({rbac, "v1", "clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding", {}}, binding)));
+      make({rbac, "v1", "clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding", {}},
+           binding)));
 }
 
 }  // namespace
 
 Json object_meta_schema() {
-  const Json owner = atomic(object({{"apiVersion", str()}, {"kind", str()}, {"name", str()}, {"uid", str()},
-                                    {"controller", boolean()}, {"blockOwnerDeletion", boolean()}}));
-  return object({{"name", str()}, {"generateName", str()}, {"namespace", str()}, {"uid", str()},
-                 {"resourceVersion", str()}, {"generation", integer()}, {"creationTimestamp", str()},
-                 {"deletionTimestamp", str()}, {"deletionGracePeriodSeconds", integer()}, {"selfLink", str()},
-                 {"labels", map_of(str())}, {"annotations", map_of(str())}, {"finalizers", set_of(str())},
-                 {"ownerReferences", list_by({"uid"}, owner)}, {"managedFields", list(any())}});
+  const Json owner = atomic(object({{"apiVersion", str()},
+                                    {"kind", str()},
+                                    {"name", str()},
+                                    {"uid", str()},
+                                    {"controller", boolean()},
+                                    {"blockOwnerDeletion", boolean()}}));
+  return object({{"name", str()},
+                 {"generateName", str()},
+                 {"namespace", str()},
+                 {"uid", str()},
+                 {"resourceVersion", str()},
+                 {"generation", integer()},
+                 {"creationTimestamp", str()},
+                 {"deletionTimestamp", str()},
+                 {"deletionGracePeriodSeconds", integer()},
+                 {"selfLink", str()},
+                 {"labels", map_of(str())},
+                 {"annotations", map_of(str())},
+                 {"finalizers", set_of(str())},
+                 {"ownerReferences", list_by({"uid"}, owner)},
+                 {"managedFields", list(any())}});
 }
 
 std::vector<Resource> builtin_resources() {

@@ -5,8 +5,9 @@ namespace keyturn::sandbox {
 void CallLog::add(Entry entry) {
   const std::lock_guard lock(mutex_);
   entry.number = ++total_;
-  entry.at_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start_).count();
+  entry.at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                    std::chrono::steady_clock::now() - start_)
+                    .count();
   // Secret ids of AWS would make a counter for each; Kubernetes resources are few.
   const bool kubernetes = entry.call.service == "kubernetes";
   ++counts_[{entry.call.service, entry.call.operation, kubernetes ? entry.call.resource : ""}];
@@ -36,7 +37,8 @@ std::map<std::string, std::uint64_t> CallLog::counts() const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, std::uint64_t> out;
   for (const auto& [key, count] : counts_) {
-    out[key.service + " " + key.operation + (key.resource.empty() ? "" : " " + key.resource)] = count;
+    out[key.service + " " + key.operation + (key.resource.empty() ? "" : " " + key.resource)] =
+        count;
   }
   return out;
 }
@@ -46,7 +48,8 @@ std::uint64_t CallLog::count(const std::string& service, const std::string& oper
   const std::lock_guard lock(mutex_);
   std::uint64_t sum = 0;
   for (const auto& [key, count] : counts_) {
-    if ((service.empty() || key.service == service) && (operation.empty() || key.operation == operation) &&
+    if ((service.empty() || key.service == service) &&
+        (operation.empty() || key.operation == operation) &&
         (resource.empty() || key.resource == resource)) {
       sum += count;
     }

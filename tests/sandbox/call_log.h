@@ -16,7 +16,8 @@ namespace keyturn::sandbox {
 struct Call {
   std::string service;    // "kubernetes", "secretsmanager", "sts"
   std::string operation;  // verb ("get", "list", "watch", "apply", …) or AWS operation
-  std::string resource;   // plural ("secrets", "rotationpolicies/status") or "" ; AWS: the secret's id as sent
+  std::string resource;   // plural ("secrets", "rotationpolicies/status") or "" ; AWS: the secret's
+                          // id as sent
   std::string ns, name;
 };
 
@@ -26,9 +27,9 @@ class CallLog {
     std::uint64_t number = 0;
     std::int64_t at_ms = 0;  // since the log was made or cleared
     Call call;
-    int status = 0;          // 0: no answer was sent
+    int status = 0;  // 0: no answer was sent
     std::int64_t micros = 0;
-    std::string fault;       // id of the fault that hit it, or ""
+    std::string fault;  // id of the fault that hit it, or ""
   };
 
   explicit CallLog(std::size_t keep = 20'000) : keep_(keep) {}

@@ -1,9 +1,9 @@
 // A small part of the Common Expression Language: what validation rules of CRDs commonly use.
 //
-// Understood: literals, lists, identifiers, field and index access, ! - + == != < <= > >= in && || ?:,
-// has(), size(), duration(), and the methods size, contains, startsWith, endsWith, matches, all, exists.
-// Durations evaluate to milliseconds. Regular expressions are ECMAScript's (RE2's differ in corners).
-// Thread rule: expressions are immutable once parsed.
+// Understood: literals, lists, identifiers, field and index access, ! - + == != < <= > >= in && ||
+// ?:, has(), size(), duration(), and the methods size, contains, startsWith, endsWith, matches,
+// all, exists. Durations evaluate to milliseconds. Regular expressions are ECMAScript's (RE2's
+// differ in corners). Thread rule: expressions are immutable once parsed.
 #pragma once
 
 #include <map>
@@ -23,9 +23,9 @@ using ExprPtr = std::shared_ptr<const Expr>;
 struct Expr {
   enum class Kind { Literal, List, Name, Field, Index, Call, Method, Not, Negate, Binary, Choice };
   Kind kind = Kind::Literal;
-  std::string text;            // name, field, function, operator
+  std::string text;  // name, field, function, operator
   Json literal;
-  std::vector<ExprPtr> parts;  // operands; Method: receiver first
+  std::vector<ExprPtr> parts;                 // operands; Method: receiver first
   std::shared_ptr<const std::regex> pattern;  // of matches() with a literal
 };
 

@@ -23,14 +23,16 @@ Json field(const Json& object, const std::string& name) {
 Json size_of(const Json& value) {
   if (value.is_string()) {
     const std::string& text = value.get_ref<const std::string&>();
-    return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+    return std::count_if(text.begin(), text.end(),
+                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   }
   if (!value.is_structured()) throw EvalError("no such overload: size()");
   return value.size();
 }
 
 bool contains(const Json& container, const Json& wanted) {
-  if (container.is_object()) return wanted.is_string() && container.contains(wanted.get<std::string>());
+  if (container.is_object())
+    return wanted.is_string() && container.contains(wanted.get<std::string>());
   if (!container.is_array()) throw EvalError("no such overload: in");
   return std::find(container.begin(), container.end(), wanted) != container.end();
 }
@@ -64,7 +66,8 @@ Json binary(const Expr& expr, const Scope& scope) {
     return out;
   }
   const bool numbers = left.is_number() && right.is_number();
-  if (!numbers && !(left.is_string() && right.is_string())) throw EvalError("no such overload: " + expr.text);
+  if (!numbers && !(left.is_string() && right.is_string()))
+    throw EvalError("no such overload: " + expr.text);
   if (expr.text == "<") return left < right;
   if (expr.text == "<=") return left <= right;
   if (expr.text == ">") return left > right;
@@ -74,12 +77,14 @@ Json binary(const Expr& expr, const Scope& scope) {
     return expr.text == "+" ? left.get<std::int64_t>() + right.get<std::int64_t>()
                             : left.get<std::int64_t>() - right.get<std::int64_t>();
   }
-  return expr.text == "+" ? left.get<double>() + right.get<double>() : left.get<double>() - right.get<double>();
+  return expr.text == "+" ? left.get<double>() + right.get<double>()
+                          : left.get<double>() - right.get<double>();
 }
 
 // has(a.b.c): whether the last step finds its field; the steps before it must succeed.
 Json has(const Expr& expr, const Scope& scope) {
-  if (expr.parts.size() != 1 || expr.parts[0]->kind != Expr::Kind::Field) throw Unsupported("has() of something else than a field");
+  if (expr.parts.size() != 1 || expr.parts[0]->kind != Expr::Kind::Field)
+    throw Unsupported("has() of something else than a field");
   const Json object = evaluate(*expr.parts[0]->parts[0], scope);
   return object.is_object() && object.contains(expr.parts[0]->text);
 }
@@ -99,7 +104,8 @@ Json call(const Expr& expr, const Scope& scope) {
 
 // all and exists over the items of a list or the keys of a map.
 Json quantify(const Expr& expr, const Scope& scope, bool deciding) {
-  if (expr.parts.size() != 3 || expr.parts[1]->kind != Expr::Kind::Name) throw Unsupported(expr.text + "()");
+  if (expr.parts.size() != 3 || expr.parts[1]->kind != Expr::Kind::Name)
+    throw Unsupported(expr.text + "()");
   const Json range = evaluate(*expr.parts[0], scope);
   Json items = Json::array();
   if (range.is_object()) {
@@ -144,7 +150,8 @@ Json index(const Json& container, const Json& key) {
   if (container.is_object()) return field(container, text_of(key));
   if (!container.is_array() || !key.is_number_integer()) throw EvalError("no such overload: []");
   const auto at_index = key.get<std::int64_t>();
-  if (at_index < 0 || at_index >= static_cast<std::int64_t>(container.size())) throw EvalError("index out of bounds");
+  if (at_index < 0 || at_index >= static_cast<std::int64_t>(container.size()))
+    throw EvalError("index out of bounds");
   return container[static_cast<std::size_t>(at_index)];
 }
 
@@ -152,7 +159,8 @@ Json index(const Json& container, const Json& key) {
 
 Json evaluate(const Expr& expr, const Scope& scope) {
   switch (expr.kind) {
-    case Expr::Kind::Literal: return expr.literal;
+    case Expr::Kind::Literal:
+      return expr.literal;
     case Expr::Kind::List: {
       Json out = Json::array();
       for (const ExprPtr& part : expr.parts) out.push_back(evaluate(*part, scope));
@@ -163,19 +171,26 @@ Json evaluate(const Expr& expr, const Scope& scope) {
       if (found == scope.end()) throw Unsupported("undeclared reference to " + expr.text);
       return *found->second;
     }
-    case Expr::Kind::Field: return field(evaluate(*expr.parts[0], scope), expr.text);
-    case Expr::Kind::Index: return index(evaluate(*expr.parts[0], scope), evaluate(*expr.parts[1], scope));
-    case Expr::Kind::Call: return call(expr, scope);
-    case Expr::Kind::Method: return method(expr, scope);
-    case Expr::Kind::Not: return !truth(evaluate(*expr.parts[0], scope));
+    case Expr::Kind::Field:
+      return field(evaluate(*expr.parts[0], scope), expr.text);
+    case Expr::Kind::Index:
+      return index(evaluate(*expr.parts[0], scope), evaluate(*expr.parts[1], scope));
+    case Expr::Kind::Call:
+      return call(expr, scope);
+    case Expr::Kind::Method:
+      return method(expr, scope);
+    case Expr::Kind::Not:
+      return !truth(evaluate(*expr.parts[0], scope));
     case Expr::Kind::Negate: {
       const Json value = evaluate(*expr.parts[0], scope);
       if (value.is_number_integer()) return -value.get<std::int64_t>();
       if (value.is_number()) return -value.get<double>();
       throw EvalError("no such overload: -");
     }
-    case Expr::Kind::Binary: return binary(expr, scope);
-    case Expr::Kind::Choice: return evaluate(*expr.parts[truth(evaluate(*expr.parts[0], scope)) ? 1 : 2], scope);
+    case Expr::Kind::Binary:
+      return binary(expr, scope);
+    case Expr::Kind::Choice:
+      return evaluate(*expr.parts[truth(evaluate(*expr.parts[0], scope)) ? 1 : 2], scope);
   }
   throw Unsupported("expression");
 }

@@ -20,7 +20,9 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail() const { throw Unsupported("not understood at " + std::to_string(at_) + ": " + text_); }
+  [[noreturn]] void fail() const {
+    throw Unsupported("not understood at " + std::to_string(at_) + ": " + text_);
+  }
 
   void blank() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
@@ -38,11 +40,13 @@ class Parser {
   void need(std::string_view token) {
     if (!take(token)) fail();
   }
-  static bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+  static bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  }
 
   static ExprPtr make(Expr::Kind kind, std::string text, std::vector<ExprPtr> parts) {
     static const std::set<std::string> kFunctions = {"has", "size", "duration"};
-    static const std::set<std::string> kMethods = {"size",     "contains", "startsWith", "endsWith",
+    static const std::set<std::string> kMethods = {"size",    "contains", "startsWith", "endsWith",
                                                    "matches", "all",      "exists"};
     if (kind == Expr::Kind::Call && !kFunctions.contains(text)) throw Unsupported(text + "()");
     if (kind == Expr::Kind::Method && !kMethods.contains(text)) throw Unsupported(text + "()");
@@ -86,7 +90,8 @@ class Parser {
     ExprPtr left = sum();
     for (;;) {
       static constexpr std::array kOperators = {"==", "!=", "<=", ">=", "<", ">", "in"};
-      const auto* const found = std::find_if(kOperators.begin(), kOperators.end(), [&](const char* op) { return take(op); });
+      const auto* const found = std::find_if(kOperators.begin(), kOperators.end(),
+                                             [&](const char* op) { return take(op); });
       if (found == kOperators.end()) return left;
       left = make(Expr::Kind::Binary, *found, {left, sum()});
     }
@@ -179,7 +184,9 @@ class Parser {
 
   ExprPtr number() {
     std::size_t end = at_;
-    while (end < text_.size() && (std::isdigit(static_cast<unsigned char>(text_[end])) != 0 || text_[end] == '.')) ++end;
+    while (end < text_.size() &&
+           (std::isdigit(static_cast<unsigned char>(text_[end])) != 0 || text_[end] == '.'))
+      ++end;
     const std::string digits = text_.substr(at_, end - at_);
     at_ = end;
     if (digits.find('.') != std::string::npos) return literal(std::stod(digits));
@@ -196,10 +203,19 @@ class Parser {
       }
       if (++at_ >= text_.size()) fail();
       switch (text_[at_]) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case '\\': case '\'': case '"': out += text_[at_]; break;
-        default: fail();
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case '\\':
+        case '\'':
+        case '"':
+          out += text_[at_];
+          break;
+        default:
+          fail();
       }
     }
     if (at_ >= text_.size()) fail();
@@ -223,7 +239,8 @@ ExprPtr parse(const std::string& text) {
 
 bool mentions(const Expr& expr, const std::string& name) {
   if (expr.kind == Expr::Kind::Name && expr.text == name) return true;
-  return std::any_of(expr.parts.begin(), expr.parts.end(), [&](const ExprPtr& part) { return mentions(*part, name); });
+  return std::any_of(expr.parts.begin(), expr.parts.end(),
+                     [&](const ExprPtr& part) { return mentions(*part, name); });
 }
 
 }  // namespace keyturn::sandbox::cel

@@ -23,8 +23,8 @@ std::vector<ValidationRule> compile_rules(const Json& rules) {
   return out;
 }
 
-void check_cel_rules(const Json& value, const Json* old, const Schema& schema, const std::string& path,
-                     std::vector<ErrorCause>& causes) {
+void check_cel_rules(const Json& value, const Json* old, const Schema& schema,
+                     const std::string& path, std::vector<ErrorCause>& causes) {
   for (const ValidationRule& rule : schema.rules) {
     if (!rule.expression || (rule.transition && !old)) continue;
     std::string why;
@@ -39,7 +39,8 @@ void check_cel_rules(const Json& value, const Json* old, const Schema& schema, c
       continue;
     }
     const std::string type = schema.type.empty() ? "object" : schema.type;
-    causes.push_back({"FieldValueInvalid", "Invalid value: \"" + type + "\": " + why, path + rule.field_path});
+    causes.push_back(
+        {"FieldValueInvalid", "Invalid value: \"" + type + "\": " + why, path + rule.field_path});
   }
 }
 

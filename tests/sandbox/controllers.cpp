@@ -5,10 +5,13 @@
 namespace keyturn::sandbox {
 namespace {
 
-bool terminating(const ObjectPtr& object) { return !at(object->doc(), "metadata", "deletionTimestamp").is_null(); }
+bool terminating(const ObjectPtr& object) {
+  return !at(object->doc(), "metadata", "deletionTimestamp").is_null();
+}
 
 bool rolls_out(const std::string& resource) {
-  return resource == "deployments.apps" || resource == "statefulsets.apps" || resource == "daemonsets.apps";
+  return resource == "deployments.apps" || resource == "statefulsets.apps" ||
+         resource == "daemonsets.apps";
 }
 
 }  // namespace
@@ -33,8 +36,10 @@ void Controllers::set_rollouts(bool automatic) {
 void Controllers::notify(const std::string& resource, const StoreEvent& event) {
   // Most writes concern nobody here: spare them the queue.
   const bool deleted = event.type == EventType::Deleted;
-  const bool owned = event.type == EventType::Added && !at(event.object->doc(), "metadata", "ownerReferences").empty();
-  const bool namespaced = resource == "namespaces" && (event.type == EventType::Added || terminating(event.object));
+  const bool owned = event.type == EventType::Added &&
+                     !at(event.object->doc(), "metadata", "ownerReferences").empty();
+  const bool namespaced =
+      resource == "namespaces" && (event.type == EventType::Added || terminating(event.object));
   if (!deleted && !owned && !namespaced && !rolls_out(resource)) return;
   {
     const std::lock_guard lock(mutex_);
@@ -76,14 +81,17 @@ void Controllers::work(const Item& item) {
     if (ns && terminating(ns)) empty_namespace(object->ns);
     return;
   }
-  if (!at(object->doc(), "metadata", "ownerReferences").empty()) collect({item.resource, object->ns, object->name});
+  if (!at(object->doc(), "metadata", "ownerReferences").empty())
+    collect({item.resource, object->ns, object->name});
   if (item.resource == "namespaces" && terminating(object)) {
     empty_namespace(object->name);
   } else if (item.resource == "namespaces") {
-    writer_.create(*registry_.by_storage("serviceaccounts"), object->name, {{"metadata", {{"name", "default"}}}});
+    writer_.create(*registry_.by_storage("serviceaccounts"), object->name,
+                   {{"metadata", {{"name", "default"}}}});
   }
   if (rolls_out(item.resource)) {
-    if (const ResourcePtr resource = registry_.by_storage(item.resource)) roll_out(*resource, object);
+    if (const ResourcePtr resource = registry_.by_storage(item.resource))
+      roll_out(*resource, object);
   }
 }
 
@@ -94,7 +102,9 @@ void Controllers::collect(const ObjectStore::Ref& ref) {
   if (!object || !resource) return;
   for (const Json& owner : at(object->doc(), "metadata", "ownerReferences")) {
     std::string owner_ns;
-    if (store_.alive(text_at(owner, "uid"), &owner_ns) && (owner_ns.empty() || owner_ns == object->ns)) return;
+    if (store_.alive(text_at(owner, "uid"), &owner_ns) &&
+        (owner_ns.empty() || owner_ns == object->ns))
+      return;
   }
   DeleteOptions options;
   options.uid = object->uid;
@@ -130,28 +140,34 @@ void Controllers::roll_out(const Resource& resource, const ObjectPtr& object) {
   const int replicas = asked.is_number() ? asked.get<int>() : 1;
   Json status = {{"observedGeneration", generation}};
   if (resource.plural == "daemonsets") {
-    for (const char* field : {"desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled",
-                              "numberReady", "numberAvailable"}) {
+    for (const char* field : {"desiredNumberScheduled", "currentNumberScheduled",
+                              "updatedNumberScheduled", "numberReady", "numberAvailable"}) {
       status[field] = 1;
     }
     status["numberMisscheduled"] = 0;
   } else {
-    for (const char* field : {"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"}) status[field] = replicas;
+    for (const char* field : {"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"})
+      status[field] = replicas;
     if (resource.plural == "statefulsets") {
       status["currentReplicas"] = replicas;
       status["currentRevision"] = status["updateRevision"] = object->name + "-" + generation.dump();
     }
   }
   if (resource.plural == "deployments") {
-    status["conditions"] = {{{"type", "Available"}, {"status", "True"}, {"reason", "MinimumReplicasAvailable"},
+    status["conditions"] = {{{"type", "Available"},
+                             {"status", "True"},
+                             {"reason", "MinimumReplicasAvailable"},
                              {"message", "Deployment has minimum availability."}},
-                            {{"type", "Progressing"}, {"status", "True"}, {"reason", "NewReplicaSetAvailable"},
+                            {{"type", "Progressing"},
+                             {"status", "True"},
+                             {"reason", "NewReplicaSetAvailable"},
                              {"message", "ReplicaSet has successfully progressed."}}};
   }
   WriteOptions options;
   options.manager = "kube-controller-manager";
   options.subresource = "status";
-  writer_.patch(resource, object->ns, object->name, PatchType::Merge, {{"status", status}}, options);
+  writer_.patch(resource, object->ns, object->name, PatchType::Merge, {{"status", status}},
+                options);
 }
 
 }  // namespace keyturn::sandbox

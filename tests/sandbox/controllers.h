@@ -1,6 +1,6 @@
-// The few controllers that an API server without them would be useless without: garbage collection of
-// owned objects, emptying of deleted namespaces, and roll-outs that succeed at once.
-// Thread rule: one thread of its own; notify() from any.
+// The few controllers that an API server without them would be useless without: garbage collection
+// of owned objects, emptying of deleted namespaces, and roll-outs that succeed at once. Thread
+// rule: one thread of its own; notify() from any.
 #pragma once
 
 #include <condition_variable>

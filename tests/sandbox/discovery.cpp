@@ -13,28 +13,35 @@ using Groups = std::map<std::string, Versions>;
 
 Groups groups_of(const Registry& registry) {
   Groups out;
-  for (const ResourcePtr& resource : registry.all()) out[resource->group][resource->version].push_back(resource);
+  for (const ResourcePtr& resource : registry.all())
+    out[resource->group][resource->version].push_back(resource);
   return out;
 }
 
 const std::vector<std::string>& verbs_of(bool status) {
   static const std::vector<std::string> kAll = {"create", "delete", "deletecollection", "get",
-                                                "list", "patch", "update", "watch"};
+                                                "list",   "patch",  "update",           "watch"};
   static const std::vector<std::string> kStatus = {"get", "patch", "update"};
   return status ? kStatus : kAll;
 }
 
 Json api_resource(const Resource& resource) {
-  Json out = {{"name", resource.plural}, {"singularName", resource.singular}, {"namespaced", resource.namespaced},
-              {"kind", resource.kind}, {"verbs", verbs_of(false)}};
+  Json out = {{"name", resource.plural},
+              {"singularName", resource.singular},
+              {"namespaced", resource.namespaced},
+              {"kind", resource.kind},
+              {"verbs", verbs_of(false)}};
   if (!resource.short_names.empty()) out["shortNames"] = resource.short_names;
   if (!resource.categories.empty()) out["categories"] = resource.categories;
   return out;
 }
 
 Json access_review_resource() {
-  return {{"name", "selfsubjectaccessreviews"}, {"singularName", "selfsubjectaccessreview"}, {"namespaced", false},
-          {"kind", "SelfSubjectAccessReview"}, {"verbs", {"create"}}};
+  return {{"name", "selfsubjectaccessreviews"},
+          {"singularName", "selfsubjectaccessreview"},
+          {"namespaced", false},
+          {"kind", "SelfSubjectAccessReview"},
+          {"verbs", {"create"}}};
 }
 
 Json resource_list(const std::string& group_version, const std::vector<ResourcePtr>& resources) {
@@ -42,16 +49,26 @@ Json resource_list(const std::string& group_version, const std::vector<ResourceP
   for (const ResourcePtr& resource : resources) {
     list.push_back(api_resource(*resource));
     if (resource->status) {
-      list.push_back({{"name", resource->plural + "/status"}, {"singularName", ""}, {"namespaced", resource->namespaced},
-                      {"kind", resource->kind}, {"verbs", verbs_of(true)}});
+      list.push_back({{"name", resource->plural + "/status"},
+                      {"singularName", ""},
+                      {"namespaced", resource->namespaced},
+                      {"kind", resource->kind},
+                      {"verbs", verbs_of(true)}});
     }
     if (resource->plural == "serviceaccounts") {
-      list.push_back({{"name", "serviceaccounts/token"}, {"singularName", ""}, {"namespaced", true},
-                      {"group", "authentication.k8s.io"}, {"version", "v1"}, {"kind", "TokenRequest"},
+      list.push_back({{"name", "serviceaccounts/token"},
+                      {"singularName", ""},
+                      {"namespaced", true},
+                      {"group", "authentication.k8s.io"},
+                      {"version", "v1"},
+                      {"kind", "TokenRequest"},
                       {"verbs", {"create"}}});
     }
   }
-  return {{"kind", "APIResourceList"}, {"apiVersion", "v1"}, {"groupVersion", group_version}, {"resources", list}};
+  return {{"kind", "APIResourceList"},
+          {"apiVersion", "v1"},
+          {"groupVersion", group_version},
+          {"resources", list}};
 }
 
 Json group_entry(const std::string& group, const Versions& versions) {
@@ -63,7 +80,8 @@ Json group_entry(const std::string& group, const Versions& versions) {
 }
 
 Json aggregated_resource(const Resource& resource) {
-  const Json response = {{"group", resource.group}, {"version", resource.version}, {"kind", resource.kind}};
+  const Json response = {
+      {"group", resource.group}, {"version", resource.version}, {"kind", resource.kind}};
   Json out = {{"resource", resource.plural},
               {"responseKind", response},
               {"scope", resource.namespaced ? "Namespaced" : "Cluster"},
@@ -72,12 +90,14 @@ Json aggregated_resource(const Resource& resource) {
   if (!resource.short_names.empty()) out["shortNames"] = resource.short_names;
   if (!resource.categories.empty()) out["categories"] = resource.categories;
   if (resource.status) {
-    out["subresources"].push_back({{"subresource", "status"}, {"responseKind", response}, {"verbs", verbs_of(true)}});
+    out["subresources"].push_back(
+        {{"subresource", "status"}, {"responseKind", response}, {"verbs", verbs_of(true)}});
   }
   if (resource.plural == "serviceaccounts") {
     out["subresources"].push_back(
         {{"subresource", "token"},
-         {"responseKind", {{"group", "authentication.k8s.io"}, {"version", "v1"}, {"kind", "TokenRequest"}}},
+         {"responseKind",
+          {{"group", "authentication.k8s.io"}, {"version", "v1"}, {"kind", "TokenRequest"}}},
          {"verbs", {"create"}}});
   }
   return out;
@@ -90,16 +110,21 @@ HttpResponse aggregated(const Groups& groups, bool core) {
     Json list = Json::array();
     for (const auto& [version, resources] : versions) {
       Json entries = Json::array();
-      for (const ResourcePtr& resource : resources) entries.push_back(aggregated_resource(*resource));
+      for (const ResourcePtr& resource : resources)
+        entries.push_back(aggregated_resource(*resource));
       list.push_back({{"version", version}, {"resources", entries}, {"freshness", "Current"}});
     }
     Json metadata = Json::object();
     if (!group.empty()) metadata["name"] = group;
     items.push_back({{"metadata", metadata}, {"versions", list}});
   }
-  const Json body = {{"kind", "APIGroupDiscoveryList"}, {"apiVersion", "apidiscovery.k8s.io/v2"},
-                     {"metadata", Json::object()}, {"items", items}};
-  return {200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", body.dump() + "\n",
+  const Json body = {{"kind", "APIGroupDiscoveryList"},
+                     {"apiVersion", "apidiscovery.k8s.io/v2"},
+                     {"metadata", Json::object()},
+                     {"items", items}};
+  return {200,
+          "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+          body.dump() + "\n",
           {{"Vary", "Accept"}}};
 }
 
@@ -114,9 +139,14 @@ HttpResponse json(const Json& body) { return {200, "application/json", body.dump
 
 std::optional<HttpResponse> discovery_answer(const HttpRequest& request, const Registry& registry) {
   if (request.path == "/version") {
-    return json({{"major", "1"}, {"minor", "36"}, {"gitVersion", "v1.36.3+keyturn-sandbox"},
-                 {"gitCommit", "0000000000000000000000000000000000000000"}, {"gitTreeState", "clean"},
-                 {"buildDate", "2026-01-01T00:00:00Z"}, {"goVersion", "none"}, {"compiler", "gcc"},
+    return json({{"major", "1"},
+                 {"minor", "36"},
+                 {"gitVersion", "v1.36.3+keyturn-sandbox"},
+                 {"gitCommit", "0000000000000000000000000000000000000000"},
+                 {"gitTreeState", "clean"},
+                 {"buildDate", "2026-01-01T00:00:00Z"},
+                 {"goVersion", "none"},
+                 {"compiler", "gcc"},
                  {"platform", "linux/amd64"}});
   }
   std::vector<std::string> parts = split(request.path, '/');
@@ -126,8 +156,10 @@ std::optional<HttpResponse> discovery_answer(const HttpRequest& request, const R
   const Groups groups = groups_of(registry);
   if (parts.size() == 1 && wants_aggregated(request)) return aggregated(groups, core);
   if (parts.size() == 1 && core) {
-    return json({{"kind", "APIVersions"}, {"versions", {"v1"}},
-                 {"serverAddressByClientCIDRs", {{{"clientCIDR", "0.0.0.0/0"}, {"serverAddress", "127.0.0.1"}}}}});
+    return json({{"kind", "APIVersions"},
+                 {"versions", {"v1"}},
+                 {"serverAddressByClientCIDRs",
+                  {{{"clientCIDR", "0.0.0.0/0"}, {"serverAddress", "127.0.0.1"}}}}});
   }
   if (parts.size() == 1) {
     Json list = Json::array();

@@ -29,7 +29,8 @@ bool fits(const std::string& pattern, const std::string& text) {
 
 bool matches(const Fault& fault, const Call& call) {
   return fits(fault.service, call.service) && fits(fault.operation, call.operation) &&
-         fits(fault.resource, call.resource) && fits(fault.ns, call.ns) && fits(fault.name, call.name);
+         fits(fault.resource, call.resource) && fits(fault.ns, call.ns) &&
+         fits(fault.name, call.name);
 }
 
 template <class T>
@@ -47,9 +48,10 @@ void take(const Json& json, const char* key, T& out) {
 
 Fault fault_from_json(const Json& json) {
   if (!json.is_object()) throw std::invalid_argument("fault: an object is wanted");
-  static constexpr std::array kKnown = {"id", "service", "operation", "resource", "namespace", "name", "skip",
-                                        "every", "times", "probability", "kind", "delayMs", "status", "code",
-                                        "message", "retryAfter", "events", "torn", "seen", "hits"};
+  static constexpr std::array kKnown = {
+      "id",      "service",    "operation",   "resource", "namespace", "name",   "skip",
+      "every",   "times",      "probability", "kind",     "delayMs",   "status", "code",
+      "message", "retryAfter", "events",      "torn",     "seen",      "hits"};
   for (const auto& [key, value] : json.items()) {
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
       throw std::invalid_argument("fault: unknown field " + key);
@@ -75,7 +77,8 @@ Fault fault_from_json(const Json& json) {
   take(json, "torn", out.torn);
   std::string kind = "error";
   take(json, "kind", kind);
-  const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](const auto& k) { return kind == k.first; });
+  const auto found =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const auto& k) { return kind == k.first; });
   if (found == kKinds.end()) throw std::invalid_argument("fault: unknown kind " + kind);
   out.kind = found->second;
   if (out.every == 0) out.every = 1;
@@ -83,15 +86,28 @@ Fault fault_from_json(const Json& json) {
 }
 
 Json to_json(const Fault& fault) {
-  const auto kind =
-      std::find_if(kKinds.begin(), kKinds.end(), [&](const auto& k) { return fault.kind == k.second; });
-  return {{"id", fault.id},           {"service", fault.service},   {"operation", fault.operation},
-          {"resource", fault.resource}, {"namespace", fault.ns},    {"name", fault.name},
-          {"skip", fault.skip},       {"every", fault.every},       {"times", fault.times},
-          {"probability", fault.probability}, {"kind", kind->first}, {"delayMs", fault.delay_ms},
-          {"status", fault.status},   {"code", fault.code},         {"message", fault.message},
-          {"retryAfter", fault.retry_after}, {"events", fault.events}, {"torn", fault.torn},
-          {"seen", fault.seen},       {"hits", fault.hits}};
+  const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                 [&](const auto& k) { return fault.kind == k.second; });
+  return {{"id", fault.id},
+          {"service", fault.service},
+          {"operation", fault.operation},
+          {"resource", fault.resource},
+          {"namespace", fault.ns},
+          {"name", fault.name},
+          {"skip", fault.skip},
+          {"every", fault.every},
+          {"times", fault.times},
+          {"probability", fault.probability},
+          {"kind", kind->first},
+          {"delayMs", fault.delay_ms},
+          {"status", fault.status},
+          {"code", fault.code},
+          {"message", fault.message},
+          {"retryAfter", fault.retry_after},
+          {"events", fault.events},
+          {"torn", fault.torn},
+          {"seen", fault.seen},
+          {"hits", fault.hits}};
 }
 
 std::string FaultPlan::add(Fault fault) {

@@ -1,8 +1,8 @@
 // Faults to order: which requests go wrong, when, and how.
 //
-// A fault matches by service, operation, resource, namespace and name (globs as in access rules; empty =
-// any). Of the matching requests it hits those after `skip`, every `every`-th, at most `times`, each with
-// `probability` (drawn from a seeded generator). The first fault that hits wins.
+// A fault matches by service, operation, resource, namespace and name (globs as in access rules;
+// empty = any). Of the matching requests it hits those after `skip`, every `every`-th, at most
+// `times`, each with `probability` (drawn from a seeded generator). The first fault that hits wins.
 //
 // Thread rule: any thread.
 #pragma once
@@ -28,8 +28,8 @@ enum class FaultKind {
   HoldReply,    // do it, never answer
   Duplicate,    // do it twice, answer the second time
   HalfLine,     // watches: after `events` events send half of the next line, then stall
-  CutWatch,     // watches: after `events` events end the stream; with `torn`, in the middle of a line
-  WatchGone,    // watches: after `events` events an ERROR event with 410
+  CutWatch,   // watches: after `events` events end the stream; with `torn`, in the middle of a line
+  WatchGone,  // watches: after `events` events an ERROR event with 410
 };
 
 struct Fault {
@@ -41,11 +41,11 @@ struct Fault {
   double probability = 1.0;
 
   FaultKind kind = FaultKind::Error;
-  int delay_ms = 0;      // also before any other kind
+  int delay_ms = 0;  // also before any other kind
   int status = 500;
-  std::string code;      // default by status
+  std::string code;  // default by status
   std::string message;
-  int retry_after = 0;   // seconds; > 0 sends Retry-After
+  int retry_after = 0;  // seconds; > 0 sends Retry-After
   std::uint64_t events = 0;
   bool torn = false;
 

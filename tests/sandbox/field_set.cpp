@@ -6,10 +6,14 @@ namespace {
 std::string readable(const std::string& element) {
   const std::string rest = element.substr(2);
   switch (element[0]) {
-    case 'f': return "." + rest;
-    case 'v': return "[=" + rest + "]";
-    case 'i': return "[" + rest + "]";
-    default: break;
+    case 'f':
+      return "." + rest;
+    case 'v':
+      return "[=" + rest + "]";
+    case 'i':
+      return "[" + rest + "]";
+    default:
+      break;
   }
   std::string out = "[";
   const Json keys = Json::parse(rest, nullptr, false);

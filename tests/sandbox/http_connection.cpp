@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 
 #include "lib/base/text.h"
 
@@ -22,7 +22,8 @@ std::string name_entry(X509_NAME* name, int nid, int& position) {
   position = X509_NAME_get_index_by_NID(name, nid, position);
   if (position < 0) return "";
   unsigned char* text = nullptr;
-  const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, position)));
+  const int size =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, position)));
   if (size < 0) return "";
   std::string out(reinterpret_cast<char*>(text), static_cast<std::size_t>(size));
   OPENSSL_free(text);
@@ -154,8 +155,10 @@ bool HttpConnection::read_body(HttpRequest& out) {
 
 bool HttpConnection::bad_request(std::string_view why) {
   const std::string body(why);
-  write_all("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: " +
-            std::to_string(body.size()) + "\r\n\r\n" + body);
+  write_all(
+      "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: "
+      "text/plain\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body);
   close_ = true;
   return false;
 }
@@ -198,7 +201,8 @@ bool HttpConnection::write_all(std::string_view bytes) {
     long sent = 0;
     if (ssl_) {
       ERR_clear_error();
-      sent = SSL_write(ssl_, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 30)));
+      sent = SSL_write(ssl_, bytes.data(),
+                       static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 30)));
     } else {
       sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;

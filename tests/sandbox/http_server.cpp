@@ -22,24 +22,42 @@ namespace {
 
 std::string_view reason_phrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 415: return "Unsupported Media Type";
-    case 422: return "Unprocessable Entity";
-    case 429: return "Too Many Requests";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Entity";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "Status";
   }
 }
 
@@ -61,7 +79,8 @@ int listen_on(int port) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<std::uint16_t>(port));
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 512) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, 512) != 0) {
     const std::string why = std::strerror(errno);
     ::close(fd);
     throw std::runtime_error("cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + why);
@@ -81,7 +100,8 @@ std::string percent_decode(std::string_view text, bool plus_is_blank) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
       out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
       i += 2;
     } else if (text[i] == '+' && plus_is_blank) {
@@ -138,7 +158,8 @@ bool HttpExchange::reply(const HttpResponse& response) {
 
 bool HttpExchange::begin_stream(int status, std::string_view content_type) {
   answered_ = true;
-  return connection_.write_all(head_of(status, content_type) + "Transfer-Encoding: chunked\r\n\r\n");
+  return connection_.write_all(head_of(status, content_type) +
+                               "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 bool HttpExchange::write(std::string_view chunk) {
@@ -165,7 +186,9 @@ void HttpExchange::black_hole() {
   connection_.reset();
 }
 
-bool HttpExchange::wait(int wake_fd, int timeout_ms) { return connection_.wait(wake_fd, timeout_ms); }
+bool HttpExchange::wait(int wake_fd, int timeout_ms) {
+  return connection_.wait(wake_fd, timeout_ms);
+}
 
 HttpServer::HttpServer(std::string name, ssl_ctx_st* tls, Handler handler)
     : name_(std::move(name)), tls_(tls), handler_(std::move(handler)) {}

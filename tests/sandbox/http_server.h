@@ -1,11 +1,12 @@
 // A small HTTP/1.1 server whose connections can be made to misbehave on purpose.
 //
-// Why not a library's: the sandbox has to reset a connection before or after the work was done, stall in
-// the middle of a line, swallow a request, refuse connections and come back on the same port; and it has
-// to cost nothing while idle (it runs beside the controller in benches). A ready server keeps the socket
-// to itself. One thread per connection, blocking, TLS optional.
+// Why not a library's: the sandbox has to reset a connection before or after the work was done,
+// stall in the middle of a line, swallow a request, refuse connections and come back on the same
+// port; and it has to cost nothing while idle (it runs beside the controller in benches). A ready
+// server keeps the socket to itself. One thread per connection, blocking, TLS optional.
 //
-// Thread rule: the handler is called from many threads at once; HttpExchange belongs to one request.
+// Thread rule: the handler is called from many threads at once; HttpExchange belongs to one
+// request.
 #pragma once
 
 #include <atomic>
@@ -30,14 +31,14 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method;
-  std::string target;     // as sent: path?query
-  std::string path;       // percent-decoded
-  std::string raw_path;   // as sent
-  std::string raw_query;  // as sent, without '?'
+  std::string target;                                      // as sent: path?query
+  std::string path;                                        // percent-decoded
+  std::string raw_path;                                    // as sent
+  std::string raw_query;                                   // as sent, without '?'
   std::vector<std::pair<std::string, std::string>> query;  // decoded
   HeaderList headers;
   std::string body;
-  std::string client_cn;                  // subject of a verified client certificate, or empty
+  std::string client_cn;                   // subject of a verified client certificate, or empty
   std::vector<std::string> client_groups;  // its organisations
 
   std::string header(std::string_view name) const;  // "" when absent; names compare without case
@@ -54,7 +55,8 @@ struct HttpResponse {
 
 class HttpConnection;
 
-// What a handler may do with the request it was given: reply once, or stream, or break the connection.
+// What a handler may do with the request it was given: reply once, or stream, or break the
+// connection.
 class HttpExchange {
  public:
   explicit HttpExchange(HttpConnection& connection) : connection_(connection) {}
@@ -70,7 +72,8 @@ class HttpExchange {
   void reset();
   // Keeps the connection open without an answer until the peer or the server closes it.
   void black_hole();
-  // Blocks until `wake_fd` is readable, the peer closed, or the time is over. False: the peer is gone.
+  // Blocks until `wake_fd` is readable, the peer closed, or the time is over. False: the peer is
+  // gone.
   bool wait(int wake_fd, int timeout_ms);
 
   bool answered() const { return answered_; }
@@ -105,8 +108,8 @@ class HttpServer {
   struct Connections {
     std::mutex mutex;
     std::condition_variable idle;
-    std::set<int> open;        // guarded by mutex
-    std::size_t threads = 0;   // guarded by mutex
+    std::set<int> open;       // guarded by mutex
+    std::size_t threads = 0;  // guarded by mutex
   };
   void accept_loop(int listener);
   void serve(int fd, Connections& connections);

@@ -13,7 +13,9 @@ namespace {
 constexpr std::size_t kMaxSecretBytes = 1024 * 1024;
 constexpr std::size_t kMaxAnnotationBytes = 256 * 1024;
 
-bool alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+bool alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 bool is_subdomain(const std::string& name) {
   if (name.empty() || name.size() > 253) return false;
@@ -31,7 +33,8 @@ bool is_subdomain(const std::string& name) {
 bool is_label_text(const std::string& text, bool may_be_empty) {
   if (text.empty()) return may_be_empty;
   if (text.size() > 63 || !alnum(text.front()) || !alnum(text.back())) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 bool is_qualified_name(const std::string& key) {
@@ -42,20 +45,25 @@ bool is_qualified_name(const std::string& key) {
 
 bool is_config_key(const std::string& key) {
   return !key.empty() && key.size() <= 253 && key != "." && !key.starts_with("..") &&
-         std::all_of(key.begin(), key.end(), [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
+         std::all_of(key.begin(), key.end(),
+                     [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 void prepare_secret(Json& doc) {
   if (const Json& data = at(doc, "data"); data.is_object()) {
     for (const auto& [key, value] : data.items()) {
       if (!value.is_string() || !base64_decode(value.get_ref<const std::string&>())) {
-        throw bad_request("Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in data." + key);
+        throw bad_request(
+            "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data in data." +
+            key);
       }
     }
   }
   if (const Json given = at(doc, "stringData"); given.is_object()) {
     for (const auto& [key, value] : given.items()) {
-      if (!value.is_string()) throw bad_request("Secret in version \"v1\" cannot be handled as a Secret: stringData." + key);
+      if (!value.is_string())
+        throw bad_request("Secret in version \"v1\" cannot be handled as a Secret: stringData." +
+                          key);
       doc["data"][key] = base64(value.get_ref<const std::string&>());
     }
   }
@@ -77,8 +85,10 @@ void check_secret_keys(const Json& doc, std::vector<ErrorCause>& causes) {
   } else if (type == "kubernetes.io/dockerconfigjson") {
     needs(".dockerconfigjson");
     const auto config = base64_decode(text_at(data, ".dockerconfigjson"));
-    if (data.is_object() && data.contains(".dockerconfigjson") && !(config && Json::accept(*config))) {
-      causes.push_back({"FieldValueInvalid", "Invalid value: \"<secret contents redacted>\": invalid character",
+    if (data.is_object() && data.contains(".dockerconfigjson") &&
+        !(config && Json::accept(*config))) {
+      causes.push_back({"FieldValueInvalid",
+                        "Invalid value: \"<secret contents redacted>\": invalid character",
                         "data[.dockerconfigjson]"});
     }
   } else if (type == "kubernetes.io/ssh-auth") {
@@ -89,7 +99,8 @@ void check_secret_keys(const Json& doc, std::vector<ErrorCause>& causes) {
       needs("password");
     }
   } else if (type == "kubernetes.io/service-account-token" &&
-             text_at(doc, "metadata", "annotations", "kubernetes.io/service-account.name").empty()) {
+             text_at(doc, "metadata", "annotations", "kubernetes.io/service-account.name")
+                 .empty()) {
     causes.push_back({"FieldValueRequired", "Required value",
                       "metadata.annotations[kubernetes.io/service-account.name]"});
   }
@@ -101,8 +112,9 @@ void check_secret(const Json& doc, const Json* live, std::vector<ErrorCause>& ca
     for (const auto& [key, value] : data.items()) {
       if (!is_config_key(key)) {
         causes.push_back({"FieldValueInvalid",
-                          "Invalid value: \"" + printable(key) + "\": a valid config key must consist of alphanumeric "
-                          "characters, '-', '_' or '.'",
+                          "Invalid value: \"" + printable(key) +
+                              "\": a valid config key must consist of alphanumeric "
+                              "characters, '-', '_' or '.'",
                           "data[" + key + "]"});
       }
       bytes += value.get_ref<const std::string&>().size() / 4 * 3;
@@ -114,12 +126,14 @@ void check_secret(const Json& doc, const Json* live, std::vector<ErrorCause>& ca
   check_secret_keys(doc, causes);
   if (!live) return;
   if (at(*live, "type") != at(doc, "type")) {
-    causes.push_back({"FieldValueInvalid", "Invalid value: " + at(doc, "type").dump() + ": field is immutable", "type"});
+    causes.push_back({"FieldValueInvalid",
+                      "Invalid value: " + at(doc, "type").dump() + ": field is immutable", "type"});
   }
   if (at(*live, "immutable") == true) {
     const char* why = "Forbidden: field is immutable when `immutable` is set";
     if (at(doc, "immutable") != true) causes.push_back({"FieldValueForbidden", why, "immutable"});
-    if (at(*live, "data") != at(doc, "data")) causes.push_back({"FieldValueForbidden", why, "data"});
+    if (at(*live, "data") != at(doc, "data"))
+      causes.push_back({"FieldValueForbidden", why, "data"});
   }
 }
 
@@ -136,15 +150,20 @@ void prepare_crd(Json& doc, const std::string& now) {
   }
   if (at(status, "conditions").is_array()) return;
   const auto condition = [&](const char* type, const char* reason, const char* message) {
-    return Json{{"type", type}, {"status", "True"}, {"reason", reason}, {"message", message},
+    return Json{{"type", type},
+                {"status", "True"},
+                {"reason", reason},
+                {"message", message},
                 {"lastTransitionTime", now}};
   };
-  status["conditions"] = {condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-                          condition("Established", "InitialNamesAccepted", "the initial names have been accepted")};
+  status["conditions"] = {
+      condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+      condition("Established", "InitialNamesAccepted", "the initial names have been accepted")};
 }
 
 void check_crd(const Json& doc, std::vector<ErrorCause>& causes) {
-  const std::string wanted = text_at(doc, "spec", "names", "plural") + "." + text_at(doc, "spec", "group");
+  const std::string wanted =
+      text_at(doc, "spec", "names", "plural") + "." + text_at(doc, "spec", "group");
   if (text_at(doc, "metadata", "name") != wanted) {
     causes.push_back({"FieldValueInvalid",
                       "Invalid value: " + at(doc, "metadata", "name").dump() +
@@ -153,7 +172,8 @@ void check_crd(const Json& doc, std::vector<ErrorCause>& causes) {
   }
   for (const Json& version : at(doc, "spec", "versions")) {
     if (!at(version, "schema", "openAPIV3Schema").is_object()) {
-      causes.push_back({"FieldValueRequired", "Required value: schemas are required", "spec.versions.schema.openAPIV3Schema"});
+      causes.push_back({"FieldValueRequired", "Required value: schemas are required",
+                        "spec.versions.schema.openAPIV3Schema"});
     }
   }
 }
@@ -190,7 +210,8 @@ void prepare_kind(const Resource& resource, Json& doc, const Json* live, const s
   }
 }
 
-void check_kind(const Resource& resource, const Json& doc, const Json* live, std::vector<ErrorCause>& causes) {
+void check_kind(const Resource& resource, const Json& doc, const Json* live,
+                std::vector<ErrorCause>& causes) {
   check_metadata(doc, causes);
   const std::string storage = resource.storage();
   if (storage == "secrets") check_secret(doc, live, causes);
@@ -200,14 +221,17 @@ void check_kind(const Resource& resource, const Json& doc, const Json* live, std
   }
   if (resource.group == "events.k8s.io" && !live) {
     for (const char* field : {"reportingController", "reportingInstance", "action", "reason"}) {
-      if (text_at(doc, field).empty()) causes.push_back({"FieldValueRequired", "Required value", field});
+      if (text_at(doc, field).empty())
+        causes.push_back({"FieldValueRequired", "Required value", field});
     }
     if (text_at(doc, "note").size() > 1024) {
-      causes.push_back({"FieldValueInvalid", "Invalid value: can have at most 1024 characters", "note"});
+      causes.push_back(
+          {"FieldValueInvalid", "Invalid value: can have at most 1024 characters", "note"});
     }
     const std::string about = text_at(doc, "regarding", "namespace");
     if (!about.empty() && about != text_at(doc, "metadata", "namespace")) {
-      causes.push_back({"FieldValueInvalid", "Invalid value: \"" + about + "\": does not match event.namespace",
+      causes.push_back({"FieldValueInvalid",
+                        "Invalid value: \"" + about + "\": does not match event.namespace",
                         "regarding.namespace"});
     }
   }
@@ -220,14 +244,18 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
   const bool loose = text_at(doc, "apiVersion").starts_with("rbac.");
   if (loose ? name.empty() || name.find('/') != std::string::npos : !is_subdomain(name)) {
     causes.push_back({"FieldValueInvalid",
-                      "Invalid value: \"" + printable(name) + "\": a lowercase RFC 1123 subdomain must consist of lower "
-                      "case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+                      "Invalid value: \"" + printable(name) +
+                          "\": a lowercase RFC 1123 subdomain must consist of lower "
+                          "case alphanumeric characters, '-' or '.', and must start and end with "
+                          "an alphanumeric character",
                       "metadata.name"});
   }
   if (const Json& labels = at(metadata, "labels"); labels.is_object()) {
     for (const auto& [key, value] : labels.items()) {
-      if (!is_qualified_name(key) || !value.is_string() || !is_label_text(value.get<std::string>(), true)) {
-        causes.push_back({"FieldValueInvalid", "Invalid value: \"" + printable(key) + "\": not a valid label",
+      if (!is_qualified_name(key) || !value.is_string() ||
+          !is_label_text(value.get<std::string>(), true)) {
+        causes.push_back({"FieldValueInvalid",
+                          "Invalid value: \"" + printable(key) + "\": not a valid label",
                           "metadata.labels"});
       }
     }
@@ -236,7 +264,8 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
   if (const Json& annotations = at(metadata, "annotations"); annotations.is_object()) {
     for (const auto& [key, value] : annotations.items()) {
       if (!is_qualified_name(key) || !value.is_string()) {
-        causes.push_back({"FieldValueInvalid", "Invalid value: \"" + printable(key) + "\": not a valid annotation",
+        causes.push_back({"FieldValueInvalid",
+                          "Invalid value: \"" + printable(key) + "\": not a valid annotation",
                           "metadata.annotations"});
       } else {
         bytes += key.size() + value.get_ref<const std::string&>().size();
@@ -244,7 +273,8 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
     }
   }
   if (bytes > kMaxAnnotationBytes) {
-    causes.push_back({"FieldValueTooLong", "Too long: may not be more than 262144 bytes", "metadata.annotations"});
+    causes.push_back({"FieldValueTooLong", "Too long: may not be more than 262144 bytes",
+                      "metadata.annotations"});
   }
 }
 

@@ -15,16 +15,21 @@ namespace {
 // Field manager: the parameter, or the program's name out of User-Agent.
 std::string manager_of(const HttpRequest& request, bool required) {
   if (const auto given = request.param("fieldManager"); given && !given->empty()) {
-    if (given->size() > 128) throw bad_request("fieldManager: Too long: may not be more than 128 bytes");
+    if (given->size() > 128)
+      throw bad_request("fieldManager: Too long: may not be more than 128 bytes");
     return *given;
   }
-  if (required) throw bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+  if (required)
+    throw bad_request(
+        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
+        "apply patch");
   const std::string agent = request.header("user-agent");
   const std::string name = agent.substr(0, agent.find('/'));
   return name.empty() ? "unknown" : name.substr(0, 128);
 }
 
-WriteOptions options_of(const HttpRequest& request, const KubeRequest& kube, std::vector<std::string>& warnings) {
+WriteOptions options_of(const HttpRequest& request, const KubeRequest& kube,
+                        std::vector<std::string>& warnings) {
   WriteOptions out;
   out.manager = manager_of(request, kube.verb == "apply");
   out.subresource = kube.subresource;
@@ -33,8 +38,9 @@ WriteOptions options_of(const HttpRequest& request, const KubeRequest& kube, std
   out.field_validation = request.param("fieldValidation").value_or("Warn");
   out.warnings = &warnings;
   if (request.param("force") && kube.verb != "apply") {
-    throw invalid_object("PatchOptions.meta.k8s.io", "",
-                         {{"FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"}});
+    throw invalid_object(
+        "PatchOptions.meta.k8s.io", "",
+        {{"FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"}});
   }
   return out;
 }
@@ -43,10 +49,12 @@ PatchType patch_type(const HttpRequest& request, const Resource& resource) {
   const std::string type = request.header("content-type");
   if (type.starts_with("application/merge-patch+json")) return PatchType::Merge;
   if (type.starts_with("application/json-patch+json")) return PatchType::Operations;
-  if (type.starts_with("application/strategic-merge-patch+json") && !resource.custom) return PatchType::Strategic;
-  throw ApiError(415, "UnsupportedMediaType",
-                 "the body of the request was in an unknown format - accepted media types include: "
-                 "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+  if (type.starts_with("application/strategic-merge-patch+json") && !resource.custom)
+    return PatchType::Strategic;
+  throw ApiError(
+      415, "UnsupportedMediaType",
+      "the body of the request was in an unknown format - accepted media types include: "
+      "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
 }
 
 DeleteOptions delete_options(const HttpRequest& request) {
@@ -71,13 +79,17 @@ HttpResponse KubeApi::read_list(const HttpRequest& request, const KubeRequest& k
   if (list.remaining > 0) metadata["remainingItemCount"] = list.remaining;
   const Resource& resource = *kube.resource;
   if (form == AnswerForm::Table) {
-    return {200, "application/json",
-            make_table(resource, list.objects, request, clock_.now(), std::to_string(list.revision), metadata), {}};
+    return {200,
+            "application/json",
+            make_table(resource, list.objects, request, clock_.now(), std::to_string(list.revision),
+                       metadata),
+            {}};
   }
   const bool convert = resource.group == "events.k8s.io";
   std::string body = form == AnswerForm::Metadata
                          ? R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1")"
-                         : R"({"kind":")" + resource.kind + R"(List","apiVersion":")" + resource.api_version() + "\"";
+                         : R"({"kind":")" + resource.kind + R"(List","apiVersion":")" +
+                               resource.api_version() + "\"";
   body += ",\"metadata\":" + metadata.dump() + ",\"items\":[";
   bool first = true;
   for (const ObjectPtr& object : list.objects) {
@@ -115,12 +127,14 @@ HttpResponse KubeApi::write(const HttpRequest& request, const KubeRequest& kube)
   } else if (kube.verb == "apply") {
     written = writer_.apply(resource, kube.ns, kube.name, std::move(body), options);
   } else {
-    written.object = writer_.patch(resource, kube.ns, kube.name, patch_type(request, resource), body, options);
+    written.object =
+        writer_.patch(resource, kube.ns, kube.name, patch_type(request, resource), body, options);
   }
   HttpResponse out = answer(written.object, written.created ? 201 : 200, request, resource);
   for (const std::string& warning : warnings) {
     std::string quoted;
-    for (const char c : warning) quoted += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    for (const char c : warning)
+      quoted += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     out.headers.emplace_back("Warning", "299 - \"" + quoted + "\"");
   }
   return out;
@@ -128,12 +142,16 @@ HttpResponse KubeApi::write(const HttpRequest& request, const KubeRequest& kube)
 
 HttpResponse KubeApi::remove_one(const HttpRequest& request, const KubeRequest& kube) {
   if (!kube.subresource.empty()) throw method_not_allowed(kube.resource->qualified());
-  const Removed removed = writer_.remove(*kube.resource, kube.ns, kube.name, delete_options(request));
+  const Removed removed =
+      writer_.remove(*kube.resource, kube.ns, kube.name, delete_options(request));
   if (!removed.gone) return answer(removed.object, 200, request, *kube.resource);
   Json details = {{"name", kube.name}, {"kind", kube.plural}, {"uid", removed.object->uid}};
   if (!kube.group.empty()) details["group"] = kube.group;
-  const Json status = {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Json::object()},
-                       {"status", "Success"}, {"details", std::move(details)}};
+  const Json status = {{"kind", "Status"},
+                       {"apiVersion", "v1"},
+                       {"metadata", Json::object()},
+                       {"status", "Success"},
+                       {"details", std::move(details)}};
   return {200, "application/json", status.dump() + "\n", {}};
 }
 
@@ -143,7 +161,8 @@ HttpResponse KubeApi::remove_many(const HttpRequest& request, const KubeRequest&
   Json items = Json::array();
   for (const ObjectPtr& object : list.objects) {
     try {
-      items.push_back(writer_.remove(*kube.resource, object->ns, object->name, options).object->doc());
+      items.push_back(
+          writer_.remove(*kube.resource, object->ns, object->name, options).object->doc());
     } catch (const ApiError& error) {
       if (error.reason != "NotFound") throw;
     }

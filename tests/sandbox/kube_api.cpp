@@ -15,7 +15,8 @@ namespace {
 
 Call call_of(const HttpRequest& request, const KubeRequest& kube) {
   if (!kube.resource_path) return {"kubernetes", lower_ascii(request.method), request.path, "", ""};
-  const std::string resource = kube.subresource.empty() ? kube.plural : kube.plural + "/" + kube.subresource;
+  const std::string resource =
+      kube.subresource.empty() ? kube.plural : kube.plural + "/" + kube.subresource;
   return {"kubernetes", kube.verb, resource, kube.ns, kube.name};
 }
 
@@ -23,25 +24,44 @@ HttpResponse ordered_error(const Fault& fault) {
   std::string reason = fault.code;
   if (reason.empty()) {
     switch (fault.status) {
-      case 401: reason = "Unauthorized"; break;
-      case 403: reason = "Forbidden"; break;
-      case 404: reason = "NotFound"; break;
-      case 409: reason = "Conflict"; break;
-      case 410: reason = "Expired"; break;
-      case 429: reason = "TooManyRequests"; break;
-      case 503: reason = "ServiceUnavailable"; break;
-      case 504: reason = "Timeout"; break;
-      default: reason = "InternalError";
+      case 401:
+        reason = "Unauthorized";
+        break;
+      case 403:
+        reason = "Forbidden";
+        break;
+      case 404:
+        reason = "NotFound";
+        break;
+      case 409:
+        reason = "Conflict";
+        break;
+      case 410:
+        reason = "Expired";
+        break;
+      case 429:
+        reason = "TooManyRequests";
+        break;
+      case 503:
+        reason = "ServiceUnavailable";
+        break;
+      case 504:
+        reason = "Timeout";
+        break;
+      default:
+        reason = "InternalError";
     }
   }
-  ApiError error(fault.status, reason, fault.message.empty() ? "ordered by the sandbox" : fault.message);
+  ApiError error(fault.status, reason,
+                 fault.message.empty() ? "ordered by the sandbox" : fault.message);
   if (fault.retry_after > 0) error.retry_after_seconds = fault.retry_after;
   return status_response(error);
 }
 
 bool is_open_path(const std::string& path) {
   return path == "/healthz" || path == "/livez" || path == "/readyz" || path == "/version" ||
-         path.starts_with("/healthz/") || path.starts_with("/livez/") || path.starts_with("/readyz/");
+         path.starts_with("/healthz/") || path.starts_with("/livez/") ||
+         path.starts_with("/readyz/");
 }
 
 }  // namespace
@@ -56,9 +76,14 @@ HttpResponse status_response(const ApiError& error) {
   return out;
 }
 
-KubeApi::KubeApi(ObjectStore& store, Registry& registry, ObjectWriter& writer, Auth& auth, ServiceFront& front,
-                 const Clock& clock)
-    : store_(store), registry_(registry), writer_(writer), auth_(auth), front_(front), clock_(clock) {}
+KubeApi::KubeApi(ObjectStore& store, Registry& registry, ObjectWriter& writer, Auth& auth,
+                 ServiceFront& front, const Clock& clock)
+    : store_(store),
+      registry_(registry),
+      writer_(writer),
+      auth_(auth),
+      front_(front),
+      clock_(clock) {}
 
 void KubeApi::expire_continue_tokens() { ++token_epoch_; }
 
@@ -71,10 +96,12 @@ void KubeApi::authorize(const HttpRequest& request, const KubeRequest& kube) con
   std::string plural = kube.group.empty() ? kube.plural : kube.plural + "." + kube.group;
   std::string resource = kube.plural;
   if (!kube.subresource.empty()) resource += "/" + kube.subresource;
-  const std::string where = kube.ns.empty() ? "at the cluster scope" : "in the namespace \"" + kube.ns + "\"";
+  const std::string where =
+      kube.ns.empty() ? "at the cluster scope" : "in the namespace \"" + kube.ns + "\"";
   throw forbidden(plural, kube.name,
-                  "User \"" + user->name + "\" cannot " + (kube.verb == "apply" ? "patch" : kube.verb) +
-                      " resource \"" + resource + "\" in API group \"" + kube.group + "\" " + where);
+                  "User \"" + user->name + "\" cannot " +
+                      (kube.verb == "apply" ? "patch" : kube.verb) + " resource \"" + resource +
+                      "\" in API group \"" + kube.group + "\" " + where);
 }
 
 void KubeApi::handle(const HttpRequest& request, HttpExchange& exchange) {
@@ -101,13 +128,15 @@ void KubeApi::handle(const HttpRequest& request, HttpExchange& exchange) {
     } catch (const ApiError& error) {
       return status_response(error);
     } catch (const Json::exception& error) {
-      return status_response(bad_request(std::string("the object provided is unrecognized: ") + error.what()));
+      return status_response(
+          bad_request(std::string("the object provided is unrecognized: ") + error.what()));
     }
   });
 }
 
 HttpResponse KubeApi::nonresource(const HttpRequest& request) {
-  if (is_open_path(request.path) && request.path != "/version") return {200, "text/plain; charset=utf-8", "ok", {}};
+  if (is_open_path(request.path) && request.path != "/version")
+    return {200, "text/plain; charset=utf-8", "ok", {}};
   if (auto found = discovery_answer(request, registry_)) return *found;
   if (auto found = openapi_answer(request, registry_)) return *found;
   throw no_such_path();
@@ -115,7 +144,8 @@ HttpResponse KubeApi::nonresource(const HttpRequest& request) {
 
 HttpResponse KubeApi::process(const HttpRequest& request, const KubeRequest& kube) {
   if (!kube.resource_path) return nonresource(request);
-  if (kube.group == "authorization.k8s.io" && kube.plural == "selfsubjectaccessreviews") return review_access(request);
+  if (kube.group == "authorization.k8s.io" && kube.plural == "selfsubjectaccessreviews")
+    return review_access(request);
   if (!kube.resource) throw no_such_path();
   if (kube.verb == "get") return read_one(request, kube);
   if (kube.verb == "list") return read_list(request, kube);
@@ -129,19 +159,31 @@ HttpResponse KubeApi::answer(const ObjectPtr& object, int status, const HttpRequ
                              const Resource& resource) {
   const bool convert = resource.group == "events.k8s.io";
   switch (negotiate(request)) {
-    case AnswerForm::Metadata: return {status, "application/json", object->metadata_text() + "\n", {}};
+    case AnswerForm::Metadata:
+      return {status, "application/json", object->metadata_text() + "\n", {}};
     case AnswerForm::Table:
-      return {status, "application/json", make_table(resource, {object}, request, clock_.now(), std::to_string(object->revision()), Json()), {}};
-    case AnswerForm::Full: break;
+      return {status,
+              "application/json",
+              make_table(resource, {object}, request, clock_.now(),
+                         std::to_string(object->revision()), Json()),
+              {}};
+    case AnswerForm::Full:
+      break;
   }
-  return {status, "application/json", (convert ? to_events_v1(object->doc()).dump() : object->text()) + "\n", {}};
+  return {status,
+          "application/json",
+          (convert ? to_events_v1(object->doc()).dump() : object->text()) + "\n",
+          {}};
 }
 
 HttpResponse KubeApi::read_one(const HttpRequest& request, const KubeRequest& kube) {
-  if (!kube.subresource.empty() && !(kube.subresource == "status" && kube.resource->status)) throw no_such_path();
-  if (const auto version = request.param("resourceVersion"); version && *version != "0" && !version->empty()) {
+  if (!kube.subresource.empty() && !(kube.subresource == "status" && kube.resource->status))
+    throw no_such_path();
+  if (const auto version = request.param("resourceVersion");
+      version && *version != "0" && !version->empty()) {
     const std::uint64_t wanted = std::strtoull(version->c_str(), nullptr, 10);
-    if (wanted > store_.revision()) throw too_large_version(*version, std::to_string(store_.revision()));
+    if (wanted > store_.revision())
+      throw too_large_version(*version, std::to_string(store_.revision()));
   }
   const ObjectPtr object = store_.get(kube.resource->storage(), kube.ns, kube.name);
   if (!object) throw not_found(kube.resource->qualified(), kube.name);
@@ -149,26 +191,32 @@ HttpResponse KubeApi::read_one(const HttpRequest& request, const KubeRequest& ku
 }
 
 HttpResponse KubeApi::create_token(const HttpRequest& request, const KubeRequest& kube) {
-  if (!store_.get("serviceaccounts", kube.ns, kube.name)) throw not_found("serviceaccounts", kube.name);
+  if (!store_.get("serviceaccounts", kube.ns, kube.name))
+    throw not_found("serviceaccounts", kube.name);
   Json body = parse_body(request);
   std::vector<std::string> audiences;
-  for (const Json& audience : at(body, "spec", "audiences")) audiences.push_back(audience.get<std::string>());
+  for (const Json& audience : at(body, "spec", "audiences"))
+    audiences.push_back(audience.get<std::string>());
   if (audiences.empty()) audiences.push_back("https://kubernetes.default.svc");
   const Json& asked = at(body, "spec", "expirationSeconds");
   const std::int64_t seconds = asked.is_number() ? asked.get<std::int64_t>() : 3600;
   if (seconds < 600) {
     throw invalid_object("TokenRequest.authentication.k8s.io", kube.name,
-                         {{"FieldValueInvalid", "Invalid value: " + std::to_string(seconds) +
-                                                    ": may not specify a duration less than 10 minutes",
+                         {{"FieldValueInvalid",
+                           "Invalid value: " + std::to_string(seconds) +
+                               ": may not specify a duration less than 10 minutes",
                            "spec.expirationSeconds"}});
   }
   body["apiVersion"] = "authentication.k8s.io/v1";
   body["kind"] = "TokenRequest";
-  body["metadata"] = {{"name", kube.name}, {"namespace", kube.ns}, {"creationTimestamp", format_rfc3339(clock_.now())}};
+  body["metadata"] = {{"name", kube.name},
+                      {"namespace", kube.ns},
+                      {"creationTimestamp", format_rfc3339(clock_.now())}};
   body["spec"]["audiences"] = audiences;
   body["spec"]["expirationSeconds"] = seconds;
-  body["status"] = {{"token", auth_.issue(kube.ns, kube.name, audiences, seconds)},
-                    {"expirationTimestamp", format_rfc3339(clock_.now() + std::chrono::seconds(seconds))}};
+  body["status"] = {
+      {"token", auth_.issue(kube.ns, kube.name, audiences, seconds)},
+      {"expirationTimestamp", format_rfc3339(clock_.now() + std::chrono::seconds(seconds))}};
   return {201, "application/json", body.dump() + "\n", {}};
 }
 

@@ -19,8 +19,8 @@ namespace keyturn::sandbox {
 
 class KubeApi {
  public:
-  KubeApi(ObjectStore& store, Registry& registry, ObjectWriter& writer, Auth& auth, ServiceFront& front,
-          const Clock& clock);
+  KubeApi(ObjectStore& store, Registry& registry, ObjectWriter& writer, Auth& auth,
+          ServiceFront& front, const Clock& clock);
 
   void handle(const HttpRequest& request, HttpExchange& exchange);
   // Continue tokens given out so far expire (410), though the history is still there.
@@ -37,7 +37,8 @@ class KubeApi {
   HttpResponse remove_many(const HttpRequest& request, const KubeRequest& kube);
   HttpResponse create_token(const HttpRequest& request, const KubeRequest& kube);
   HttpResponse review_access(const HttpRequest& request);
-  HttpResponse answer(const ObjectPtr& object, int status, const HttpRequest& request, const Resource& resource);
+  HttpResponse answer(const ObjectPtr& object, int status, const HttpRequest& request,
+                      const Resource& resource);
   HttpResponse nonresource(const HttpRequest& request);
   void authorize(const HttpRequest& request, const KubeRequest& kube) const;
 

@@ -25,7 +25,10 @@ struct Token {
 };
 
 std::string encode(const Token& token) {
-  const Json json = {{"v", "meta.k8s.io/v1"}, {"rv", token.revision}, {"epoch", token.epoch}, {"start", token.after}};
+  const Json json = {{"v", "meta.k8s.io/v1"},
+                     {"rv", token.revision},
+                     {"epoch", token.epoch},
+                     {"start", token.after}};
   return base64url(as_bytes_of(json.dump()));
 }
 
@@ -36,13 +39,16 @@ Token decode(std::string text) {
   const auto raw = base64_decode(text);
   const Json json = raw ? Json::parse(*raw, nullptr, false) : Json();
   if (!json.is_object()) throw bad_request("continue key is not valid: incorrect format");
-  return {json.value("rv", std::uint64_t{0}), json.value("epoch", std::uint64_t{0}), json.value("start", "")};
+  return {json.value("rv", std::uint64_t{0}), json.value("epoch", std::uint64_t{0}),
+          json.value("start", "")};
 }
 
 ApiError token_expired() {
   return expired(
-      "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-      "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+      "The provided continue parameter is too old to display a consistent list result. You can "
+      "start a new list "
+      "without the continue parameter, or use the continue token in this response to retrieve the "
+      "remainder of the "
       "results.");
 }
 
@@ -61,13 +67,16 @@ Query parse(const HttpRequest& request, const ObjectStore& store, std::uint64_t 
   const std::string version = request.param("resourceVersion").value_or("");
   const std::string match = request.param("resourceVersionMatch").value_or("");
   const auto refuse = [](const std::string& why) {
-    return invalid_object("ListOptions.meta.k8s.io", "", {{"FieldValueForbidden", "Forbidden: " + why, "resourceVersionMatch"}});
+    return invalid_object("ListOptions.meta.k8s.io", "",
+                          {{"FieldValueForbidden", "Forbidden: " + why, "resourceVersionMatch"}});
   };
   if (!match.empty() && match != "Exact" && match != "NotOlderThan") {
     throw refuse("supported values: \"Exact\", \"NotOlderThan\", \"\"");
   }
-  if (!match.empty() && version.empty()) throw refuse("resourceVersionMatch is forbidden unless resourceVersion is provided");
-  if (match == "Exact" && version == "0") throw refuse("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+  if (!match.empty() && version.empty())
+    throw refuse("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (match == "Exact" && version == "0")
+    throw refuse("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
   if (!token.empty()) {
     if (!match.empty()) throw refuse("resourceVersionMatch is forbidden when continue is provided");
     if (!version.empty() && version != "0") {
@@ -83,7 +92,8 @@ Query parse(const HttpRequest& request, const ObjectStore& store, std::uint64_t 
   if (version.empty()) return out;
   const std::uint64_t wanted = number(version, "resourceVersion");
   if (wanted > store.revision()) throw too_large_version(version, std::to_string(store.revision()));
-  // Without a match rule, a version with a limit means exactly that version; without, at least that.
+  // Without a match rule, a version with a limit means exactly that version; without, at least
+  // that.
   if (wanted != 0 && (match == "Exact" || (match.empty() && out.limit != 0))) out.exact = wanted;
   // "0" is answered from the watch cache, which knows no pages.
   if (wanted == 0) out.limit = 0;
@@ -100,18 +110,20 @@ void check_field_paths(const Resource& resource, const std::vector<std::string>&
     if (storage == "pods") known = known || path == "status.phase" || path == "spec.nodeName";
     if (storage == "namespaces") known = known || path == "status.phase";
     if (storage == "events") {
-      known = known || path == "reason" || path == "type" || path == "reportingComponent" || path == "source" ||
-              path.starts_with("involvedObject.") || path.starts_with("regarding.");
+      known = known || path == "reason" || path == "type" || path == "reportingComponent" ||
+              path == "source" || path.starts_with("involvedObject.") ||
+              path.starts_with("regarding.");
     }
     if (!known) {
-      throw bad_request("Unable to find \"" + resource.api_version() + ", Resource=" + resource.plural +
+      throw bad_request("Unable to find \"" + resource.api_version() +
+                        ", Resource=" + resource.plural +
                         "\" that match field selector: field label not supported: " + path);
     }
   }
 }
 
-ListResult list_objects(const ObjectStore& store, const KubeRequest& kube, const HttpRequest& request,
-                        std::uint64_t token_epoch) {
+ListResult list_objects(const ObjectStore& store, const KubeRequest& kube,
+                        const HttpRequest& request, std::uint64_t token_epoch) {
   const LabelSelector labels = LabelSelector::parse(request.param("labelSelector").value_or(""));
   const FieldSelector fields = FieldSelector::parse(request.param("fieldSelector").value_or(""));
   check_field_paths(*kube.resource, fields.paths());

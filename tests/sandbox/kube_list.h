@@ -20,8 +20,8 @@ struct ListResult {
 };
 
 // `token_epoch`: tokens of another epoch have expired. Throws ApiError.
-ListResult list_objects(const ObjectStore& store, const KubeRequest& kube, const HttpRequest& request,
-                        std::uint64_t token_epoch);
+ListResult list_objects(const ObjectStore& store, const KubeRequest& kube,
+                        const HttpRequest& request, std::uint64_t token_epoch);
 
 // Throws ApiError 400 for a field that the resource cannot be selected by.
 void check_field_paths(const Resource& resource, const std::vector<std::string>& paths);

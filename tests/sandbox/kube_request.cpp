@@ -38,7 +38,7 @@ KubeRequest parse_kube_request(const HttpRequest& request, const Registry& regis
   } else {
     return out;
   }
-  if (next >= parts.size()) return out;  // discovery
+  if (next >= parts.size()) return out;    // discovery
   if (parts[next] == "watch") return out;  // the old watch paths are not served
   out.resource_path = true;
   // /namespaces/X is the namespace itself; /namespaces/X/plural… is something in it.
@@ -54,7 +54,8 @@ KubeRequest parse_kube_request(const HttpRequest& request, const Registry& regis
   out.resource = registry.find(out.group, out.version, out.plural);
   if (out.resource && !out.resource->namespaced && !out.ns.empty()) out.resource = nullptr;
   // A named object of a namespaced kind needs its namespace.
-  if (out.resource && out.resource->namespaced && out.ns.empty() && !out.name.empty()) out.resource = nullptr;
+  if (out.resource && out.resource->namespaced && out.ns.empty() && !out.name.empty())
+    out.resource = nullptr;
   out.verb = verb_of(request, !out.name.empty());
   return out;
 }
@@ -76,7 +77,8 @@ AnswerForm negotiate(const HttpRequest& request) {
     if (as.empty()) return AnswerForm::Full;
     if (group != "meta.k8s.io" || version != "v1") continue;
     if (as == "Table") return AnswerForm::Table;
-    if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") return AnswerForm::Metadata;
+    if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList")
+      return AnswerForm::Metadata;
   }
   throw ApiError(406, "NotAcceptable",
                  "only the following media types are accepted: application/json and its Table and "
@@ -88,13 +90,15 @@ Json parse_body(const HttpRequest& request) {
   if (is_protobuf(type)) return parse_protobuf(request.body);
   if (type.find("yaml") != std::string::npos) return parse_yaml_or_json(request.body);
   if (type.find("json") == std::string::npos && !type.empty()) {
-    throw ApiError(415, "UnsupportedMediaType",
-                   "the body of the request was in an unknown format - accepted media types include: "
-                   "application/json, application/yaml");
+    throw ApiError(
+        415, "UnsupportedMediaType",
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, application/yaml");
   }
   Json body = Json::parse(request.body, nullptr, false);
   if (body.is_discarded()) {
-    throw bad_request("the object provided is unrecognized (must be of type JSON): invalid character");
+    throw bad_request(
+        "the object provided is unrecognized (must be of type JSON): invalid character");
   }
   return body;
 }

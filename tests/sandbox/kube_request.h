@@ -11,11 +11,12 @@
 namespace keyturn::sandbox {
 
 struct KubeRequest {
-  ResourcePtr resource;     // null: not a resource path, or an unknown one
+  ResourcePtr resource;  // null: not a resource path, or an unknown one
   bool resource_path = false;
   std::string group, version, plural;
   std::string ns, name, subresource;
-  std::string verb;         // get list watch create update patch apply delete deletecollection; "" for others
+  std::string
+      verb;  // get list watch create update patch apply delete deletecollection; "" for others
 };
 
 // Never throws: what makes no sense has no resource.

@@ -19,15 +19,16 @@ std::uint64_t revision_of(const std::string& text) {
   std::uint64_t out = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    throw bad_request("Invalid value: \"" + printable(text) + "\": resourceVersion must be a number");
+    throw bad_request("Invalid value: \"" + printable(text) +
+                      "\": resourceVersion must be a number");
   }
   return out;
 }
 
 }  // namespace
 
-KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequest& request, const Clock& clock,
-                     Duration bookmark_interval)
+KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequest& request,
+                     const Clock& clock, Duration bookmark_interval)
     : store_(store),
       kube_(kube),
       clock_(clock),
@@ -36,7 +37,8 @@ KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequ
       form_(negotiate(request)),
       labels_(LabelSelector::parse(request.param("labelSelector").value_or(""))) {
   std::string selector = request.param("fieldSelector").value_or("");
-  if (!kube.name.empty()) selector += (selector.empty() ? "" : ",") + ("metadata.name=" + kube.name);
+  if (!kube.name.empty())
+    selector += (selector.empty() ? "" : ",") + ("metadata.name=" + kube.name);
   fields_ = FieldSelector::parse(selector);
   check_field_paths(*kube.resource, fields_.paths());
   bookmarks_ = request.flag("allowWatchBookmarks");
@@ -44,13 +46,17 @@ KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequ
   const std::string match = request.param("resourceVersionMatch").value_or("");
   const std::string version = request.param("resourceVersion").value_or("");
   const auto refuse = [](const char* field, const char* why) {
-    return invalid_object("ListOptions.meta.k8s.io", "", {{"FieldValueForbidden", std::string("Forbidden: ") + why, field}});
+    return invalid_object("ListOptions.meta.k8s.io", "",
+                          {{"FieldValueForbidden", std::string("Forbidden: ") + why, field}});
   };
   if (request.param("sendInitialEvents") && match != "NotOlderThan") {
-    throw refuse("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    throw refuse("resourceVersionMatch",
+                 "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
   }
   if (!match.empty() && !request.param("sendInitialEvents")) {
-    throw refuse("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    throw refuse(
+        "resourceVersionMatch",
+        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
   }
   if (request.param("limit").value_or("0") == "-1") throw bad_request("limit must not be negative");
   cursor_ = version.empty() ? 0 : revision_of(version);
@@ -66,7 +72,8 @@ KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequ
   length_ = std::chrono::seconds(seconds.empty() ? 0 : revision_of(seconds));
   if (length_.count() == 0) {
     static SystemRng rng;
-    length_ = Duration(1'800'000 + static_cast<std::int64_t>(rng.below(1'800'000)));  // 30 to 60 min, as the server
+    length_ = Duration(1'800'000 + static_cast<std::int64_t>(
+                                       rng.below(1'800'000)));  // 30 to 60 min, as the server
   }
 }
 
@@ -84,7 +91,8 @@ std::string KubeWatch::shown(const Object& object) const {
     table.erase(table.find_last_not_of('\n') + 1);
     return table;
   }
-  return kube_.resource->group == "events.k8s.io" ? to_events_v1(object.doc()).dump() : object.text();
+  return kube_.resource->group == "events.k8s.io" ? to_events_v1(object.doc()).dump()
+                                                  : object.text();
 }
 
 bool KubeWatch::send(HttpExchange& exchange, std::string_view type, const std::string& object) {
@@ -105,8 +113,11 @@ bool KubeWatch::send(HttpExchange& exchange, std::string_view type, const std::s
         }
         ended_ = true;
         return false;
-      case FaultKind::WatchGone: send_error(exchange, "too old resource version: ordered by the sandbox"); return false;
-      default: break;
+      case FaultKind::WatchGone:
+        send_error(exchange, "too old resource version: ordered by the sandbox");
+        return false;
+      default:
+        break;
     }
   }
   ++sent_;
@@ -121,14 +132,19 @@ bool KubeWatch::send_error(HttpExchange& exchange, const std::string& message) {
 std::string KubeWatch::bookmark(bool initial_end) const {
   Json metadata = {{"resourceVersion", std::to_string(cursor_)}, {"creationTimestamp", nullptr}};
   if (initial_end) metadata["annotations"]["k8s.io/initial-events-end"] = "true";
-  Json object = {{"kind", kube_.resource->kind}, {"apiVersion", kube_.resource->api_version()}, {"metadata", metadata}};
+  Json object = {{"kind", kube_.resource->kind},
+                 {"apiVersion", kube_.resource->api_version()},
+                 {"metadata", metadata}};
   if (form_ == AnswerForm::Metadata) {
     object["kind"] = "PartialObjectMetadata";
     object["apiVersion"] = "meta.k8s.io/v1";
   }
   if (form_ == AnswerForm::Table) {
-    object = {{"kind", "Table"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", {{"resourceVersion", std::to_string(cursor_)}}},
-              {"columnDefinitions", nullptr}, {"rows", Json::array()}};
+    object = {{"kind", "Table"},
+              {"apiVersion", "meta.k8s.io/v1"},
+              {"metadata", {{"resourceVersion", std::to_string(cursor_)}}},
+              {"columnDefinitions", nullptr},
+              {"rows", Json::array()}};
   }
   return object.dump();
 }
@@ -147,7 +163,8 @@ bool KubeWatch::send_initial(HttpExchange& exchange) {
 bool KubeWatch::send_events(HttpExchange& exchange) {
   for (;;) {
     const auto events = store_.events_after(kube_.resource->storage(), cursor_, kBatch);
-    if (!events) return send_error(exchange, "too old resource version: " + std::to_string(cursor_));
+    if (!events)
+      return send_error(exchange, "too old resource version: " + std::to_string(cursor_));
     if (events->empty()) return true;
     for (const StoreEvent& event : *events) {
       cursor_ = event.revision;
@@ -163,7 +180,9 @@ bool KubeWatch::send_events(HttpExchange& exchange) {
         // The watcher sees the last state that matched, at the version that made it leave.
         Json last = event.previous->doc();
         last["metadata"]["resourceVersion"] = std::to_string(event.revision);
-        if (!send(exchange, "DELETED", shown(Object(event.object->ns, event.object->name, std::move(last))))) return false;
+        if (!send(exchange, "DELETED",
+                  shown(Object(event.object->ns, event.object->name, std::move(last)))))
+          return false;
       }
     }
   }

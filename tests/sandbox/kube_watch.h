@@ -1,5 +1,5 @@
-// One watch: from a resourceVersion on, or the present state first (WatchList), until its time is over.
-// Thread rule: one thread, its own.
+// One watch: from a resourceVersion on, or the present state first (WatchList), until its time is
+// over. Thread rule: one thread, its own.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ namespace keyturn::sandbox {
 class KubeWatch {
  public:
   // Throws ApiError for bad parameters.
-  KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequest& request, const Clock& clock,
-            Duration bookmark_interval);
+  KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequest& request,
+            const Clock& clock, Duration bookmark_interval);
 
   // Streams until the end; returns the HTTP status sent.
   int run(HttpExchange& exchange, const std::optional<Fault>& fault);

@@ -1,4 +1,5 @@
-// keyturn-sandbox: a Kubernetes API and Secrets Manager in memory, for trying Keyturn and testing it.
+// keyturn-sandbox: a Kubernetes API and Secrets Manager in memory, for trying Keyturn and testing
+// it.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -36,7 +37,8 @@ void write_file(const fs::path& path, const std::string& text) {
   fs::rename(temporary, path);
 }
 
-int run(const fs::path& dir, const keyturn::sandbox::SandboxOptions& options, const std::vector<std::string>& files) {
+int run(const fs::path& dir, const keyturn::sandbox::SandboxOptions& options,
+        const std::vector<std::string>& files) {
   // Blocked before any thread exists, so that all inherit it and sigwait() gets the signal.
   sigset_t stop;
   sigemptyset(&stop);
@@ -60,8 +62,9 @@ int run(const fs::path& dir, const keyturn::sandbox::SandboxOptions& options, co
   write_file(dir / "token", sandbox.token());
   write_file(dir / "env", sandbox.env(kubeconfig.string()));
   write_file(dir / "ready", "");
-  std::cout << "kubernetes " << sandbox.kube_url() << "\naws        " << sandbox.aws_url() << "\nadmin      "
-            << sandbox.admin_url() << "\nsource " << fs::absolute(dir / "env").string() << std::endl;
+  std::cout << "kubernetes " << sandbox.kube_url() << "\naws        " << sandbox.aws_url()
+            << "\nadmin      " << sandbox.admin_url() << "\nsource "
+            << fs::absolute(dir / "env").string() << std::endl;
   int signal = 0;
   sigwait(&stop, &signal);
   fs::remove(dir / "ready");
@@ -71,18 +74,22 @@ int run(const fs::path& dir, const keyturn::sandbox::SandboxOptions& options, co
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("A Kubernetes API and AWS Secrets Manager in memory, strict about protocol, with faults to order");
+  CLI::App app(
+      "A Kubernetes API and AWS Secrets Manager in memory, strict about protocol, with faults to "
+      "order");
   std::string dir;
   keyturn::sandbox::SandboxOptions options;
   std::vector<std::string> files;
   app.add_option("--dir", dir, "where kubeconfig, env and ready are written")->required();
   app.add_option("--kube-port", options.kube_port, "port of the Kubernetes API (0: any)");
-  app.add_option("--aws-port", options.aws_port, "port of Secrets Manager and STS, plain HTTP (0: any)");
+  app.add_option("--aws-port", options.aws_port,
+                 "port of Secrets Manager and STS, plain HTTP (0: any)");
   app.add_option("--aws-tls-port", options.aws_tls_port, "the same over TLS (0: any)");
   app.add_option("--admin-port", options.admin_port, "port of the control API (0: any)");
   app.add_option("--seed", options.seed, "of everything random that tests depend on");
   app.add_option("--history", options.history, "watch events kept for each resource");
-  app.add_option("--region", options.region, "AWS region of env and of secrets made through the control API");
+  app.add_option("--region", options.region,
+                 "AWS region of env and of secrets made through the control API");
   app.add_option("--load", files, "YAML files with objects to start with (CRDs first)");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -24,9 +24,9 @@ Managers decode(const Json& list) {
   if (!list.is_array()) return out;
   for (const Json& entry : list) {
     if (text_at(entry, "operation").empty()) continue;  // [{}] asks for a reset
-    out.push_back({text_at(entry, "manager"), text_at(entry, "operation"), text_at(entry, "apiVersion"),
-                   text_at(entry, "subresource"), text_at(entry, "time"),
-                   FieldSet::from_fields_v1(at(entry, "fieldsV1"))});
+    out.push_back({text_at(entry, "manager"), text_at(entry, "operation"),
+                   text_at(entry, "apiVersion"), text_at(entry, "subresource"),
+                   text_at(entry, "time"), FieldSet::from_fields_v1(at(entry, "fieldsV1"))});
   }
   return out;
 }
@@ -37,12 +37,9 @@ Json encode(Managers managers) {
   });
   Json out = Json::array();
   for (const Manager& manager : managers) {
-    Json entry = {{"manager", manager.name},
-                  {"operation", manager.operation},
-                  {"apiVersion", manager.api_version},
-                  {"time", manager.time},
-                  {"fieldsType", "FieldsV1"},
-                  {"fieldsV1", manager.fields.to_fields_v1()}};
+    Json entry = {{"manager", manager.name},           {"operation", manager.operation},
+                  {"apiVersion", manager.api_version}, {"time", manager.time},
+                  {"fieldsType", "FieldsV1"},          {"fieldsV1", manager.fields.to_fields_v1()}};
     if (!manager.subresource.empty()) entry["subresource"] = manager.subresource;
     out.push_back(std::move(entry));
   }
@@ -84,9 +81,10 @@ Comparison owned_changes(const Json& before, const Json& after, const Schema* sc
                         (conflicts.size() == 1 ? " conflict: " : " conflicts: ");
   ApiError error(409, "Conflict", "");
   for (const auto& [manager, path] : conflicts) {
-    const std::string who = "conflict with \"" + manager->name + "\"" +
-                            (manager->subresource.empty() ? "" : " with subresource \"" + manager->subresource + "\"") +
-                            " using " + manager->api_version;
+    const std::string who =
+        "conflict with \"" + manager->name + "\"" +
+        (manager->subresource.empty() ? "" : " with subresource \"" + manager->subresource + "\"") +
+        " using " + manager->api_version;
     if (!error.causes.empty()) message += ", ";
     message += who + ": " + path;
     error.causes.push_back({"FieldManagerConflict", who, path});
@@ -124,14 +122,16 @@ Json apply_config(const Json& live, const Json& config, const WriteContext& cont
   if (managers.empty() && live.contains("metadata") && at(live, "metadata").contains("uid")) {
     FieldSet everything = fields_of(live, context.schema);
     strip(everything);
-    managers.push_back({"before-first-apply", "Update", context.api_version, "", context.now, everything});
+    managers.push_back(
+        {"before-first-apply", "Update", context.api_version, "", context.now, everything});
   }
   FieldSet applied = fields_of(config, context.schema);
   strip(applied);
   auto own = std::find_if(managers.begin(), managers.end(),
                           [&](const Manager& m) { return m.is(context, "Apply"); });
   if (own == managers.end()) {
-    managers.push_back({context.manager, "Apply", context.api_version, context.subresource, context.now, {}});
+    managers.push_back(
+        {context.manager, "Apply", context.api_version, context.subresource, context.now, {}});
     own = std::prev(managers.end());
   }
   const FieldSet before = own->fields;
@@ -163,7 +163,8 @@ void track_update(const Json& before, Json& after, const WriteContext& context) 
   auto own = std::find_if(managers.begin(), managers.end(),
                           [&](const Manager& m) { return m.is(context, "Update"); });
   if (own == managers.end()) {
-    managers.push_back({context.manager, "Update", context.api_version, context.subresource, context.now, {}});
+    managers.push_back(
+        {context.manager, "Update", context.api_version, context.subresource, context.now, {}});
     own = std::prev(managers.end());
   }
   settle(managers, &*own, changes, true);

@@ -20,8 +20,9 @@ const std::string& Object::text() const {
 
 const std::string& Object::metadata_text() const {
   std::call_once(metadata_once_, [this] {
-    metadata_text_ = R"({"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":)" +
-                     at(doc_, "metadata").dump() + "}";
+    metadata_text_ =
+        R"({"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":)" +
+        at(doc_, "metadata").dump() + "}";
   });
   return metadata_text_;
 }
@@ -47,7 +48,8 @@ std::string ObjectStore::key_of(const std::string& ns, const std::string& name) 
   return ns.empty() ? name : ns + "/" + name;
 }
 
-ObjectPtr ObjectStore::get(const std::string& resource, const std::string& ns, const std::string& name) const {
+ObjectPtr ObjectStore::get(const std::string& resource, const std::string& ns,
+                           const std::string& name) const {
   const std::shared_lock lock(mutex_);
   const auto table = tables_.find(resource);
   if (table == tables_.end()) return nullptr;
@@ -55,8 +57,8 @@ ObjectPtr ObjectStore::get(const std::string& resource, const std::string& ns, c
   return found == table->second.objects.end() ? nullptr : found->second;
 }
 
-ObjectPtr ObjectStore::put(const std::string& resource, const ObjectPtr& expected, const std::string& ns,
-                           const std::string& name, Json doc) {
+ObjectPtr ObjectStore::put(const std::string& resource, const ObjectPtr& expected,
+                           const std::string& ns, const std::string& name, Json doc) {
   auto object = std::make_shared<Object>(ns, name, std::move(doc));
   StoreEvent event;
   {
@@ -127,7 +129,8 @@ void ObjectStore::index(const std::string& resource, const ObjectPtr& object, bo
   }
 }
 
-std::optional<ObjectStore::Page> ObjectStore::list(const std::string& resource, const std::string& ns,
+std::optional<ObjectStore::Page> ObjectStore::list(const std::string& resource,
+                                                   const std::string& ns,
                                                    const std::string& after_key, std::size_t limit,
                                                    std::optional<std::uint64_t> revision) const {
   Page page;
@@ -186,8 +189,9 @@ std::optional<std::vector<StoreEvent>> ObjectStore::events_after(const std::stri
   if (found == tables_.end()) return std::vector<StoreEvent>();
   const Table& table = found->second;
   if (revision < table.compacted) return std::nullopt;
-  auto first = std::upper_bound(table.history.begin(), table.history.end(), revision,
-                                [](std::uint64_t r, const StoreEvent& e) { return r < e.revision; });
+  auto first =
+      std::upper_bound(table.history.begin(), table.history.end(), revision,
+                       [](std::uint64_t r, const StoreEvent& e) { return r < e.revision; });
   std::vector<StoreEvent> out;
   for (; first != table.history.end() && out.size() < max; ++first) out.push_back(*first);
   return out;

@@ -1,10 +1,10 @@
 // What etcd and the watch cache are to an API server: immutable objects under keys, one revision
-// counter, and for each resource a window of history from which watches are fed, pages of an old list
-// are rebuilt, and which can be compacted.
+// counter, and for each resource a window of history from which watches are fed, pages of an old
+// list are rebuilt, and which can be compacted.
 //
-// Writes are optimistic: the caller says which object it changed; a commit that comes second is refused
-// and the caller looks again (GuaranteedUpdate). Locks are held only to swap pointers; serializing
-// happens outside, once per object.
+// Writes are optimistic: the caller says which object it changed; a commit that comes second is
+// refused and the caller looks again (GuaranteedUpdate). Locks are held only to swap pointers;
+// serializing happens outside, once per object.
 //
 // Thread rule: any thread.
 #pragma once
@@ -82,8 +82,8 @@ class ObjectStore {
   // Resources are named "plural.group" ("secrets", "deployments.apps"); versions share storage.
   ObjectPtr get(const std::string& resource, const std::string& ns, const std::string& name) const;
 
-  // Puts `doc` in the place of `expected` (null: nothing may be there). Null result: somebody else was
-  // first. metadata.resourceVersion is set here.
+  // Puts `doc` in the place of `expected` (null: nothing may be there). Null result: somebody else
+  // was first. metadata.resourceVersion is set here.
   ObjectPtr put(const std::string& resource, const ObjectPtr& expected, const std::string& ns,
                 const std::string& name, Json doc);
   // Removes exactly `expected`. Returns the final state, or null when somebody else was first.
@@ -98,11 +98,13 @@ class ObjectStore {
   };
   // Objects of one namespace ("" = all) after `after_key`, as they are now or were at `revision`.
   // nullopt: that revision has been compacted. limit 0: all.
-  std::optional<Page> list(const std::string& resource, const std::string& ns, const std::string& after_key,
-                           std::size_t limit, std::optional<std::uint64_t> revision) const;
+  std::optional<Page> list(const std::string& resource, const std::string& ns,
+                           const std::string& after_key, std::size_t limit,
+                           std::optional<std::uint64_t> revision) const;
 
   // Events after `revision`, at most `max`. nullopt: compacted.
-  std::optional<std::vector<StoreEvent>> events_after(const std::string& resource, std::uint64_t revision,
+  std::optional<std::vector<StoreEvent>> events_after(const std::string& resource,
+                                                      std::uint64_t revision,
                                                       std::size_t max) const;
   void watch(const std::string& resource, const std::shared_ptr<WatchSignal>& signal);
   void unwatch(const std::string& resource, const std::shared_ptr<WatchSignal>& signal);
@@ -141,7 +143,8 @@ class ObjectStore {
   std::uint64_t compacted_ = 0;  // for every resource
   std::map<std::string, Table> tables_;
   std::unordered_map<std::string, std::string> uids_;  // of living objects → their namespace
-  std::unordered_map<std::string, std::map<std::string, Ref>> owned_;  // owner uid → key → dependent
+  std::unordered_map<std::string, std::map<std::string, Ref>>
+      owned_;  // owner uid → key → dependent
   std::function<void(const std::string&, const StoreEvent&)> hook_;
 };
 

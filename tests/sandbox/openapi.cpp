@@ -11,13 +11,15 @@ namespace keyturn::sandbox {
 namespace {
 
 std::string path_of_group(const Resource& resource) {
-  return resource.group.empty() ? "api/" + resource.version : "apis/" + resource.group + "/" + resource.version;
+  return resource.group.empty() ? "api/" + resource.version
+                                : "apis/" + resource.group + "/" + resource.version;
 }
 
 // "io.k8s.api.core.v1.Secret", "dev.keyturn.v1alpha1.RotationPolicy".
 std::string schema_name(const Resource& resource) {
   if (!resource.custom) {
-    const std::string group = resource.group.empty() ? "core" : resource.group.substr(0, resource.group.find('.'));
+    const std::string group =
+        resource.group.empty() ? "core" : resource.group.substr(0, resource.group.find('.'));
     return "io.k8s.api." + group + "." + resource.version + "." + resource.kind;
   }
   std::vector<std::string> parts = split(resource.group, '.');
@@ -46,24 +48,32 @@ Json operation(const Resource& resource, const char* action, bool writes) {
 }
 
 void add_paths(Json& paths, const Resource& resource) {
-  const std::string base = "/" + path_of_group(resource) + (resource.namespaced ? "/namespaces/{namespace}/" : "/") +
+  const std::string base = "/" + path_of_group(resource) +
+                           (resource.namespaced ? "/namespaces/{namespace}/" : "/") +
                            resource.plural;
-  paths[base] = {{"get", operation(resource, "list", false)}, {"post", operation(resource, "post", true)}};
+  paths[base] = {{"get", operation(resource, "list", false)},
+                 {"post", operation(resource, "post", true)}};
   Json patch = operation(resource, "patch", true);
   patch["parameters"].push_back(parameter("force", "boolean"));
-  for (const char* type : {"application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"}) {
+  for (const char* type : {"application/json-patch+json", "application/merge-patch+json",
+                           "application/apply-patch+yaml"}) {
     patch["requestBody"]["content"][type]["schema"] = {{"type", "object"}};
   }
   if (!resource.custom) {
-    patch["requestBody"]["content"]["application/strategic-merge-patch+json"]["schema"] = {{"type", "object"}};
+    patch["requestBody"]["content"]["application/strategic-merge-patch+json"]["schema"] = {
+        {"type", "object"}};
   }
-  paths[base + "/{name}"] = {{"get", operation(resource, "get", false)}, {"put", operation(resource, "put", true)},
-                             {"patch", patch}, {"delete", operation(resource, "delete", false)}};
+  paths[base + "/{name}"] = {{"get", operation(resource, "get", false)},
+                             {"put", operation(resource, "put", true)},
+                             {"patch", patch},
+                             {"delete", operation(resource, "delete", false)}};
 }
 
 Json document(const std::vector<ResourcePtr>& resources) {
-  Json out = {{"openapi", "3.0.0"}, {"info", {{"title", "Kubernetes"}, {"version", "v1.36.3"}}},
-              {"paths", Json::object()}, {"components", {{"schemas", Json::object()}}}};
+  Json out = {{"openapi", "3.0.0"},
+              {"info", {{"title", "Kubernetes"}, {"version", "v1.36.3"}}},
+              {"paths", Json::object()},
+              {"components", {{"schemas", Json::object()}}}};
   for (const ResourcePtr& resource : resources) {
     Json schema = resource->openapi;
     schema["x-kubernetes-group-version-kind"] = Json::array({gvk_of(*resource)});
@@ -75,7 +85,8 @@ Json document(const std::vector<ResourcePtr>& resources) {
 
 std::map<std::string, std::vector<ResourcePtr>> by_group_version(const Registry& registry) {
   std::map<std::string, std::vector<ResourcePtr>> out;
-  for (const ResourcePtr& resource : registry.all()) out[path_of_group(*resource)].push_back(resource);
+  for (const ResourcePtr& resource : registry.all())
+    out[path_of_group(*resource)].push_back(resource);
   return out;
 }
 
@@ -83,7 +94,8 @@ std::map<std::string, std::vector<ResourcePtr>> by_group_version(const Registry&
 void strip_v3(Json& schema) {
   if (schema.is_object()) {
     for (const char* keyword : {"anyOf", "oneOf", "allOf", "not", "nullable", "default"}) {
-      if (!(std::string_view(keyword) == "default" && schema.contains("properties"))) schema.erase(keyword);
+      if (!(std::string_view(keyword) == "default" && schema.contains("properties")))
+        schema.erase(keyword);
     }
     for (auto& [key, child] : schema.items()) strip_v3(child);
   } else if (schema.is_array()) {
@@ -93,11 +105,15 @@ void strip_v3(Json& schema) {
 
 HttpResponse version2(const HttpRequest& request, const Registry& registry) {
   const std::string accept = request.header("accept");
-  if (!accept.empty() && accept.find("json") == std::string::npos && accept.find("*/*") == std::string::npos) {
-    throw ApiError(406, "NotAcceptable", "the sandbox publishes OpenAPI v2 as JSON only; use /openapi/v3");
+  if (!accept.empty() && accept.find("json") == std::string::npos &&
+      accept.find("*/*") == std::string::npos) {
+    throw ApiError(406, "NotAcceptable",
+                   "the sandbox publishes OpenAPI v2 as JSON only; use /openapi/v3");
   }
-  Json out = {{"swagger", "2.0"}, {"info", {{"title", "Kubernetes"}, {"version", "v1.36.3"}}},
-              {"paths", Json::object()}, {"definitions", Json::object()}};
+  Json out = {{"swagger", "2.0"},
+              {"info", {{"title", "Kubernetes"}, {"version", "v1.36.3"}}},
+              {"paths", Json::object()},
+              {"definitions", Json::object()}};
   for (const ResourcePtr& resource : registry.all()) {
     Json schema = resource->openapi;
     strip_v3(schema);

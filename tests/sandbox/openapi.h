@@ -1,6 +1,6 @@
-// /openapi/v3 (an index and a document for each group version) and /openapi/v2 (JSON only), made from
-// the schemas of the registry: what kubectl needs for explain, for choosing how to validate and patch.
-// Thread rule: pure functions over the registry.
+// /openapi/v3 (an index and a document for each group version) and /openapi/v2 (JSON only), made
+// from the schemas of the registry: what kubectl needs for explain, for choosing how to validate
+// and patch. Thread rule: pure functions over the registry.
 #pragma once
 
 #include <optional>

@@ -27,7 +27,8 @@ Json without_directives(const Json& value) {
   return value;
 }
 
-// Puts the items into the order that "$setElementOrder/list" names; others keep their places at the end.
+// Puts the items into the order that "$setElementOrder/list" names; others keep their places at the
+// end.
 void reorder(Json& list, const Json& order, const std::string& key) {
   Json out = Json::array();
   const auto same = [&](const Json& item, const Json& wanted) {
@@ -39,7 +40,8 @@ void reorder(Json& list, const Json& order, const std::string& key) {
     }
   }
   for (const Json& item : list) {
-    if (std::none_of(order.begin(), order.end(), [&](const Json& wanted) { return same(item, wanted); })) {
+    if (std::none_of(order.begin(), order.end(),
+                     [&](const Json& wanted) { return same(item, wanted); })) {
       out.push_back(item);
     }
   }
@@ -54,8 +56,9 @@ Json merge_list(Json target, const Json& patch, const Schema* schema) {
       target = Json::array();
       continue;
     }
-    const auto found = std::find_if(target.begin(), target.end(),
-                                    [&](const Json& candidate) { return at(candidate, key) == at(item, key); });
+    const auto found = std::find_if(target.begin(), target.end(), [&](const Json& candidate) {
+      return at(candidate, key) == at(item, key);
+    });
     if (directive == "delete") {
       if (found != target.end()) target.erase(found);
     } else if (found != target.end()) {
@@ -96,7 +99,8 @@ Json json_patch(const Json& target, const Json& patch) {
   } catch (const Json::parse_error& error) {
     throw bad_request(std::string("not a JSON patch: ") + error.what());
   } catch (const Json::exception&) {
-    ApiError error(422, "Invalid", "the server rejected our request due to an error in our request");
+    ApiError error(422, "Invalid",
+                   "the server rejected our request due to an error in our request");
     throw error;
   }
 }
@@ -108,7 +112,8 @@ Json strategic_patch(Json target, const Json& patch, const Schema* schema) {
   if (text_at(patch, "$patch") == "delete") return Json::object();
   if (const Json& keep = at(patch, "$retainKeys"); keep.is_array()) {
     for (auto it = target.begin(); it != target.end();) {
-      it = std::find(keep.begin(), keep.end(), it.key()) == keep.end() ? target.erase(it) : std::next(it);
+      it = std::find(keep.begin(), keep.end(), it.key()) == keep.end() ? target.erase(it)
+                                                                       : std::next(it);
     }
   }
   static constexpr std::string_view kTakeAway = "$deleteFromPrimitiveList/";

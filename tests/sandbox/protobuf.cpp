@@ -24,35 +24,66 @@ using Message = std::map<std::uint32_t, Field>;
 const std::map<std::string_view, Message>& messages() {
   static const std::map<std::string_view, Message> kMessages = {
       {"ObjectMeta",
-       {{1, {"name"}}, {2, {"generateName"}}, {3, {"namespace"}}, {5, {"uid"}}, {6, {"resourceVersion"}},
-        {11, {"labels", Type::TextMap}}, {12, {"annotations", Type::TextMap}},
-        {13, {"ownerReferences", Type::Message, "OwnerReference", true}}, {14, {"finalizers", Type::Text, "", true}}}},
+       {{1, {"name"}},
+        {2, {"generateName"}},
+        {3, {"namespace"}},
+        {5, {"uid"}},
+        {6, {"resourceVersion"}},
+        {11, {"labels", Type::TextMap}},
+        {12, {"annotations", Type::TextMap}},
+        {13, {"ownerReferences", Type::Message, "OwnerReference", true}},
+        {14, {"finalizers", Type::Text, "", true}}}},
       {"OwnerReference",
-       {{1, {"kind"}}, {3, {"name"}}, {4, {"uid"}}, {5, {"apiVersion"}}, {6, {"controller", Type::Flag}},
+       {{1, {"kind"}},
+        {3, {"name"}},
+        {4, {"uid"}},
+        {5, {"apiVersion"}},
+        {6, {"controller", Type::Flag}},
         {7, {"blockOwnerDeletion", Type::Flag}}}},
       {"Namespace", {{1, {"metadata", Type::Message, "ObjectMeta"}}}},
       {"Secret",
-       {{1, {"metadata", Type::Message, "ObjectMeta"}}, {2, {"data", Type::BytesMap}}, {3, {"type"}},
-        {4, {"stringData", Type::TextMap}}, {5, {"immutable", Type::Flag}}}},
+       {{1, {"metadata", Type::Message, "ObjectMeta"}},
+        {2, {"data", Type::BytesMap}},
+        {3, {"type"}},
+        {4, {"stringData", Type::TextMap}},
+        {5, {"immutable", Type::Flag}}}},
       {"ConfigMap",
-       {{1, {"metadata", Type::Message, "ObjectMeta"}}, {2, {"data", Type::TextMap}},
-        {3, {"binaryData", Type::BytesMap}}, {4, {"immutable", Type::Flag}}}},
+       {{1, {"metadata", Type::Message, "ObjectMeta"}},
+        {2, {"data", Type::TextMap}},
+        {3, {"binaryData", Type::BytesMap}},
+        {4, {"immutable", Type::Flag}}}},
       {"ServiceAccount",
-       {{1, {"metadata", Type::Message, "ObjectMeta"}}, {4, {"automountServiceAccountToken", Type::Flag}}}},
+       {{1, {"metadata", Type::Message, "ObjectMeta"}},
+        {4, {"automountServiceAccountToken", Type::Flag}}}},
       {"TokenRequest",
-       {{1, {"metadata", Type::Message, "ObjectMeta"}}, {2, {"spec", Type::Message, "TokenRequestSpec"}}}},
-      {"TokenRequestSpec", {{1, {"audiences", Type::Text, "", true}}, {4, {"expirationSeconds", Type::Number}}}},
+       {{1, {"metadata", Type::Message, "ObjectMeta"}},
+        {2, {"spec", Type::Message, "TokenRequestSpec"}}}},
+      {"TokenRequestSpec",
+       {{1, {"audiences", Type::Text, "", true}}, {4, {"expirationSeconds", Type::Number}}}},
       {"SelfSubjectAccessReview",
-       {{1, {"metadata", Type::Message, "ObjectMeta"}}, {2, {"spec", Type::Message, "SelfSubjectAccessReviewSpec"}}}},
-      {"SelfSubjectAccessReviewSpec", {{1, {"resourceAttributes", Type::Message, "ResourceAttributes"}}}},
+       {{1, {"metadata", Type::Message, "ObjectMeta"}},
+        {2, {"spec", Type::Message, "SelfSubjectAccessReviewSpec"}}}},
+      {"SelfSubjectAccessReviewSpec",
+       {{1, {"resourceAttributes", Type::Message, "ResourceAttributes"}}}},
       {"ResourceAttributes",
-       {{1, {"namespace"}}, {2, {"verb"}}, {3, {"group"}}, {4, {"version"}}, {5, {"resource"}}, {6, {"subresource"}},
+       {{1, {"namespace"}},
+        {2, {"verb"}},
+        {3, {"group"}},
+        {4, {"version"}},
+        {5, {"resource"}},
+        {6, {"subresource"}},
         {7, {"name"}}}},
       {"DeleteOptions",
-       {{1, {"gracePeriodSeconds", Type::Number}}, {2, {"preconditions", Type::Message, "Preconditions"}},
-        {3, {"orphanDependents", Type::Flag}}, {4, {"propagationPolicy"}}, {5, {"dryRun", Type::Text, "", true}}}},
+       {{1, {"gracePeriodSeconds", Type::Number}},
+        {2, {"preconditions", Type::Message, "Preconditions"}},
+        {3, {"orphanDependents", Type::Flag}},
+        {4, {"propagationPolicy"}},
+        {5, {"dryRun", Type::Text, "", true}}}},
       {"Preconditions", {{1, {"uid"}}, {2, {"resourceVersion"}}}},
-      {"Unknown", {{1, {"typeMeta", Type::Message, "TypeMeta"}}, {2, {"raw", Type::Text}}, {4, {"contentType"}}}},
+      {"Unknown",
+       {{1, {"typeMeta", Type::Message, "TypeMeta"}},
+        {2, {"raw", Type::Text}},
+        {4, {"contentType"}}}},
       {"TypeMeta", {{1, {"apiVersion"}}, {2, {"kind"}}}},
   };
   return kMessages;
@@ -120,12 +151,24 @@ Json read_message(std::string_view block, const Message& message) {
     const Field& field = found->second;
     Json value;
     switch (field.type) {
-      case Type::Number: value = static_cast<std::int64_t>(reader.varint()); break;
-      case Type::Flag: value = reader.varint() != 0; break;
-      case Type::Text: value = std::string(reader.block()); break;
-      case Type::Message: value = read_message(reader.block(), messages().at(field.message)); break;
-      case Type::TextMap: read_entry(reader.block(), false, out[field.name]); continue;
-      case Type::BytesMap: read_entry(reader.block(), true, out[field.name]); continue;
+      case Type::Number:
+        value = static_cast<std::int64_t>(reader.varint());
+        break;
+      case Type::Flag:
+        value = reader.varint() != 0;
+        break;
+      case Type::Text:
+        value = std::string(reader.block());
+        break;
+      case Type::Message:
+        value = read_message(reader.block(), messages().at(field.message));
+        break;
+      case Type::TextMap:
+        read_entry(reader.block(), false, out[field.name]);
+        continue;
+      case Type::BytesMap:
+        read_entry(reader.block(), true, out[field.name]);
+        continue;
     }
     // proto2 writes empty strings that JSON leaves out.
     if (value == "") continue;
@@ -147,14 +190,17 @@ bool is_protobuf(const std::string& content_type) {
 Json parse_protobuf(const std::string& body) {
   static constexpr std::string_view kMagic("k8s\0", 4);
   if (!body.starts_with(kMagic)) throw bad_request("protobuf: the k8s envelope is missing");
-  const Json envelope = read_message(std::string_view(body).substr(kMagic.size()), messages().at("Unknown"));
+  const Json envelope =
+      read_message(std::string_view(body).substr(kMagic.size()), messages().at("Unknown"));
   const std::string kind = text_at(envelope, "typeMeta", "kind");
   const auto known = messages().find(kind);
-  const bool top_level = known != messages().end() && (known->second.contains(1) && kind != "TypeMeta" && kind != "Unknown");
+  const bool top_level = known != messages().end() &&
+                         (known->second.contains(1) && kind != "TypeMeta" && kind != "Unknown");
   if (!top_level) {
-    throw ApiError(415, "UnsupportedMediaType",
-                   "the sandbox does not read protobuf bodies of kind " + printable(kind) +
-                       "; send JSON or YAML, for example with kubectl apply -f or kubectl create -f");
+    throw ApiError(
+        415, "UnsupportedMediaType",
+        "the sandbox does not read protobuf bodies of kind " + printable(kind) +
+            "; send JSON or YAML, for example with kubectl apply -f or kubectl create -f");
   }
   Json out = read_message(text_at(envelope, "raw"), known->second);
   out["apiVersion"] = text_at(envelope, "typeMeta", "apiVersion");

@@ -1,7 +1,6 @@
-// Reads the protobuf bodies that kubectl's typed commands send (create secret, create token, auth can-i…):
-// the few kinds of the table in protobuf.cpp, decoded into the JSON they stand for. Answers stay JSON,
-// which those clients accept.
-// Thread rule: pure functions.
+// Reads the protobuf bodies that kubectl's typed commands send (create secret, create token, auth
+// can-i…): the few kinds of the table in protobuf.cpp, decoded into the JSON they stand for.
+// Answers stay JSON, which those clients accept. Thread rule: pure functions.
 #pragma once
 
 #include <string>

@@ -38,7 +38,8 @@ Resource resource_of(const Json& crd, const Json& version) {
   out.status = at(version, "subresources", "status").is_object();
   out.generation = true;
   out.openapi = at(version, "schema", "openAPIV3Schema");
-  if (!out.openapi.is_object()) out.openapi = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
+  if (!out.openapi.is_object())
+    out.openapi = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
   out.openapi["properties"]["apiVersion"] = {{"type", "string"}};
   out.openapi["properties"]["kind"] = {{"type", "string"}};
   out.openapi["properties"]["metadata"] = object_meta_schema();
@@ -60,7 +61,8 @@ Registry::Registry() {
   }
 }
 
-ResourcePtr Registry::find(const std::string& group, const std::string& version, const std::string& plural) const {
+ResourcePtr Registry::find(const std::string& group, const std::string& version,
+                           const std::string& plural) const {
   const std::lock_guard lock(mutex_);
   const auto found = resources_.find(group + "/" + version + "/" + plural);
   return found == resources_.end() ? nullptr : found->second;

@@ -43,7 +43,8 @@ class Registry {
  public:
   Registry();  // with the built-in kinds
 
-  ResourcePtr find(const std::string& group, const std::string& version, const std::string& plural) const;
+  ResourcePtr find(const std::string& group, const std::string& version,
+                   const std::string& plural) const;
   // Any version that stores its objects under this name.
   ResourcePtr by_storage(const std::string& storage) const;
   std::vector<ResourcePtr> all() const;  // by group, version, plural

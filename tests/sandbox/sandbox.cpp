@@ -21,7 +21,9 @@ std::string made_up(const char* prefix) {
   return prefix + id;
 }
 
-std::string url(const char* scheme, int port) { return std::string(scheme) + "://127.0.0.1:" + std::to_string(port); }
+std::string url(const char* scheme, int port) {
+  return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
+}
 
 }  // namespace
 
@@ -44,11 +46,14 @@ Sandbox::Sandbox(const SandboxOptions& options)
       secrets_(aws_clock_, options.seed),
       aws_api_(secrets_, accounts_, auth_, front_, aws_clock_),
       admin_(std::make_unique<Admin>(*this)),
-      kube_server_("kubernetes", tls_.get(), [this](const auto& r, auto& x) { kube_api_.handle(r, x); }),
+      kube_server_("kubernetes", tls_.get(),
+                   [this](const auto& r, auto& x) { kube_api_.handle(r, x); }),
       aws_server_("aws", nullptr, [this](const auto& r, auto& x) { aws_api_.handle(r, x); }),
-      aws_tls_server_("aws-tls", tls_.get(), [this](const auto& r, auto& x) { aws_api_.handle(r, x); }),
+      aws_tls_server_("aws-tls", tls_.get(),
+                      [this](const auto& r, auto& x) { aws_api_.handle(r, x); }),
       admin_server_("admin", nullptr, [this](const auto& r, auto& x) { admin_->handle(r, x); }) {
-  store_.on_commit([this](const auto& resource, const auto& event) { commit_hook(resource, event); });
+  store_.on_commit(
+      [this](const auto& resource, const auto& event) { commit_hook(resource, event); });
   auth_.add_token(token_, {"sandbox-admin", {"system:masters", "system:authenticated"}});
   Principal principal;
   principal.access_key = access_key_;
@@ -92,17 +97,19 @@ std::string Sandbox::aws_tls_url() const { return url("https", aws_tls_server_.p
 std::string Sandbox::admin_url() const { return url("http", admin_server_.port()); }
 
 std::string Sandbox::kubeconfig_for(const std::string& bearer_token) const {
-  return "apiVersion: v1\nkind: Config\nclusters:\n- name: sandbox\n  cluster:\n    server: " + kube_url() +
-         "\n    certificate-authority-data: " + base64(ca_pem()) +
+  return "apiVersion: v1\nkind: Config\nclusters:\n- name: sandbox\n  cluster:\n    server: " +
+         kube_url() + "\n    certificate-authority-data: " + base64(ca_pem()) +
          "\nusers:\n- name: sandbox\n  user:\n    token: " + bearer_token +
-         "\ncontexts:\n- name: sandbox\n  context: {cluster: sandbox, user: sandbox, namespace: default}\n"
+         "\ncontexts:\n- name: sandbox\n  context: {cluster: sandbox, user: sandbox, namespace: "
+         "default}\n"
          "current-context: sandbox\n";
 }
 
 std::string Sandbox::env(const std::string& kubeconfig_path) const {
   return "export KUBECONFIG='" + kubeconfig_path + "'\nexport AWS_ENDPOINT_URL=" + aws_url() +
-         "\nexport AWS_ACCESS_KEY_ID=" + access_key_ + "\nexport AWS_SECRET_ACCESS_KEY=" + secret_key_ +
-         "\nexport AWS_REGION=" + region() + "\nexport AWS_DEFAULT_REGION=" + region() +
+         "\nexport AWS_ACCESS_KEY_ID=" + access_key_ +
+         "\nexport AWS_SECRET_ACCESS_KEY=" + secret_key_ + "\nexport AWS_REGION=" + region() +
+         "\nexport AWS_DEFAULT_REGION=" + region() +
          "\nexport AWS_EC2_METADATA_DISABLED=true\nexport SANDBOX_ADMIN=" + admin_url() +
          "\nexport SANDBOX_AWS_TLS=" + aws_tls_url() + "\n";
 }
@@ -112,12 +119,16 @@ void Sandbox::load(const std::string& yaml) {
     const std::string api_version = text_at(doc, "apiVersion");
     const std::size_t slash = api_version.find('/');
     const std::string group = slash == std::string::npos ? "" : api_version.substr(0, slash);
-    const std::string version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+    const std::string version =
+        slash == std::string::npos ? api_version : api_version.substr(slash + 1);
     ResourcePtr resource;
     for (const ResourcePtr& candidate : registry_.all()) {
-      if (candidate->group == group && candidate->version == version && candidate->kind == text_at(doc, "kind")) resource = candidate;
+      if (candidate->group == group && candidate->version == version &&
+          candidate->kind == text_at(doc, "kind"))
+        resource = candidate;
     }
-    if (!resource) throw std::runtime_error("the sandbox serves no " + api_version + " " + text_at(doc, "kind"));
+    if (!resource)
+      throw std::runtime_error("the sandbox serves no " + api_version + " " + text_at(doc, "kind"));
     std::string ns = resource->namespaced ? text_at(doc, "metadata", "namespace") : "";
     if (resource->namespaced && ns.empty()) ns = "default";
     const std::string name = text_at(doc, "metadata", "name");
@@ -129,7 +140,8 @@ void Sandbox::load(const std::string& yaml) {
   }
 }
 
-Json Sandbox::object(const std::string& resource, const std::string& ns, const std::string& name) const {
+Json Sandbox::object(const std::string& resource, const std::string& ns,
+                     const std::string& name) const {
   const ObjectPtr found = store_.get(resource, ns, name);
   return found ? found->doc() : Json();
 }

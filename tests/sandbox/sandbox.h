@@ -1,4 +1,5 @@
-// The whole sandbox in one process: a Kubernetes API, Secrets Manager and STS on ephemeral loopback ports.
+// The whole sandbox in one process: a Kubernetes API, Secrets Manager and STS on ephemeral loopback
+// ports.
 //
 //   Sandbox sandbox;
 //   sandbox.secrets().create("shop/api-key", R"({"apiKey":"x"})");

@@ -34,16 +34,19 @@ SchemaPtr Schema::parse(const Json& openapi) {
   out->atomic_map = text_at(openapi, "x-kubernetes-map-type") == "atomic";
   out->list = list_kind(text_at(openapi, "x-kubernetes-list-type"));
   out->merge_key = text_at(openapi, "x-kubernetes-patch-merge-key");
-  for (const Json& key : at(openapi, "x-kubernetes-list-map-keys")) out->keys.push_back(key.get<std::string>());
+  for (const Json& key : at(openapi, "x-kubernetes-list-map-keys"))
+    out->keys.push_back(key.get<std::string>());
   if (const Json& properties = at(openapi, "properties"); properties.is_object()) {
     for (const auto& [name, schema] : properties.items()) out->properties[name] = parse(schema);
   }
-  if (at(openapi, "additionalProperties").is_object()) out->additional = parse(openapi["additionalProperties"]);
+  if (at(openapi, "additionalProperties").is_object())
+    out->additional = parse(openapi["additionalProperties"]);
   if (at(openapi, "items").is_object()) out->items = parse(openapi["items"]);
   if (openapi.is_object() && openapi.contains("default")) out->fallback = openapi["default"];
-  for (const char* keyword : {"enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-                              "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties",
-                              "maxProperties", "required", "format"}) {
+  for (const char* keyword :
+       {"enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+        "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties",
+        "maxProperties", "required", "format"}) {
     if (openapi.is_object() && openapi.contains(keyword)) out->bounds[keyword] = openapi[keyword];
   }
   if (const std::string pattern = text_at(openapi, "pattern"); !pattern.empty()) {

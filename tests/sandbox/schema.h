@@ -56,7 +56,9 @@ struct Schema {
 
   static SchemaPtr parse(const Json& openapi);
 
-  bool declares(const std::string& field) const { return properties.find(field) != properties.end(); }
+  bool declares(const std::string& field) const {
+    return properties.find(field) != properties.end();
+  }
   // The schema of a key of this object; null when nothing is known about it.
   const Schema* field(const std::string& name) const;
 };
@@ -72,11 +74,13 @@ inline const Schema* items_of(const Schema* schema) {
 // Sets defaults where a field is absent and its parent present.
 void apply_defaults(Json& value, const Schema& schema);
 // Removes what the schema does not know; returns the paths removed (for strict field validation).
-void prune_unknown(Json& value, const Schema& schema, const std::string& path, std::vector<std::string>& removed);
+void prune_unknown(Json& value, const Schema& schema, const std::string& path,
+                   std::vector<std::string>& removed);
 // `old` may be null (create). Appends causes.
 void validate(const Json& value, const Json* old, const Schema& schema, const std::string& path,
               std::vector<ErrorCause>& causes);
-// Removes null members of objects (the API server's decoders do), except where the schema allows null.
+// Removes null members of objects (the API server's decoders do), except where the schema allows
+// null.
 void drop_nulls(Json& value, const Schema* schema);
 
 }  // namespace keyturn::sandbox

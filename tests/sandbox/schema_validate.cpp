@@ -9,21 +9,32 @@
 namespace keyturn::sandbox {
 namespace {
 
-std::string shown(const Json& value) { return value.is_structured() ? value.dump().substr(0, 120) : value.dump(); }
+std::string shown(const Json& value) {
+  return value.is_structured() ? value.dump().substr(0, 120) : value.dump();
+}
 
-void refuse(std::vector<ErrorCause>& causes, const std::string& path, const Json& value, const std::string& why) {
-  causes.push_back({"FieldValueInvalid", "Invalid value: " + shown(value) + ": " + path + " in body " + why, path});
+void refuse(std::vector<ErrorCause>& causes, const std::string& path, const Json& value,
+            const std::string& why) {
+  causes.push_back({"FieldValueInvalid",
+                    "Invalid value: " + shown(value) + ": " + path + " in body " + why, path});
 }
 
 const char* type_name(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return "boolean";
-    case Json::value_t::string: return "string";
-    case Json::value_t::array: return "array";
-    case Json::value_t::object: return "object";
-    case Json::value_t::number_float: return "number";
-    default: return "integer";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return "boolean";
+    case Json::value_t::string:
+      return "string";
+    case Json::value_t::array:
+      return "array";
+    case Json::value_t::object:
+      return "object";
+    case Json::value_t::number_float:
+      return "number";
+    default:
+      return "integer";
   }
 }
 
@@ -47,14 +58,16 @@ std::size_t length_of(const std::string& text) {
   return count;
 }
 
-void check_string(const Json& value, const Schema& schema, const std::string& path, std::vector<ErrorCause>& causes) {
+void check_string(const Json& value, const Schema& schema, const std::string& path,
+                  std::vector<ErrorCause>& causes) {
   const std::string& text = value.get_ref<const std::string&>();
   const Json& bounds = schema.bounds;
   if (bounds.contains("minLength") && length_of(text) < bounds["minLength"].get<std::size_t>()) {
     refuse(causes, path, value, "should be at least " + bounds["minLength"].dump() + " chars long");
   }
   if (bounds.contains("maxLength") && length_of(text) > bounds["maxLength"].get<std::size_t>()) {
-    causes.push_back({"FieldValueTooLong", "Too long: may not be more than " + bounds["maxLength"].dump() + " bytes",
+    causes.push_back({"FieldValueTooLong",
+                      "Too long: may not be more than " + bounds["maxLength"].dump() + " bytes",
                       path});
   }
   if (schema.pattern && !std::regex_search(text, *schema.pattern)) {
@@ -62,10 +75,13 @@ void check_string(const Json& value, const Schema& schema, const std::string& pa
   }
 }
 
-void check_number(const Json& value, const Schema& schema, const std::string& path, std::vector<ErrorCause>& causes) {
+void check_number(const Json& value, const Schema& schema, const std::string& path,
+                  std::vector<ErrorCause>& causes) {
   const Json& bounds = schema.bounds;
   const double number = value.get<double>();
-  const auto truthy = [&](const char* name) { return bounds.contains(name) && bounds[name] == true; };
+  const auto truthy = [&](const char* name) {
+    return bounds.contains(name) && bounds[name] == true;
+  };
   if (bounds.contains("minimum")) {
     const double least = bounds["minimum"].get<double>();
     if (number < least || (truthy("exclusiveMinimum") && number == least)) {
@@ -80,15 +96,17 @@ void check_number(const Json& value, const Schema& schema, const std::string& pa
   }
 }
 
-void check_counts(const Json& value, const Schema& schema, const std::string& path, const char* least,
-                  const char* most, const char* noun, std::vector<ErrorCause>& causes) {
+void check_counts(const Json& value, const Schema& schema, const std::string& path,
+                  const char* least, const char* most, const char* noun,
+                  std::vector<ErrorCause>& causes) {
   const Json& bounds = schema.bounds;
   if (bounds.contains(least) && value.size() < bounds[least].get<std::size_t>()) {
     refuse(causes, path, value, "should have at least " + bounds[least].dump() + " " + noun);
   }
   if (bounds.contains(most) && value.size() > bounds[most].get<std::size_t>()) {
-    causes.push_back({"FieldValueTooMany", "Too many: " + std::to_string(value.size()) + ": must have at most " +
-                                               bounds[most].dump() + " " + noun,
+    causes.push_back({"FieldValueTooMany",
+                      "Too many: " + std::to_string(value.size()) + ": must have at most " +
+                          bounds[most].dump() + " " + noun,
                       path});
   }
 }
@@ -123,13 +141,15 @@ void check_object(const Json& value, const Json* old, const Schema& schema, cons
   for (const Json& name : at(schema.bounds, "required")) {
     const std::string& field = name.get_ref<const std::string&>();
     if (!value.contains(field)) {
-      causes.push_back({"FieldValueRequired", "Required value", path.empty() ? field : path + "." + field});
+      causes.push_back(
+          {"FieldValueRequired", "Required value", path.empty() ? field : path + "." + field});
     }
   }
   for (const auto& [name, child] : value.items()) {
     const Schema* known = schema.field(name);
     if (!known) continue;
-    const Json* old_child = old && old->is_object() && old->contains(name) ? &(*old)[name] : nullptr;
+    const Json* old_child =
+        old && old->is_object() && old->contains(name) ? &(*old)[name] : nullptr;
     validate(child, old_child, *known, path.empty() ? name : path + "." + name, causes);
   }
 }
@@ -145,10 +165,12 @@ void check_junctors(const Json& value, const Schema& schema, const std::string& 
   for (const SchemaPtr& part : schema.all_of) validate(value, nullptr, *part, path, causes);
   std::size_t fits = 0;
   for (const SchemaPtr& part : schema.any_of) fits += passes(value, *part);
-  if (!schema.any_of.empty() && fits == 0) refuse(causes, path, value, "must validate at least one schema (anyOf)");
+  if (!schema.any_of.empty() && fits == 0)
+    refuse(causes, path, value, "must validate at least one schema (anyOf)");
   fits = 0;
   for (const SchemaPtr& part : schema.one_of) fits += passes(value, *part);
-  if (!schema.one_of.empty() && fits != 1) refuse(causes, path, value, "must validate one and only one schema (oneOf)");
+  if (!schema.one_of.empty() && fits != 1)
+    refuse(causes, path, value, "must validate one and only one schema (oneOf)");
   if (schema.not_schema && passes(value, *schema.not_schema)) {
     refuse(causes, path, value, "must not validate the schema (not)");
   }
@@ -161,8 +183,8 @@ void validate(const Json& value, const Json* old, const Schema& schema, const st
   if (!type_fits(value, schema)) {
     const std::string wanted = schema.int_or_string ? "integer,string" : schema.type;
     causes.push_back({"FieldValueTypeInvalid",
-                      "Invalid value: \"" + std::string(type_name(value)) + "\": " + path + " in body must be of type " +
-                          wanted + ": \"" + type_name(value) + "\"",
+                      "Invalid value: \"" + std::string(type_name(value)) + "\": " + path +
+                          " in body must be of type " + wanted + ": \"" + type_name(value) + "\"",
                       path});
     return;
   }
@@ -176,7 +198,8 @@ void validate(const Json& value, const Json* old, const Schema& schema, const st
     }
     if (!listed) {
       causes.push_back({"FieldValueNotSupported",
-                        "Unsupported value: " + shown(value) + ": supported values: " + supported, path});
+                        "Unsupported value: " + shown(value) + ": supported values: " + supported,
+                        path});
     }
   }
   if (value.is_string()) check_string(value, schema, path, causes);

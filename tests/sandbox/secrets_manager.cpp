@@ -31,10 +31,12 @@ void purge_versions(StoredSecret& secret, WallTime now) {
     auto oldest = secret.versions.end();
     for (auto it = secret.versions.begin(); it != secret.versions.end(); ++it) {
       const bool purgeable = it->second.labels.empty() && it->second.created + kPurgeAge < now;
-      if (purgeable && (oldest == secret.versions.end() || it->second.order < oldest->second.order)) oldest = it;
+      if (purgeable && (oldest == secret.versions.end() || it->second.order < oldest->second.order))
+        oldest = it;
     }
     if (oldest == secret.versions.end()) {
-      throw AwsError("LimitExceededException", "The secret has too many versions; none is old enough to be purged.");
+      throw AwsError("LimitExceededException",
+                     "The secret has too many versions; none is old enough to be purged.");
     }
     secret.versions.erase(oldest);
   }
@@ -49,10 +51,12 @@ const SecretVersion* StoredSecret::holder(const std::string& label) const {
   return nullptr;
 }
 
-SecretsManager::SecretsManager(const Clock& clock, std::uint64_t seed) : clock_(clock), seeded_(seed) {}
+SecretsManager::SecretsManager(const Clock& clock, std::uint64_t seed)
+    : clock_(clock), seeded_(seed) {}
 
 Json SecretsManager::call(const std::string& operation, const Json& input, const Caller& caller) {
-  if (!input.is_object()) throw AwsError("SerializationException", "The body is not a JSON object.");
+  if (!input.is_object())
+    throw AwsError("SerializationException", "The body is not a JSON object.");
   const std::lock_guard lock(mutex_);
   if (operation == "DescribeSecret") return describe(input, caller);
   if (operation == "GetSecretValue") return get_value(input, caller);
@@ -77,8 +81,9 @@ Json SecretsManager::call(const std::string& operation, const Json& input, const
 }
 
 Json SecretsManager::random_password(const Json& input) {
-  check_members(input, {"PasswordLength", "ExcludeCharacters", "ExcludeNumbers", "ExcludePunctuation",
-                        "ExcludeUppercase", "ExcludeLowercase", "IncludeSpace", "RequireEachIncludedType"});
+  check_members(
+      input, {"PasswordLength", "ExcludeCharacters", "ExcludeNumbers", "ExcludePunctuation",
+              "ExcludeUppercase", "ExcludeLowercase", "IncludeSpace", "RequireEachIncludedType"});
   return {{"RandomPassword", make_random_password(input, rng_)}};
 }
 
@@ -86,18 +91,21 @@ void SecretsManager::permit(const Caller& caller, const std::string& action,
                             const std::vector<std::string>& names) const {
   const std::string full = "secretsmanager:" + action;
   if (permits(caller.principal, full, names)) return;
-  throw AwsError("AccessDeniedException", "User: " + caller.principal.arn + " is not authorized to perform: " + full +
-                                              " on resource: " + names.back() +
-                                              " because no identity-based policy allows the " + full + " action");
+  throw AwsError("AccessDeniedException",
+                 "User: " + caller.principal.arn + " is not authorized to perform: " + full +
+                     " on resource: " + names.back() +
+                     " because no identity-based policy allows the " + full + " action");
 }
 
-StoredSecret* SecretsManager::find(const std::string& id, const std::string& account, const std::string& region) {
+StoredSecret* SecretsManager::find(const std::string& id, const std::string& account,
+                                   const std::string& region) {
   if (id.starts_with("arn:")) {
     if (const auto found = secrets_.find(id); found != secrets_.end()) {
       return found->second.region == region ? &found->second : nullptr;
     }
     // A partial ARN lacks the suffix.
-    for (auto it = secrets_.lower_bound(id); it != secrets_.end() && it->first.starts_with(id); ++it) {
+    for (auto it = secrets_.lower_bound(id); it != secrets_.end() && it->first.starts_with(id);
+         ++it) {
       if (without_suffix(it->first) == id && it->second.region == region) return &it->second;
     }
     return nullptr;
@@ -106,7 +114,8 @@ StoredSecret* SecretsManager::find(const std::string& id, const std::string& acc
   return found == arn_by_name_.end() ? nullptr : &secrets_.at(found->second);
 }
 
-StoredSecret& SecretsManager::need(const Json& input, const Caller& caller, const char* action, bool even_deleted) {
+StoredSecret& SecretsManager::need(const Json& input, const Caller& caller, const char* action,
+                                   bool even_deleted) {
   const std::string id = text_at(input, "SecretId");
   if (id.empty() || id.size() > 2048) {
     throw AwsError("ValidationException", "SecretId must have between 1 and 2048 characters.");
@@ -118,32 +127,39 @@ StoredSecret& SecretsManager::need(const Json& input, const Caller& caller, cons
   }
   permit(caller, action, {secret->name, secret->arn});
   if (secret->account != caller.principal.account) {
-    throw AwsError("AccessDeniedException", "User: " + caller.principal.arn + " is not authorized to perform: secretsmanager:" +
+    throw AwsError("AccessDeniedException", "User: " + caller.principal.arn +
+                                                " is not authorized to perform: secretsmanager:" +
                                                 action + " on resource: " + secret->arn +
                                                 " because no resource-based policy allows it");
   }
   if (secret->deleted && !even_deleted) {
-    throw AwsError("InvalidRequestException",
-                   "You can't perform this operation on the secret because it was marked for deletion.");
+    throw AwsError(
+        "InvalidRequestException",
+        "You can't perform this operation on the secret because it was marked for deletion.");
   }
   return *secret;
 }
 
-StoredSecret& SecretsManager::need_writable(const Json& input, const Caller& caller, const char* action) {
+StoredSecret& SecretsManager::need_writable(const Json& input, const Caller& caller,
+                                            const char* action) {
   StoredSecret& secret = need(input, caller, action);
   if (!secret.primary_region.empty() && secret.primary_region != secret.region) {
-    throw AwsError("InvalidRequestException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.");
+    throw AwsError("InvalidRequestException",
+                   "Operation not permitted on a replica secret. Call must be made in primary "
+                   "secret's region.");
   }
   return secret;
 }
 
 StoredSecret& SecretsManager::add_secret(const std::string& name, const std::string& account,
                                          const std::string& region) {
-  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  static constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   std::string suffix;
   for (int i = 0; i < 6; ++i) suffix += kLetters[seeded_.below(kLetters.size())];
   StoredSecret secret;
-  secret.arn = "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + name + "-" + suffix;
+  secret.arn =
+      "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + name + "-" + suffix;
   secret.name = name;
   secret.account = account;
   secret.region = region;
@@ -162,7 +178,8 @@ SecretVersion& SecretsManager::add_version(StoredSecret& secret, const std::stri
 }
 
 // Puts a label on a version, taking it from any other; AWSPREVIOUS follows AWSCURRENT's loser.
-void SecretsManager::attach(StoredSecret& secret, const std::string& label, SecretVersion& version) {
+void SecretsManager::attach(StoredSecret& secret, const std::string& label,
+                            SecretVersion& version) {
   std::string loser;
   for (auto& [id, other] : secret.versions) {
     if (other.labels.erase(label) > 0 && id != version.id) loser = id;
@@ -175,7 +192,8 @@ void SecretsManager::attach(StoredSecret& secret, const std::string& label, Secr
   std::size_t labels = 0;
   for (const auto& [id, other] : secret.versions) labels += other.labels.size();
   if (labels > kMaxLabels) {
-    throw AwsError("LimitExceededException", "A secret can have at most 20 staging labels across its versions.");
+    throw AwsError("LimitExceededException",
+                   "A secret can have at most 20 staging labels across its versions.");
   }
 }
 
@@ -193,7 +211,8 @@ void SecretsManager::touch(StoredSecret& secret) {
   if (secret.listed.size() > 64) secret.listed.erase(secret.listed.begin());
 }
 
-std::string SecretsManager::create(const std::string& name, const std::string& value, const std::string& region) {
+std::string SecretsManager::create(const std::string& name, const std::string& value,
+                                   const std::string& region) {
   const std::lock_guard lock(mutex_);
   StoredSecret& secret = add_secret(name, kAccount, region);
   SecretVersion& version = add_version(secret, uuid_v4(seeded_));
@@ -203,7 +222,8 @@ std::string SecretsManager::create(const std::string& name, const std::string& v
   return secret.arn;
 }
 
-std::string SecretsManager::create_binary(const std::string& name, const std::string& bytes, const std::string& region) {
+std::string SecretsManager::create_binary(const std::string& name, const std::string& bytes,
+                                          const std::string& region) {
   const std::string arn = create(name, "x", region);
   edit(arn, [&](StoredSecret& secret) {
     SecretVersion& version = secret.versions.begin()->second;
@@ -213,13 +233,15 @@ std::string SecretsManager::create_binary(const std::string& name, const std::st
   return arn;
 }
 
-std::string SecretsManager::put(const std::string& id, const std::string& value, const std::vector<std::string>& labels) {
+std::string SecretsManager::put(const std::string& id, const std::string& value,
+                                const std::vector<std::string>& labels) {
   std::string version_id;
   edit(id, [&](StoredSecret& secret) {
     SecretVersion& version = add_version(secret, uuid_v4(seeded_));
     version.text = value;
     version_id = version.id;
-    for (const std::string& label : labels.empty() ? std::vector<std::string>{"AWSCURRENT"} : labels) {
+    for (const std::string& label :
+         labels.empty() ? std::vector<std::string>{"AWSCURRENT"} : labels) {
       attach(secret, label, version);
     }
   });
@@ -234,7 +256,8 @@ std::optional<StoredSecret> SecretsManager::get(const std::string& id) const {
   return std::nullopt;
 }
 
-std::optional<std::string> SecretsManager::value(const std::string& id, const std::string& label) const {
+std::optional<std::string> SecretsManager::value(const std::string& id,
+                                                 const std::string& label) const {
   const auto secret = get(id);
   if (!secret) return std::nullopt;
   const SecretVersion* version = secret->holder(label);

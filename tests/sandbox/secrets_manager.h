@@ -1,8 +1,10 @@
 // AWS Secrets Manager in memory, strict about what the service is strict about: labels move by
-// compare-and-swap, versions without labels are not described, a version id holds one value for ever.
+// compare-and-swap, versions without labels are not described, a version id holds one value for
+// ever.
 //
-// Operations take and give the JSON of the wire; refusals are thrown as AwsError. What only a test may do
-// (rotate by another hand, mark as owned by a service, read state without IAM) has methods of its own.
+// Operations take and give the JSON of the wire; refusals are thrown as AwsError. What only a test
+// may do (rotate by another hand, mark as owned by a service, read state without IAM) has methods
+// of its own.
 //
 // Thread rule: any thread.
 #pragma once
@@ -63,18 +65,23 @@ class SecretsManager {
 
   // --- for tests, without IAM ---
   // Creates a secret and returns its ARN. The version id is made up.
-  std::string create(const std::string& name, const std::string& value, const std::string& region = "eu-west-1");
-  std::string create_binary(const std::string& name, const std::string& bytes, const std::string& region = "eu-west-1");
+  std::string create(const std::string& name, const std::string& value,
+                     const std::string& region = "eu-west-1");
+  std::string create_binary(const std::string& name, const std::string& bytes,
+                            const std::string& region = "eu-west-1");
   // A new current version by somebody else's hand; returns its id.
-  std::string put(const std::string& id, const std::string& value, const std::vector<std::string>& labels = {});
+  std::string put(const std::string& id, const std::string& value,
+                  const std::vector<std::string>& labels = {});
   std::optional<StoredSecret> get(const std::string& id) const;  // name or ARN
-  std::optional<std::string> value(const std::string& id, const std::string& label = "AWSCURRENT") const;
+  std::optional<std::string> value(const std::string& id,
+                                   const std::string& label = "AWSCURRENT") const;
   void edit(const std::string& id, const std::function<void(StoredSecret&)>& change);
   std::vector<std::string> names() const;
   void clear();
 
   // --- how it misbehaves ---
-  void set_stale_describes(std::uint64_t calls);  // after every write, so many DescribeSecret see the past
+  void set_stale_describes(
+      std::uint64_t calls);  // after every write, so many DescribeSecret see the past
   void set_list_lag(Duration lag);
   void set_honour_sort(bool honour);
   void set_empty_pages(bool on);  // every ListSecrets page but the last is preceded by an empty one
@@ -102,10 +109,13 @@ class SecretsManager {
   Json untag(const Json& input, const Caller& caller);
 
   StoredSecret* find(const std::string& id, const std::string& account, const std::string& region);
-  StoredSecret& need(const Json& input, const Caller& caller, const char* action, bool even_deleted = false);
+  StoredSecret& need(const Json& input, const Caller& caller, const char* action,
+                     bool even_deleted = false);
   StoredSecret& need_writable(const Json& input, const Caller& caller, const char* action);
-  void permit(const Caller& caller, const std::string& action, const std::vector<std::string>& names) const;
-  StoredSecret& add_secret(const std::string& name, const std::string& account, const std::string& region);
+  void permit(const Caller& caller, const std::string& action,
+              const std::vector<std::string>& names) const;
+  StoredSecret& add_secret(const std::string& name, const std::string& account,
+                           const std::string& region);
   SecretVersion& add_version(StoredSecret& secret, const std::string& id);
   void attach(StoredSecret& secret, const std::string& label, SecretVersion& version);
   void touch(StoredSecret& secret);

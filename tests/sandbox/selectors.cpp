@@ -33,7 +33,9 @@ LabelSelector LabelSelector::parse(std::string_view text) {
   LabelSelector out;
   if (trim(text).empty()) return out;
   for (const std::string& term : split_terms(text)) {
-    const auto fail = [&] { return bad_request("unable to parse requirement: " + printable(term)); };
+    const auto fail = [&] {
+      return bad_request("unable to parse requirement: " + printable(term));
+    };
     if (term.empty()) throw fail();
     if (const std::size_t open = term.find('('); open != std::string::npos) {
       if (term.back() != ')') throw fail();
@@ -46,7 +48,8 @@ LabelSelector LabelSelector::parse(std::string_view text) {
       out.terms_.push_back(std::move(parsed));
     } else if (const std::size_t equals = term.find('='); equals != std::string::npos) {
       const bool negative = equals > 0 && term[equals - 1] == '!';
-      const std::size_t value = equals + (equals + 1 < term.size() && term[equals + 1] == '=' ? 2 : 1);
+      const std::size_t value =
+          equals + (equals + 1 < term.size() && term[equals + 1] == '=' ? 2 : 1);
       out.terms_.push_back({std::string(trim(term.substr(0, equals - (negative ? 1 : 0)))),
                             negative ? Op::NotIn : Op::In,
                             {std::string(trim(term.substr(value)))}});
@@ -69,10 +72,14 @@ bool LabelSelector::matches(const Json& doc) const {
     const bool listed = has && std::find(term.values.begin(), term.values.end(),
                                          value.get_ref<const std::string&>()) != term.values.end();
     switch (term.op) {
-      case Op::In: return listed;
-      case Op::NotIn: return !listed;
-      case Op::Exists: return has;
-      case Op::Absent: return !has;
+      case Op::In:
+        return listed;
+      case Op::NotIn:
+        return !listed;
+      case Op::Exists:
+        return has;
+      case Op::Absent:
+        return !has;
     }
     return false;
   });
@@ -84,11 +91,14 @@ FieldSelector FieldSelector::parse(std::string_view text) {
   for (const std::string& term : split_terms(text)) {
     const std::size_t equals = term.find('=');
     if (equals == std::string::npos || equals == 0) {
-      throw bad_request("invalid selector: '" + printable(term) + "'; can't understand '" + printable(term) + "'");
+      throw bad_request("invalid selector: '" + printable(term) + "'; can't understand '" +
+                        printable(term) + "'");
     }
     const bool negative = term[equals - 1] == '!';
-    const std::size_t value = equals + (equals + 1 < term.size() && term[equals + 1] == '=' ? 2 : 1);
-    out.terms_.push_back({term.substr(0, equals - (negative ? 1 : 0)), !negative, term.substr(value)});
+    const std::size_t value =
+        equals + (equals + 1 < term.size() && term[equals + 1] == '=' ? 2 : 1);
+    out.terms_.push_back(
+        {term.substr(0, equals - (negative ? 1 : 0)), !negative, term.substr(value)});
   }
   return out;
 }

@@ -27,8 +27,8 @@ class LabelSelector {
   std::vector<Term> terms_;
 };
 
-// "metadata.name=x,involvedObject.kind!=y": equality on any dotted path of the object, missing = "".
-// Whether the resource supports a path is the caller's to check through `paths`.
+// "metadata.name=x,involvedObject.kind!=y": equality on any dotted path of the object, missing =
+// "". Whether the resource supports a path is the caller's to check through `paths`.
 class FieldSelector {
  public:
   static FieldSelector parse(std::string_view text);

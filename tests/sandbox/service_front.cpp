@@ -8,7 +8,9 @@ namespace {
 class Timer {
  public:
   std::int64_t micros() const {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start_).count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                 start_)
+        .count();
   }
 
  private:
@@ -17,7 +19,8 @@ class Timer {
 
 }  // namespace
 
-bool ServiceFront::strike(const Fault& fault, HttpExchange& exchange, const ErrorReply& error_reply, int& status) {
+bool ServiceFront::strike(const Fault& fault, HttpExchange& exchange, const ErrorReply& error_reply,
+                          int& status) {
   if (fault.delay_ms > 0 && !exchange.wait(-1, fault.delay_ms)) {
     exchange.reset();
     return true;
@@ -25,14 +28,20 @@ bool ServiceFront::strike(const Fault& fault, HttpExchange& exchange, const Erro
   switch (fault.kind) {
     case FaultKind::Error: {
       HttpResponse response = error_reply(fault);
-      if (fault.retry_after > 0) response.headers.emplace_back("Retry-After", std::to_string(fault.retry_after));
+      if (fault.retry_after > 0)
+        response.headers.emplace_back("Retry-After", std::to_string(fault.retry_after));
       status = response.status;
       exchange.reply(response);
       return true;
     }
-    case FaultKind::ResetBefore: exchange.reset(); return true;
-    case FaultKind::BlackHole: exchange.black_hole(); return true;
-    default: return false;
+    case FaultKind::ResetBefore:
+      exchange.reset();
+      return true;
+    case FaultKind::BlackHole:
+      exchange.black_hole();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -59,8 +68,8 @@ void ServiceFront::run(const Call& call, HttpExchange& exchange, const ErrorRepl
   log_.add({0, 0, call, status, timer.micros(), fault->id});
 }
 
-void ServiceFront::run_stream(const Call& call, HttpExchange& exchange, const ErrorReply& error_reply,
-                              const Stream& stream) {
+void ServiceFront::run_stream(const Call& call, HttpExchange& exchange,
+                              const ErrorReply& error_reply, const Stream& stream) {
   const Timer timer;
   const std::optional<Fault> fault = faults_.decide(call);
   log_.add({0, 0, call, 200, 0, fault ? fault->id : ""});

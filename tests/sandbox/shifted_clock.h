@@ -14,7 +14,8 @@ class ShiftedClock final : public Clock {
 
   WallTime now() const override { return base_.now() + offset_.load(); }
   MonoTime mono() const override { return base_.mono(); }
-  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& cv, MonoTime deadline) override {
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& cv,
+                  MonoTime deadline) override {
     if (mono() >= deadline) return false;
     cv.wait_until(lock, deadline);
     return mono() < deadline;

@@ -13,7 +13,9 @@ namespace keyturn::sandbox {
 struct GivenValue {
   std::optional<std::string> text, binary;
   bool given() const { return text || binary; }
-  bool equals(const SecretVersion& version) const { return text == version.text && binary == version.binary; }
+  bool equals(const SecretVersion& version) const {
+    return text == version.text && binary == version.binary;
+  }
 };
 
 // Refuses a member that the operation does not have: a typo would otherwise go unnoticed.

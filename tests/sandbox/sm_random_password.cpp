@@ -40,7 +40,8 @@ std::string make_random_password(const Json& input, Rng& rng) {
   std::string out;
   if (flag(input, "RequireEachIncludedType", true)) {
     if (classes.size() > static_cast<std::size_t>(length)) {
-      throw AwsError("InvalidParameterException", "Password length is too short based on the required types.");
+      throw AwsError("InvalidParameterException",
+                     "Password length is too short based on the required types.");
     }
     for (const std::string& characters : classes) out += characters[rng.below(characters.size())];
   }

@@ -12,14 +12,18 @@ namespace {
 WallTime day_of(WallTime time) { return std::chrono::floor<std::chrono::days>(time); }
 
 Json value_reply(const StoredSecret& secret, const SecretVersion& version) {
-  Json out = {{"ARN", secret.arn}, {"Name", secret.name}, {"VersionId", version.id},
-              {"VersionStages", version.labels}, {"CreatedDate", epoch(version.created)}};
+  Json out = {{"ARN", secret.arn},
+              {"Name", secret.name},
+              {"VersionId", version.id},
+              {"VersionStages", version.labels},
+              {"CreatedDate", epoch(version.created)}};
   if (version.text) out["SecretString"] = *version.text;
   if (version.binary) out["SecretBinary"] = *version.binary;
   return out;
 }
 
-const SecretVersion& pick(const StoredSecret& secret, const std::string& id, const std::string& label) {
+const SecretVersion& pick(const StoredSecret& secret, const std::string& id,
+                          const std::string& label) {
   if (!id.empty()) {
     const auto found = secret.versions.find(id);
     if (found == secret.versions.end() || !found->second.has_value()) {
@@ -27,15 +31,18 @@ const SecretVersion& pick(const StoredSecret& secret, const std::string& id, con
                      "Secrets Manager can't find the specified secret value for VersionId: " + id);
     }
     if (!label.empty() && !found->second.labels.contains(label)) {
-      throw AwsError("InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.");
+      throw AwsError(
+          "InvalidRequestException",
+          "You provided a VersionStage that is not associated to the provided VersionId.");
     }
     return found->second;
   }
   const std::string wanted = label.empty() ? "AWSCURRENT" : label;
   const SecretVersion* version = secret.holder(wanted);
   if (!version || !version->has_value()) {
-    throw AwsError("ResourceNotFoundException",
-                   "Secrets Manager can't find the specified secret value for staging label: " + wanted);
+    throw AwsError(
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret value for staging label: " + wanted);
   }
   return *version;
 }
@@ -58,15 +65,17 @@ bool filter_fits(const StoredSecret& secret, const std::string& key, const std::
   if (key == "primary-region") return prefix_fits(wanted, secret.primary_region, false);
   if (key == "owning-service") return prefix_fits(wanted, secret.owning_service, false);
   if (key == "all") {
-    return prefix_fits(wanted, secret.name, true) || prefix_fits(wanted, secret.description, true) ||
-           any_tag(true, true) || any_tag(false, true);
+    return prefix_fits(wanted, secret.name, true) ||
+           prefix_fits(wanted, secret.description, true) || any_tag(true, true) ||
+           any_tag(false, true);
   }
   throw AwsError("ValidationException", "unknown filter key " + printable(key));
 }
 
 bool filters_fit(const StoredSecret& secret, const Json& filters) {
   if (!filters.is_array()) return true;
-  if (filters.size() > 10) throw AwsError("ValidationException", "Filters can have at most 10 members.");
+  if (filters.size() > 10)
+    throw AwsError("ValidationException", "Filters can have at most 10 members.");
   for (const Json& filter : filters) {
     const std::string key = text_at(filter, "Key");
     bool positive = false, refused = false, has_positive = false;
@@ -87,7 +96,9 @@ bool filters_fit(const StoredSecret& secret, const Json& filters) {
 }  // namespace
 
 Json SecretsManager::view(const StoredSecret& secret, bool in_list) const {
-  Json out = {{"ARN", secret.arn}, {"Name", secret.name}, {"CreatedDate", epoch(secret.created)},
+  Json out = {{"ARN", secret.arn},
+              {"Name", secret.name},
+              {"CreatedDate", epoch(secret.created)},
               {"LastChangedDate", epoch(secret.changed)}};
   if (!secret.description.empty()) out["Description"] = secret.description;
   if (!secret.kms_key_id.empty()) out["KmsKeyId"] = secret.kms_key_id;
@@ -100,13 +111,15 @@ Json SecretsManager::view(const StoredSecret& secret, bool in_list) const {
   if (secret.accessed) out["LastAccessedDate"] = epoch(*secret.accessed);
   if (secret.rotated) out["LastRotatedDate"] = epoch(*secret.rotated);
   if (secret.deleted) out["DeletedDate"] = epoch(*secret.deleted);
-  for (const auto& [key, value] : secret.tags) out["Tags"].push_back({{"Key", key}, {"Value", value}});
+  for (const auto& [key, value] : secret.tags)
+    out["Tags"].push_back({{"Key", key}, {"Value", value}});
   // Versions without labels are not described.
   Json stages = Json::object();
   for (const auto& [id, version] : secret.versions) {
     if (!version.labels.empty()) stages[id] = version.labels;
   }
-  if (!stages.empty()) out[in_list ? "SecretVersionsToStages" : "VersionIdsToStages"] = std::move(stages);
+  if (!stages.empty())
+    out[in_list ? "SecretVersionsToStages" : "VersionIdsToStages"] = std::move(stages);
   return out;
 }
 
@@ -123,7 +136,8 @@ Json SecretsManager::describe(const Json& input, const Caller& caller) {
 Json SecretsManager::get_value(const Json& input, const Caller& caller) {
   check_members(input, {"SecretId", "VersionId", "VersionStage"});
   StoredSecret& secret = need(input, caller, "GetSecretValue");
-  const SecretVersion& version = pick(secret, text_at(input, "VersionId"), text_at(input, "VersionStage"));
+  const SecretVersion& version =
+      pick(secret, text_at(input, "VersionId"), text_at(input, "VersionStage"));
   secret.accessed = day_of(clock_.now());
   return value_reply(secret, version);
 }
@@ -134,20 +148,25 @@ Json SecretsManager::batch_get(const Json& input, const Caller& caller) {
   const Json& ids = at(input, "SecretIdList");
   const Json& filters = at(input, "Filters");
   if (ids.is_array() == filters.is_array()) {
-    throw AwsError("InvalidParameterException", "Either SecretIdList or Filters must be provided, but not both.");
+    throw AwsError("InvalidParameterException",
+                   "Either SecretIdList or Filters must be provided, but not both.");
   }
   std::vector<std::string> wanted;
   Json out = {{"SecretValues", Json::array()}, {"Errors", Json::array()}};
   if (ids.is_array()) {
-    if (ids.empty() || ids.size() > 20) throw AwsError("InvalidParameterException", "SecretIdList can have at most 20 members.");
-    if (!at(input, "MaxResults").is_null()) throw AwsError("InvalidParameterException", "MaxResults goes with Filters only.");
+    if (ids.empty() || ids.size() > 20)
+      throw AwsError("InvalidParameterException", "SecretIdList can have at most 20 members.");
+    if (!at(input, "MaxResults").is_null())
+      throw AwsError("InvalidParameterException", "MaxResults goes with Filters only.");
     for (const Json& id : ids) wanted.push_back(id.get<std::string>());
   } else {
     permit(caller, "ListSecrets", {"*"});
     const std::size_t most = read_page_size(input, 20, 20);
     const std::string after = read_page_token(input).value("after", "");
     for (const auto& [arn, secret] : secrets_) {
-      if (arn <= after || secret.region != caller.region || secret.deleted || !filters_fit(secret, filters)) continue;
+      if (arn <= after || secret.region != caller.region || secret.deleted ||
+          !filters_fit(secret, filters))
+        continue;
       if (wanted.size() == most) {
         out["NextToken"] = make_page_token({{"after", wanted.back()}});
         break;
@@ -159,7 +178,8 @@ Json SecretsManager::batch_get(const Json& input, const Caller& caller) {
     try {
       out["SecretValues"].push_back(get_value({{"SecretId", id}}, caller));
     } catch (const AwsError& error) {
-      out["Errors"].push_back({{"SecretId", id}, {"ErrorCode", error.code}, {"Message", error.message}});
+      out["Errors"].push_back(
+          {{"SecretId", id}, {"ErrorCode", error.code}, {"Message", error.message}});
     }
   }
   return out;
@@ -183,12 +203,16 @@ bool SecretsManager::shows(const StoredSecret& secret, const Json& input, Json& 
 }
 
 Json SecretsManager::list(const Json& input, const Caller& caller) {
-  check_members(input, {"MaxResults", "NextToken", "IncludePlannedDeletion", "Filters", "SortOrder", "SortBy"});
+  check_members(input, {"MaxResults", "NextToken", "IncludePlannedDeletion", "Filters", "SortOrder",
+                        "SortBy"});
   permit(caller, "ListSecrets", {"*"});
   const std::size_t most = read_page_size(input, 100, 100);
-  const std::string order = text_at(input, "SortOrder").empty() ? "desc" : text_at(input, "SortOrder");
-  const std::string by = text_at(input, "SortBy").empty() ? "created-date" : text_at(input, "SortBy");
-  if (order != "asc" && order != "desc") throw AwsError("ValidationException", "SortOrder must be asc or desc.");
+  const std::string order =
+      text_at(input, "SortOrder").empty() ? "desc" : text_at(input, "SortOrder");
+  const std::string by =
+      text_at(input, "SortBy").empty() ? "created-date" : text_at(input, "SortBy");
+  if (order != "asc" && order != "desc")
+    throw AwsError("ValidationException", "SortOrder must be asc or desc.");
   const char* field = by == "name"                 ? "Name"
                       : by == "created-date"       ? "CreatedDate"
                       : by == "last-changed-date"  ? "LastChangedDate"
@@ -198,7 +222,8 @@ Json SecretsManager::list(const Json& input, const Caller& caller) {
   std::vector<Json> entries;
   for (const auto& [arn, secret] : secrets_) {
     Json entry;
-    if (secret.region == caller.region && secret.account == caller.principal.account && shows(secret, input, entry)) {
+    if (secret.region == caller.region && secret.account == caller.principal.account &&
+        shows(secret, input, entry)) {
       entries.push_back(std::move(entry));
     }
   }
@@ -214,7 +239,8 @@ Json SecretsManager::list(const Json& input, const Caller& caller) {
   if (token.contains("ARN")) {
     // What comes after the entry that ended the last page, wherever that entry is now.
     if (honour_sort_) {
-      start = static_cast<std::size_t>(std::upper_bound(entries.begin(), entries.end(), token, before) - entries.begin());
+      start = static_cast<std::size_t>(
+          std::upper_bound(entries.begin(), entries.end(), token, before) - entries.begin());
     } else {
       while (start < entries.size() && entries[start]["ARN"] <= token["ARN"]) ++start;
     }
@@ -229,7 +255,8 @@ Json SecretsManager::list(const Json& input, const Caller& caller) {
   const std::size_t end = std::min(entries.size(), start + most);
   for (std::size_t i = start; i < end; ++i) out["SecretList"].push_back(entries[i]);
   if (end < entries.size()) {
-    out["NextToken"] = make_page_token({{"ARN", entries[end - 1]["ARN"]}, {field, at(entries[end - 1], field)}});
+    out["NextToken"] =
+        make_page_token({{"ARN", entries[end - 1]["ARN"]}, {field, at(entries[end - 1], field)}});
   }
   return out;
 }
@@ -243,11 +270,13 @@ Json SecretsManager::list_versions(const Json& input, const Caller& caller) {
   for (const auto& [id, version] : secret.versions) {
     if (deprecated || !version.labels.empty()) versions.push_back(&version);
   }
-  std::sort(versions.begin(), versions.end(), [](const auto* a, const auto* b) { return a->order < b->order; });
+  std::sort(versions.begin(), versions.end(),
+            [](const auto* a, const auto* b) { return a->order < b->order; });
   std::size_t start = read_page_token(input).value("start", std::size_t{0});
   Json out = {{"ARN", secret.arn}, {"Name", secret.name}, {"Versions", Json::array()}};
   for (; start < versions.size() && out["Versions"].size() < most; ++start) {
-    Json entry = {{"VersionId", versions[start]->id}, {"CreatedDate", epoch(versions[start]->created)}};
+    Json entry = {{"VersionId", versions[start]->id},
+                  {"CreatedDate", epoch(versions[start]->created)}};
     if (!versions[start]->labels.empty()) entry["VersionStages"] = versions[start]->labels;
     out["Versions"].push_back(std::move(entry));
   }

@@ -12,10 +12,13 @@ namespace {
 
 AwsError reused_token() {
   return AwsError("ResourceExistsException",
-                  "You can't use ClientRequestToken with a different value: a version with this id exists already.");
+                  "You can't use ClientRequestToken with a different value: a version with this id "
+                  "exists already.");
 }
 
-Json short_reply(const StoredSecret& secret) { return {{"ARN", secret.arn}, {"Name", secret.name}}; }
+Json short_reply(const StoredSecret& secret) {
+  return {{"ARN", secret.arn}, {"Name", secret.name}};
+}
 
 void read_tags(const Json& list, std::map<std::string, std::string>& out) {
   if (!list.is_array()) return;
@@ -23,23 +26,27 @@ void read_tags(const Json& list, std::map<std::string, std::string>& out) {
     const std::string key = text_at(tag, "Key");
     const std::string value = text_at(tag, "Value");
     if (key.empty() || key.size() > 128 || value.size() > 256) {
-      throw AwsError("InvalidParameterException", "A tag key has 1 to 128 characters, a value at most 256.");
+      throw AwsError("InvalidParameterException",
+                     "A tag key has 1 to 128 characters, a value at most 256.");
     }
     out[key] = value;
   }
 }
 
 bool is_rotation_token(const std::string& token) {
-  return token.size() >= 36 && token.size() <= 256 && std::all_of(token.begin(), token.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  return token.size() >= 36 && token.size() <= 256 &&
+         std::all_of(token.begin(), token.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '-';
          });
 }
 
 }  // namespace
 
 Json SecretsManager::create_secret(const Json& input, const Caller& caller) {
-  check_members(input, {"Name", "ClientRequestToken", "Description", "KmsKeyId", "SecretString", "SecretBinary", "Tags",
-                        "AddReplicaRegions", "ForceOverwriteReplicaSecret", "Type"});
+  check_members(
+      input, {"Name", "ClientRequestToken", "Description", "KmsKeyId", "SecretString",
+              "SecretBinary", "Tags", "AddReplicaRegions", "ForceOverwriteReplicaSecret", "Type"});
   const std::string name = text_at(input, "Name");
   check_name(name);
   permit(caller, "CreateSecret", {name});
@@ -48,7 +55,8 @@ Json SecretsManager::create_secret(const Json& input, const Caller& caller) {
   if (StoredSecret* existing = find(name, caller.principal.account, caller.region)) {
     if (existing->deleted) {
       throw AwsError("InvalidRequestException",
-                     "You can't create this secret because a secret with this name is already scheduled for deletion.");
+                     "You can't create this secret because a secret with this name is already "
+                     "scheduled for deletion.");
     }
     const auto version = existing->versions.find(token);
     if (version != existing->versions.end() && value.equals(version->second)) {
@@ -56,7 +64,8 @@ Json SecretsManager::create_secret(const Json& input, const Caller& caller) {
       out["VersionId"] = token;
       return out;
     }
-    throw AwsError("ResourceExistsException", "The operation failed because the secret " + name + " already exists.");
+    throw AwsError("ResourceExistsException",
+                   "The operation failed because the secret " + name + " already exists.");
   }
   std::map<std::string, std::string> tags;
   read_tags(at(input, "Tags"), tags);
@@ -78,13 +87,16 @@ Json SecretsManager::create_secret(const Json& input, const Caller& caller) {
 }
 
 Json SecretsManager::put_value(const Json& input, const Caller& caller) {
-  check_members(input, {"SecretId", "ClientRequestToken", "SecretString", "SecretBinary", "VersionStages", "RotationToken"});
+  check_members(input, {"SecretId", "ClientRequestToken", "SecretString", "SecretBinary",
+                        "VersionStages", "RotationToken"});
   StoredSecret& secret = need_writable(input, caller, "PutSecretValue");
   const std::string token = read_token(input);
   const GivenValue value = read_value(input, true);
   std::vector<std::string> labels = read_labels(input);
-  if (const Json& rotation = at(input, "RotationToken"); !rotation.is_null() && !is_rotation_token(text_at(input, "RotationToken"))) {
-    throw AwsError("InvalidParameterException", "RotationToken must have 36-256 characters of [A-Za-z0-9-].");
+  if (const Json& rotation = at(input, "RotationToken");
+      !rotation.is_null() && !is_rotation_token(text_at(input, "RotationToken"))) {
+    throw AwsError("InvalidParameterException",
+                   "RotationToken must have 36-256 characters of [A-Za-z0-9-].");
   }
   const auto existing = secret.versions.find(token);
   Json out = short_reply(secret);
@@ -99,7 +111,8 @@ Json SecretsManager::put_value(const Json& input, const Caller& caller) {
   try {
     const bool first = std::none_of(secret.versions.begin(), secret.versions.end(),
                                     [](const auto& entry) { return entry.second.has_value(); });
-    SecretVersion& version = existing != secret.versions.end() ? existing->second : add_version(secret, token);
+    SecretVersion& version =
+        existing != secret.versions.end() ? existing->second : add_version(secret, token);
     version.text = value.text;
     version.binary = value.binary;
     if (labels.empty()) labels.push_back("AWSCURRENT");
@@ -115,7 +128,8 @@ Json SecretsManager::put_value(const Json& input, const Caller& caller) {
 }
 
 Json SecretsManager::update_secret(const Json& input, const Caller& caller) {
-  check_members(input, {"SecretId", "ClientRequestToken", "Description", "KmsKeyId", "SecretString", "SecretBinary", "Type"});
+  check_members(input, {"SecretId", "ClientRequestToken", "Description", "KmsKeyId", "SecretString",
+                        "SecretBinary", "Type"});
   StoredSecret& secret = need_writable(input, caller, "UpdateSecret");
   const GivenValue value = read_value(input, false);
   Json out = short_reply(secret);
@@ -143,23 +157,28 @@ Json SecretsManager::update_stage(const Json& input, const Caller& caller) {
   const std::string from = text_at(input, "RemoveFromVersionId");
   const std::string to = text_at(input, "MoveToVersionId");
   if (label.empty() || label.size() > 256) {
-    throw AwsError("InvalidParameterException", "VersionStage must have between 1 and 256 characters.");
+    throw AwsError("InvalidParameterException",
+                   "VersionStage must have between 1 and 256 characters.");
   }
   if (from.empty() && to.empty()) {
-    throw AwsError("InvalidParameterException", "You must provide RemoveFromVersionId, MoveToVersionId, or both.");
+    throw AwsError("InvalidParameterException",
+                   "You must provide RemoveFromVersionId, MoveToVersionId, or both.");
   }
   if (to.empty() && label == "AWSCURRENT") {
     throw AwsError("InvalidParameterException",
-                   "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.");
+                   "You can only move staging label AWSCURRENT to a different secret version. It "
+                   "can't be completely removed.");
   }
   for (const std::string& id : {from, to}) {
     if (!id.empty() && !secret.versions.contains(id)) {
-      throw AwsError("ResourceNotFoundException", "Secrets Manager can't find the specified secret version: " + printable(id));
+      throw AwsError("ResourceNotFoundException",
+                     "Secrets Manager can't find the specified secret version: " + printable(id));
     }
   }
   const SecretVersion* holder = secret.holder(label);
   if (!from.empty() && (!holder || holder->id != from)) {
-    throw AwsError("InvalidParameterException", "The staging label " + label + " isn't attached to version " + from + ".");
+    throw AwsError("InvalidParameterException",
+                   "The staging label " + label + " isn't attached to version " + from + ".");
   }
   if (from.empty() && holder && holder->id != to) {
     throw AwsError("InvalidParameterException",
@@ -169,7 +188,8 @@ Json SecretsManager::update_stage(const Json& input, const Caller& caller) {
   }
   if (holder && holder->id == to) return short_reply(secret);  // it is where it should be
   if (!to.empty() && label == "AWSCURRENT" && !secret.versions.at(to).has_value()) {
-    throw AwsError("InvalidRequestException", "You can't move AWSCURRENT to a version without a value.");
+    throw AwsError("InvalidRequestException",
+                   "You can't move AWSCURRENT to a version without a value.");
   }
   will_change(secret);
   StoredSecret before = secret;
@@ -192,10 +212,13 @@ Json SecretsManager::delete_secret(const Json& input, const Caller& caller) {
   const Json& days = at(input, "RecoveryWindowInDays");
   const bool force = at(input, "ForceDeleteWithoutRecovery") == true;
   if (force && !days.is_null()) {
-    throw AwsError("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.");
+    throw AwsError(
+        "InvalidParameterException",
+        "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.");
   }
   const std::int64_t window = days.is_number_integer() ? days.get<std::int64_t>() : 30;
-  if (window < 7 || window > 30) throw AwsError("InvalidParameterException", "RecoveryWindowInDays must be between 7 and 30.");
+  if (window < 7 || window > 30)
+    throw AwsError("InvalidParameterException", "RecoveryWindowInDays must be between 7 and 30.");
   const std::string id = text_at(input, "SecretId");
   if (force && !find(id, caller.principal.account, caller.region)) {
     permit(caller, "DeleteSecret", {id});
@@ -227,18 +250,23 @@ Json SecretsManager::restore_secret(const Json& input, const Caller& caller) {
 
 // The placeholder of a rotation by AWS: a pending version without a value. No function is invoked.
 Json SecretsManager::rotate_secret(const Json& input, const Caller& caller) {
-  check_members(input, {"SecretId", "ClientRequestToken", "RotationLambdaARN", "RotationRules", "RotateImmediately",
-                        "ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn"});
+  check_members(input, {"SecretId", "ClientRequestToken", "RotationLambdaARN", "RotationRules",
+                        "RotateImmediately", "ExternalSecretRotationMetadata",
+                        "ExternalSecretRotationRoleArn"});
   StoredSecret& secret = need_writable(input, caller, "RotateSecret");
   const std::string token = read_token(input);
-  if (const std::string lambda = text_at(input, "RotationLambdaARN"); !lambda.empty()) secret.lambda_arn = lambda;
+  if (const std::string lambda = text_at(input, "RotationLambdaARN"); !lambda.empty())
+    secret.lambda_arn = lambda;
   if (secret.lambda_arn.empty()) {
-    throw AwsError("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.");
+    throw AwsError("InvalidRequestException",
+                   "No Lambda rotation function ARN is associated with this secret.");
   }
-  if (const Json& rules = at(input, "RotationRules"); rules.is_object()) secret.rotation_rules = rules;
+  if (const Json& rules = at(input, "RotationRules"); rules.is_object())
+    secret.rotation_rules = rules;
   const SecretVersion* pending = secret.holder("AWSPENDING");
   if (pending && !pending->labels.contains("AWSCURRENT") && pending->id != token) {
-    throw AwsError("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.");
+    throw AwsError("InvalidRequestException",
+                   "A previous rotation isn't complete. That rotation will be reattempted.");
   }
   will_change(secret);
   secret.rotation_enabled = true;

@@ -14,22 +14,32 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
 }
 
 std::string credentials_xml(const std::string& action, const Principal& session) {
-  return "<" + action + "Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><" + action + "Result>" +
-         "<AssumedRoleUser><Arn>" + escaped(session.arn) + "</Arn></AssumedRoleUser><Credentials><AccessKeyId>" +
-         session.access_key + "</AccessKeyId><SecretAccessKey>" + escaped(session.secret_key) +
-         "</SecretAccessKey><SessionToken>" + escaped(session.session_token) + "</SessionToken><Expiration>" +
-         format_rfc3339(*session.expires) + "</Expiration></Credentials></" + action +
-         "Result><ResponseMetadata><RequestId>sandbox</RequestId></ResponseMetadata></" + action + "Response>";
+  return "<" + action + "Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><" + action +
+         "Result>" + "<AssumedRoleUser><Arn>" + escaped(session.arn) +
+         "</Arn></AssumedRoleUser><Credentials><AccessKeyId>" + session.access_key +
+         "</AccessKeyId><SecretAccessKey>" + escaped(session.secret_key) +
+         "</SecretAccessKey><SessionToken>" + escaped(session.session_token) +
+         "</SessionToken><Expiration>" + format_rfc3339(*session.expires) +
+         "</Expiration></Credentials></" + action +
+         "Result><ResponseMetadata><RequestId>sandbox</RequestId></ResponseMetadata></" + action +
+         "Response>";
 }
 
 std::int64_t duration_of(const Form& form) {
@@ -46,24 +56,33 @@ std::int64_t duration_of(const Form& form) {
 void check_web_identity(const Role& role, const Form& form, const Auth& tokens) {
   const auto claims = tokens.verify(field_of_form(form, "WebIdentityToken"));
   if (!claims) {
-    throw AwsError("InvalidIdentityToken", "The web identity token could not be validated: unknown issuer, bad signature or expired");
+    throw AwsError(
+        "InvalidIdentityToken",
+        "The web identity token could not be validated: unknown issuer, bad signature or expired");
   }
-  if (std::find(claims->audiences.begin(), claims->audiences.end(), role.audience) == claims->audiences.end()) {
+  if (std::find(claims->audiences.begin(), claims->audiences.end(), role.audience) ==
+      claims->audiences.end()) {
     throw AwsError("InvalidIdentityToken", "Incorrect token audience");
   }
-  const bool trusted = std::any_of(role.web_identity_subjects.begin(), role.web_identity_subjects.end(),
-                                   [&](const std::string& glob) { return glob_match(glob, claims->subject); });
+  const bool trusted =
+      std::any_of(role.web_identity_subjects.begin(), role.web_identity_subjects.end(),
+                  [&](const std::string& glob) { return glob_match(glob, claims->subject); });
   if (!trusted) {
     throw AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403);
   }
 }
 
 void check_caller(const Role& role, const Form& form, const Principal& caller) {
-  const bool trusted = std::any_of(role.principals.begin(), role.principals.end(),
-                                   [&](const std::string& glob) { return glob_match(glob, caller.arn); });
-  const bool external = role.external_id.empty() || role.external_id == field_of_form(form, "ExternalId");
+  const bool trusted =
+      std::any_of(role.principals.begin(), role.principals.end(),
+                  [&](const std::string& glob) { return glob_match(glob, caller.arn); });
+  const bool external =
+      role.external_id.empty() || role.external_id == field_of_form(form, "ExternalId");
   if (!trusted || !external || !permits(caller, "sts:AssumeRole", {role.arn})) {
-    throw AwsError("AccessDenied", "User: " + caller.arn + " is not authorized to perform: sts:AssumeRole on resource: " + role.arn, 403);
+    throw AwsError("AccessDenied",
+                   "User: " + caller.arn +
+                       " is not authorized to perform: sts:AssumeRole on resource: " + role.arn,
+                   403);
   }
 }
 
@@ -77,28 +96,35 @@ std::string field_of_form(const Form& form, const std::string& name) {
 }
 
 std::string sts_error_xml(const std::string& code, const std::string& message) {
-  return "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>" +
-         escaped(code) + "</Code><Message>" + escaped(message) + "</Message></Error><RequestId>sandbox</RequestId></ErrorResponse>";
+  return "<ErrorResponse "
+         "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>" +
+         escaped(code) + "</Code><Message>" + escaped(message) +
+         "</Message></Error><RequestId>sandbox</RequestId></ErrorResponse>";
 }
 
-std::string assume_role(const Form& form, const Principal* caller, AwsAccounts& accounts, const Auth& tokens) {
-  if (field_of_form(form, "Version") != "2011-06-15") throw AwsError("NoSuchVersion", "Version must be 2011-06-15");
+std::string assume_role(const Form& form, const Principal* caller, AwsAccounts& accounts,
+                        const Auth& tokens) {
+  if (field_of_form(form, "Version") != "2011-06-15")
+    throw AwsError("NoSuchVersion", "Version must be 2011-06-15");
   const std::string action = field_of_form(form, "Action");
   const std::string session = field_of_form(form, "RoleSessionName");
   if (action != "AssumeRole" && action != "AssumeRoleWithWebIdentity") {
     throw AwsError("InvalidAction", "the sandbox does not serve " + printable(action));
   }
-  const bool fits = session.size() >= 2 && session.size() <= 64 && std::all_of(session.begin(), session.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("_+=,.@-").find(c) != std::string_view::npos;
-  });
+  const bool fits = session.size() >= 2 && session.size() <= 64 &&
+                    std::all_of(session.begin(), session.end(), [](char c) {
+                      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                             (c >= 'A' && c <= 'Z') ||
+                             std::string_view("_+=,.@-").find(c) != std::string_view::npos;
+                    });
   if (!fits) throw AwsError("ValidationError", "RoleSessionName must satisfy [\\w+=,.@-]{2,64}");
   const std::int64_t seconds = duration_of(form);
   const std::string arn = field_of_form(form, "RoleArn");
   const std::optional<Role> role = accounts.role(arn);
   const bool web = action == "AssumeRoleWithWebIdentity";
   if (!role) {
-    throw AwsError("AccessDenied", "Not authorized to perform sts:" + action + " on resource: " + arn, 403);
+    throw AwsError("AccessDenied",
+                   "Not authorized to perform sts:" + action + " on resource: " + arn, 403);
   }
   if (web) {
     check_web_identity(*role, form, tokens);

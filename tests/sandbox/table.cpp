@@ -29,8 +29,9 @@ Cell name_cell() {
           [](const Json& doc, WallTime) { return Json(text_at(doc, "metadata", "name")); }};
 }
 Cell age_cell() {
-  return {{"Age", "string", "", "Time since creation.", "", 0},
-          [](const Json& doc, WallTime now) { return age_of(text_at(doc, "metadata", "creationTimestamp"), now); }};
+  return {{"Age", "string", "", "Time since creation.", "", 0}, [](const Json& doc, WallTime now) {
+            return age_of(text_at(doc, "metadata", "creationTimestamp"), now);
+          }};
 }
 
 Cell text_cell(const char* name, const char* path, int priority = 0) {
@@ -56,7 +57,8 @@ Cell count_cell(const char* name, const char* path) {
 }
 
 Cell ready_cell(const char* have, const char* want) {
-  return {{"Ready", "string", "", "Ready of wanted.", "", 0}, [have, want](const Json& doc, WallTime) {
+  return {{"Ready", "string", "", "Ready of wanted.", "", 0},
+          [have, want](const Json& doc, WallTime) {
             const auto number = [&](const char* path) {
               const auto found = json_path(doc, path);
               return found.empty() ? std::string("0") : found.front()->dump();
@@ -66,10 +68,13 @@ Cell ready_cell(const char* have, const char* want) {
 }
 
 Cell last_seen_cell() {
-  return {{"Last Seen", "string", "", "When this was last seen.", "", 0}, [](const Json& doc, WallTime now) {
-            for (const char* path : {".series.lastObservedTime", ".lastTimestamp", ".eventTime", ".metadata.creationTimestamp"}) {
+  return {{"Last Seen", "string", "", "When this was last seen.", "", 0},
+          [](const Json& doc, WallTime now) {
+            for (const char* path : {".series.lastObservedTime", ".lastTimestamp", ".eventTime",
+                                     ".metadata.creationTimestamp"}) {
               const auto found = json_path(doc, path);
-              if (!found.empty() && found.front()->is_string()) return age_of(found.front()->get<std::string>(), now);
+              if (!found.empty() && found.front()->is_string())
+                return age_of(found.front()->get<std::string>(), now);
             }
             return Json("<unknown>");
           }};
@@ -77,27 +82,33 @@ Cell last_seen_cell() {
 
 Cell event_object_cell() {
   return {{"Object", "string", "", "What it is about.", "", 0}, [](const Json& doc, WallTime) {
-            return Json(lower_ascii(text_at(doc, "involvedObject", "kind")) + "/" + text_at(doc, "involvedObject", "name"));
+            return Json(lower_ascii(text_at(doc, "involvedObject", "kind")) + "/" +
+                        text_at(doc, "involvedObject", "name"));
           }};
 }
 
 std::vector<Cell> builtin_cells(const std::string& storage) {
-  if (storage == "secrets") return {name_cell(), text_cell("Type", ".type"), count_cell("Data", ".data"), age_cell()};
+  if (storage == "secrets")
+    return {name_cell(), text_cell("Type", ".type"), count_cell("Data", ".data"), age_cell()};
   if (storage == "configmaps") return {name_cell(), count_cell("Data", ".data"), age_cell()};
-  if (storage == "namespaces") return {name_cell(), text_cell("Status", ".status.phase"), age_cell()};
-  if (storage == "serviceaccounts") return {name_cell(), count_cell("Secrets", ".secrets"), age_cell()};
-  if (storage == "leases.coordination.k8s.io") return {name_cell(), text_cell("Holder", ".spec.holderIdentity"), age_cell()};
+  if (storage == "namespaces")
+    return {name_cell(), text_cell("Status", ".status.phase"), age_cell()};
+  if (storage == "serviceaccounts")
+    return {name_cell(), count_cell("Secrets", ".secrets"), age_cell()};
+  if (storage == "leases.coordination.k8s.io")
+    return {name_cell(), text_cell("Holder", ".spec.holderIdentity"), age_cell()};
   if (storage == "events") {
-    return {last_seen_cell(), text_cell("Type", ".type"), text_cell("Reason", ".reason"), event_object_cell(),
-            text_cell("Message", ".message")};
+    return {last_seen_cell(), text_cell("Type", ".type"), text_cell("Reason", ".reason"),
+            event_object_cell(), text_cell("Message", ".message")};
   }
   if (storage == "pods") {
-    return {name_cell(), text_cell("Status", ".status.phase"), age_cell(), text_cell("Node", ".spec.nodeName", 1)};
+    return {name_cell(), text_cell("Status", ".status.phase"), age_cell(),
+            text_cell("Node", ".spec.nodeName", 1)};
   }
   if (storage == "deployments.apps" || storage == "statefulsets.apps") {
     return {name_cell(), ready_cell(".status.readyReplicas", ".spec.replicas"),
-            number_cell("Up-to-date", ".status.updatedReplicas"), number_cell("Available", ".status.availableReplicas"),
-            age_cell()};
+            number_cell("Up-to-date", ".status.updatedReplicas"),
+            number_cell("Available", ".status.availableReplicas"), age_cell()};
   }
   if (storage == "daemonsets.apps") {
     return {name_cell(), number_cell("Desired", ".status.desiredNumberScheduled"),
@@ -105,8 +116,9 @@ std::vector<Cell> builtin_cells(const std::string& storage) {
   }
   if (storage == "customresourcedefinitions.apiextensions.k8s.io") {
     return {name_cell(),
-            {{"Created At", "date", "", "When it was made.", "", 0},
-             [](const Json& doc, WallTime) { return Json(text_at(doc, "metadata", "creationTimestamp")); }}};
+            {{"Created At", "date", "", "When it was made.", "", 0}, [](const Json& doc, WallTime) {
+               return Json(text_at(doc, "metadata", "creationTimestamp"));
+             }}};
   }
   return {name_cell(), age_cell()};
 }
@@ -115,7 +127,8 @@ Json custom_value(const Json& doc, const Column& column, WallTime now) {
   const auto found = json_path(doc, column.json_path);
   if (found.empty()) return nullptr;
   const Json& value = *found.front();
-  if (column.type == "date") return value.is_string() ? age_of(value.get<std::string>(), now) : Json("<invalid>");
+  if (column.type == "date")
+    return value.is_string() ? age_of(value.get<std::string>(), now) : Json("<invalid>");
   if (column.type == "integer" || column.type == "number" || column.type == "boolean") return value;
   return value.is_string() ? value : Json(value.dump());
 }
@@ -123,7 +136,9 @@ Json custom_value(const Json& doc, const Column& column, WallTime now) {
 std::vector<Cell> custom_cells(const Resource& resource) {
   std::vector<Cell> out = {name_cell()};
   for (const Column& column : resource.columns) {
-    out.push_back({column, [column](const Json& doc, WallTime now) { return custom_value(doc, column, now); }});
+    out.push_back({column, [column](const Json& doc, WallTime now) {
+                     return custom_value(doc, column, now);
+                   }});
   }
   if (resource.columns.empty()) out.push_back(age_cell());
   return out;
@@ -131,13 +146,18 @@ std::vector<Cell> custom_cells(const Resource& resource) {
 
 }  // namespace
 
-std::string make_table(const Resource& resource, const std::vector<ObjectPtr>& objects, const HttpRequest& request,
-                       WallTime now, const std::string& revision, const Json& metadata) {
-  const std::vector<Cell> cells = resource.custom ? custom_cells(resource) : builtin_cells(resource.storage());
+std::string make_table(const Resource& resource, const std::vector<ObjectPtr>& objects,
+                       const HttpRequest& request, WallTime now, const std::string& revision,
+                       const Json& metadata) {
+  const std::vector<Cell> cells =
+      resource.custom ? custom_cells(resource) : builtin_cells(resource.storage());
   Json columns = Json::array();
   for (const Cell& cell : cells) {
-    columns.push_back({{"name", cell.column.name}, {"type", cell.column.type}, {"format", cell.column.format},
-                       {"description", cell.column.description}, {"priority", cell.column.priority}});
+    columns.push_back({{"name", cell.column.name},
+                       {"type", cell.column.type},
+                       {"format", cell.column.format},
+                       {"description", cell.column.description},
+                       {"priority", cell.column.priority}});
   }
   const std::string include = request.param("includeObject").value_or("Metadata");
   Json rows = Json::array();
@@ -146,14 +166,18 @@ std::string make_table(const Resource& resource, const std::vector<ObjectPtr>& o
     for (const Cell& cell : cells) row["cells"].push_back(cell.value(object->doc(), now));
     if (include == "Metadata") row["object"] = Json::parse(object->metadata_text());
     if (include == "Object") {
-      row["object"] = resource.group == "events.k8s.io" ? to_events_v1(object->doc()) : object->doc();
+      row["object"] =
+          resource.group == "events.k8s.io" ? to_events_v1(object->doc()) : object->doc();
     }
     rows.push_back(std::move(row));
   }
   Json meta = metadata.is_object() ? metadata : Json::object();
   meta["resourceVersion"] = revision;
-  const Json table = {{"kind", "Table"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", std::move(meta)},
-                      {"columnDefinitions", std::move(columns)}, {"rows", std::move(rows)}};
+  const Json table = {{"kind", "Table"},
+                      {"apiVersion", "meta.k8s.io/v1"},
+                      {"metadata", std::move(meta)},
+                      {"columnDefinitions", std::move(columns)},
+                      {"rows", std::move(rows)}};
   return table.dump() + "\n";
 }
 

@@ -13,7 +13,8 @@
 namespace keyturn::sandbox {
 
 // `metadata`: of a list (continue…), or null. includeObject is read from the request.
-std::string make_table(const Resource& resource, const std::vector<ObjectPtr>& objects, const HttpRequest& request,
-                       WallTime now, const std::string& revision, const Json& metadata);
+std::string make_table(const Resource& resource, const std::vector<ObjectPtr>& objects,
+                       const HttpRequest& request, WallTime now, const std::string& revision,
+                       const Json& metadata);
 
 }  // namespace keyturn::sandbox

@@ -17,7 +17,9 @@ namespace {
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
-[[noreturn]] void fail(const char* what) { throw std::runtime_error(std::string("openssl: ") + what); }
+[[noreturn]] void fail(const char* what) {
+  throw std::runtime_error(std::string("openssl: ") + what);
+}
 
 Key new_key() {
   Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
@@ -58,9 +60,10 @@ void add_name(X509_NAME* name, const char* field, const std::string& value) {
                              reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1, 0);
 }
 
-// A certificate without issuer, extensions and signature; valid from a day ago, so that a client with
-// a slow clock gets in.
-Certificate blank(EVP_PKEY* key, const std::string& cn, const std::vector<std::string>& organisations) {
+// A certificate without issuer, extensions and signature; valid from a day ago, so that a client
+// with a slow clock gets in.
+Certificate blank(EVP_PKEY* key, const std::string& cn,
+                  const std::vector<std::string>& organisations) {
   Certificate out(X509_new(), &X509_free);
   X509_set_version(out.get(), 2);
   std::uint64_t serial = 0;
@@ -111,7 +114,8 @@ KeyPair Authority::issue_server() const {
   return keys_->sign(key.get(), certificate.get());
 }
 
-KeyPair Authority::issue_client(const std::string& user, const std::vector<std::string>& groups) const {
+KeyPair Authority::issue_client(const std::string& user,
+                                const std::vector<std::string>& groups) const {
   const Key key = new_key();
   const Certificate certificate = blank(key.get(), user, groups);
   X509* ca = keys_->certificate.get();
@@ -129,9 +133,10 @@ std::shared_ptr<ssl_ctx_st> Authority::server_context() const {
     return std::unique_ptr<BIO, decltype(&BIO_free)>(
         BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
   };
-  const Certificate certificate(PEM_read_bio_X509(bio(pair.certificate_pem).get(), nullptr, nullptr, nullptr),
-                                &X509_free);
-  const Key key(PEM_read_bio_PrivateKey(bio(pair.key_pem).get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+  const Certificate certificate(
+      PEM_read_bio_X509(bio(pair.certificate_pem).get(), nullptr, nullptr, nullptr), &X509_free);
+  const Key key(PEM_read_bio_PrivateKey(bio(pair.key_pem).get(), nullptr, nullptr, nullptr),
+                &EVP_PKEY_free);
   if (SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 ||
       SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
     fail("serving certificate");

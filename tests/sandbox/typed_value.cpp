@@ -68,18 +68,21 @@ void compare_into(const Json& before, const Json& after, const Schema* schema, F
       if (old == before.end()) {
         collect_all(sub, known, added.child(element));
       } else if (*old != sub) {
-        compare_into(*old, sub, known, added.child(element), modified.child(element), removed.child(element));
+        compare_into(*old, sub, known, added.child(element), modified.child(element),
+                     removed.child(element));
       }
     }
     for (const auto& [name, sub] : before.items()) {
-      if (!after.contains(name)) collect_all(sub, field_of(schema, name), removed.child("f:" + name));
+      if (!after.contains(name))
+        collect_all(sub, field_of(schema, name), removed.child("f:" + name));
     }
   } else if (granular_list(before, schema) && granular_list(after, schema)) {
     for (const Json& item : after) {
       const std::string element = element_of(item, schema);
       const Json* old = find_item(before, element, schema);
       if (!old) {
-        collect_all(item, schema->list == ListKind::Map ? items_of(schema) : nullptr, added.child(element));
+        collect_all(item, schema->list == ListKind::Map ? items_of(schema) : nullptr,
+                    added.child(element));
       } else if (*old != item) {
         compare_into(*old, item, items_of(schema), added.child(element), modified.child(element),
                      removed.child(element));
@@ -88,7 +91,8 @@ void compare_into(const Json& before, const Json& after, const Schema* schema, F
     for (const Json& item : before) {
       const std::string element = element_of(item, schema);
       if (!find_item(after, element, schema)) {
-        collect_all(item, schema->list == ListKind::Map ? items_of(schema) : nullptr, removed.child(element));
+        collect_all(item, schema->list == ListKind::Map ? items_of(schema) : nullptr,
+                    removed.child(element));
       }
     }
   } else if (before != after) {
@@ -182,13 +186,14 @@ void remove_released(Json& value, const FieldSet& owned_before, const FieldSet& 
     Json* child = descend(value, element, schema);
     if (!child) continue;
     const FieldSet* now = owned_now.find(element);
-    // A declared field of a struct goes when nobody owns anything in it; an entry of a map only if it
-    // was owned itself.
+    // A declared field of a struct goes when nobody owns anything in it; an entry of a map only if
+    // it was owned itself.
     const bool declared = element[0] == 'f' && schema && schema->declares(element.substr(2));
     if (!now && (before.member || declared)) {
       erase_element(value, element, schema);
     } else {
-      const Schema* known = element[0] == 'f' ? field_of(schema, element.substr(2)) : items_of(schema);
+      const Schema* known =
+          element[0] == 'f' ? field_of(schema, element.substr(2)) : items_of(schema);
       remove_released(*child, before, now ? *now : kNothing, known);
     }
   }

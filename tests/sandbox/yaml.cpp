@@ -14,7 +14,8 @@ namespace {
 Json scalar(const YAML::Node& node) {
   const std::string& text = node.Scalar();
   if (node.Tag() == "!") return text;  // quoted
-  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return nullptr;
+  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL")
+    return nullptr;
   if (text == "true" || text == "True" || text == "TRUE") return true;
   if (text == "false" || text == "False" || text == "FALSE") return false;
   std::int64_t integer = 0;
@@ -28,7 +29,8 @@ Json scalar(const YAML::Node& node) {
 
 Json to_json(const YAML::Node& node) {
   switch (node.Type()) {
-    case YAML::NodeType::Scalar: return scalar(node);
+    case YAML::NodeType::Scalar:
+      return scalar(node);
     case YAML::NodeType::Sequence: {
       Json out = Json::array();
       for (const YAML::Node& item : node) out.push_back(to_json(item));
@@ -39,7 +41,8 @@ Json to_json(const YAML::Node& node) {
       for (const auto& entry : node) out[entry.first.Scalar()] = to_json(entry.second);
       return out;
     }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
