@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh: clang-format as a look (never a failure by itself is hidden: it lists files), clang-tidy's short enforced list, shellcheck, and the rules of the house
-# that a tool can check. The last line is `N passed, N failed`.
+# lint.sh [quick]: clang-format, shellcheck, the rules of the house that a tool can check and, without `quick`, clang-tidy's short enforced list.
+# The last line is `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 passed=0
@@ -10,6 +10,7 @@ check() { # NAME COMMAND…
   shift
   if "$@"; then passed=$((passed + 1)); echo "lint $name: ok"; else failed=$((failed + 1)); echo "lint $name: FAILED"; fi
 }
+formatted() { git ls-files '*.cpp' '*.h' | xargs -P "$(nproc)" -n 40 clang-format --dry-run -Werror; }
 shell_scripts() { git ls-files '*.sh' .ci/run | xargs shellcheck -S warning; }
 no_sleeps_in_tests() { ! git grep -nE 'sleep_for|usleep\(' -- tests/unit tests/integration tests/simulation; }
 no_leftovers() { ! git grep -nE '(TOD[O]|FIXM[E])\b' -- lib controller tests crds charts scripts; }
@@ -24,6 +25,7 @@ tidy() {
   git ls-files 'lib/*.cpp' 'controller/*.cpp' | xargs -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet --warnings-as-errors='*' 2>build/dev/tidy.err >build/dev/tidy.log ||
     { grep -E 'error|warning' build/dev/tidy.log | sort -u | head -n 40; return 1; }
 }
+check clang-format formatted
 check shellcheck shell_scripts
 check sleeps no_sleeps_in_tests
 check leftovers no_leftovers

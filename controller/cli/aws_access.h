@@ -1,5 +1,5 @@
-// Secrets Manager as the person at the command line may see it: the default chain of this machine, never the operator's keys.
-// Thread rule: main thread.
+// Secrets Manager as the person at the command line may see it: the default chain of this machine,
+// never the operator's keys. Thread rule: main thread.
 #pragma once
 
 #include <memory>

@@ -9,8 +9,11 @@
 namespace keyturn::cli {
 
 int run(int argc, char** argv) {
-  CLI::App app{"Keyturn rotates secrets in AWS Secrets Manager, syncs them into Kubernetes, and revokes the old ones when nobody uses them."};
-  app.name(std::string(argv[0]).find("kubectl-keyturn") != std::string::npos ? "kubectl keyturn" : "keyturn");
+  CLI::App app{
+      "Keyturn rotates secrets in AWS Secrets Manager, syncs them into Kubernetes, and revokes the "
+      "old ones when nobody uses them."};
+  app.name(std::string(argv[0]).find("kubectl-keyturn") != std::string::npos ? "kubectl keyturn"
+                                                                             : "keyturn");
   app.require_subcommand(1);
   Chosen chosen;
   add_controller(app, chosen);

@@ -1,7 +1,7 @@
 // The command line: `keyturn COMMAND …`, or `kubectl keyturn …` through the link kubectl-keyturn.
 //
-// Exit status: 0 done, 1 failed, 2 usage. Results go to stdout; errors to stderr, saying what failed, on which object, and what to do next.
-// Thread rule: run() once, from main.
+// Exit status: 0 done, 1 failed, 2 usage. Results go to stdout; errors to stderr, saying what
+// failed, on which object, and what to do next. Thread rule: run() once, from main.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Each subcommand registers itself on the CLI11 app and, when chosen, stores its exit status. One file a command.
-// Thread rule: main thread.
+// Each subcommand registers itself on the CLI11 app and, when chosen, stores its exit status. One
+// file a command. Thread rule: main thread.
 #pragma once
 
 #include <functional>

@@ -29,10 +29,17 @@ void add_controller(CLI::App& app, Chosen& chosen) {
   options->version = version_text();
   options->env = aws::process_environment();
   CLI::App* command = app.add_subcommand("controller", "Run the operator");
-  command->add_option("--config", options->config_path, "Config file (YAML); without it no access rule exists and nothing is allowed")->type_name("FILE");
-  command->add_option("--kubeconfig", options->kubeconfig, "Kubeconfig; default: KUBECONFIG, ~/.kube/config, then in-cluster")->type_name("FILE");
+  command
+      ->add_option("--config", options->config_path,
+                   "Config file (YAML); without it no access rule exists and nothing is allowed")
+      ->type_name("FILE");
+  command
+      ->add_option("--kubeconfig", options->kubeconfig,
+                   "Kubeconfig; default: KUBECONFIG, ~/.kube/config, then in-cluster")
+      ->type_name("FILE");
   command->add_option("--context", options->context, "Context of the kubeconfig");
-  command->callback([options, &chosen] { chosen.command = [options] { return run_controller(*options); }; });
+  command->callback(
+      [options, &chosen] { chosen.command = [options] { return run_controller(*options); }; });
 }
 
 }  // namespace keyturn::cli

@@ -16,13 +16,18 @@ std::string row(const char* name, const std::string& text) {
 }
 
 std::string schedule_text(const Policy& policy, WallTime now) {
-  if (!policy.spec.schedule) return "none: rotates only on request (keyturn rotate " + policy.name + " -n " + policy.ns + ")";
+  if (!policy.spec.schedule)
+    return "none: rotates only on request (keyturn rotate " + policy.name + " -n " + policy.ns +
+           ")";
   std::string text = policy.spec.schedule->expression;
   if (!policy.spec.schedule->time_zone.empty()) text += " " + policy.spec.schedule->time_zone;
-  if (policy.spec.suspend) return text + ", suspended: no new rotation starts until spec.suspend is false";
-  if (policy.status.last_rotation) text += ", last rotation " + format_age(now - *policy.status.last_rotation) + " ago";
+  if (policy.spec.suspend)
+    return text + ", suspended: no new rotation starts until spec.suspend is false";
+  if (policy.status.last_rotation)
+    text += ", last rotation " + format_age(now - *policy.status.last_rotation) + " ago";
   if (policy.status.next_rotation) {
-    text += ", next " + format_rfc3339(*policy.status.next_rotation) + " (" + until(policy.status.next_rotation, now) + ")";
+    text += ", next " + format_rfc3339(*policy.status.next_rotation) + " (" +
+            until(policy.status.next_rotation, now) + ")";
   }
   return text;
 }
@@ -40,13 +45,18 @@ std::string labels_text(const SecretSight& secret) {
 
 std::string now_text(const Policy& policy, WallTime now) {
   const auto& status = policy.status;
-  if (const Condition* stalled = status.condition("Stalled")) return "stalled (" + stalled->reason + "): " + stalled->message;
+  if (const Condition* stalled = status.condition("Stalled"))
+    return "stalled (" + stalled->reason + "): " + stalled->message;
   if (status.rotation) {
-    return "rotating: version " + short_version(status.rotation->version_id) + " at " + status.rotation->step + ", for " +
-           format_age(now - status.rotation->started_at) + (status.rotation->message.empty() ? "" : "; " + status.rotation->message);
+    return "rotating: version " + short_version(status.rotation->version_id) + " at " +
+           status.rotation->step + ", for " + format_age(now - status.rotation->started_at) +
+           (status.rotation->message.empty() ? "" : "; " + status.rotation->message);
   }
-  if (status.retiring) return "retiring " + short_version(status.retiring->version_id) + ", waiting for: " + status.retiring->waiting_for;
-  if (const Condition* busy = status.condition("Reconciling")) return "waiting (" + busy->reason + "): " + busy->message;
+  if (status.retiring)
+    return "retiring " + short_version(status.retiring->version_id) +
+           ", waiting for: " + status.retiring->waiting_for;
+  if (const Condition* busy = status.condition("Reconciling"))
+    return "waiting (" + busy->reason + "): " + busy->message;
   return "nothing under way";
 }
 
@@ -61,21 +71,26 @@ std::string targets_text(const Policy& policy, WallTime now) {
     if (!written || written->version_id.empty()) {
       line += "not written yet";
     } else {
-      line += written->version_id == policy.status.current_version_id ? "holds the current version" : "holds " + short_version(written->version_id) + ", not the current version";
+      line += written->version_id == policy.status.current_version_id
+                  ? "holds the current version"
+                  : "holds " + short_version(written->version_id) + ", not the current version";
       if (written->synced_at) line += ", written " + format_age(now - *written->synced_at) + " ago";
     }
     text += row(text.empty() ? "targets" : "", line);
   }
   const Condition* synced = policy.status.condition("Synced");
-  if (synced && synced->status == "False") text += row("", "! " + synced->reason + ": " + synced->message);
+  if (synced && synced->status == "False")
+    text += row("", "! " + synced->reason + ": " + synced->message);
   return text.empty() ? row("targets", "none") : text;
 }
 
 std::string history_text(const Policy& policy, WallTime now) {
   std::string text;
   for (const auto& entry : policy.status.history) {
-    std::string line = short_version(entry.version_id) + "  " + format_age(now - entry.started_at) + " ago";
-    if (entry.finished_at) line += "  took " + format_duration(*entry.finished_at - entry.started_at);
+    std::string line =
+        short_version(entry.version_id) + "  " + format_age(now - entry.started_at) + " ago";
+    if (entry.finished_at)
+      line += "  took " + format_duration(*entry.finished_at - entry.started_at);
     line += "  " + (entry.trigger.empty() ? "unknown" : entry.trigger) + "  " + entry.outcome;
     text += row(text.empty() ? "history" : "", line);
   }
@@ -85,7 +100,9 @@ std::string history_text(const Policy& policy, WallTime now) {
 }  // namespace
 
 std::string short_version(const std::string& version_id) {
-  return version_id.size() > 8 ? version_id.substr(0, 8) + "…" : version_id.empty() ? "-" : version_id;
+  return version_id.size() > 8 ? version_id.substr(0, 8) + "…"
+         : version_id.empty()  ? "-"
+                               : version_id;
 }
 
 std::string ago(std::optional<WallTime> t, WallTime now) { return t ? format_age(now - *t) : "-"; }
@@ -96,7 +113,8 @@ std::string until(std::optional<WallTime> t, WallTime now) {
 }
 
 std::string state_of(const Policy& policy) {
-  if (const Condition* stalled = policy.status.condition("Stalled")) return "Stalled: " + stalled->reason;
+  if (const Condition* stalled = policy.status.condition("Stalled"))
+    return "Stalled: " + stalled->reason;
   if (policy.status.rotation) return "Rotating: " + policy.status.rotation->step;
   if (policy.status.retiring) return "Retiring";
   const Condition* ready = policy.status.condition("Ready");
@@ -106,10 +124,14 @@ std::string state_of(const Policy& policy) {
 
 std::string describe_policy(const Policy& policy, const SecretSight& secret, WallTime now) {
   const auto& status = policy.status;
-  std::string text = "RotationPolicy " + policy.key() + "   " + policy.spec.strategy.name + "   " + state_of(policy) + "\n";
-  std::string of = policy.spec.secret_id + (policy.spec.region.empty() ? "" : " (" + policy.spec.region + ")");
-  if (!status.current_version_id.empty()) of += "   current version " + short_version(status.current_version_id);
-  if (status.current_version_created) of += ", " + format_age(now - *status.current_version_created) + " old";
+  std::string text = "RotationPolicy " + policy.key() + "   " + policy.spec.strategy.name + "   " +
+                     state_of(policy) + "\n";
+  std::string of =
+      policy.spec.secret_id + (policy.spec.region.empty() ? "" : " (" + policy.spec.region + ")");
+  if (!status.current_version_id.empty())
+    of += "   current version " + short_version(status.current_version_id);
+  if (status.current_version_created)
+    of += ", " + format_age(now - *status.current_version_created) + " old";
   text += row("secret", of);
   if (!status.secret_arn.empty()) text += row("", status.secret_arn);
   text += row("labels", labels_text(secret));

@@ -17,7 +17,8 @@ struct SecretSight {
   std::string trouble;  // why it was not asked or did not answer
 };
 
-std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret, WallTime now);
+std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret,
+                            WallTime now);
 
 // "Ready", "Rotating: createSecret", "Stalled: NoAccessRule", …
 std::string state_of(const rotation::Policy& policy);

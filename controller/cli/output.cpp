@@ -35,12 +35,18 @@ void emit(YAML::Emitter& out, const nlohmann::json& value) {
     case nlohmann::json::value_t::string: {
       // What YAML would read as something else (true, 12, null) is quoted.
       const auto& text = value.get_ref<const std::string&>();
-      if (nlohmann::json::accept(text) || text.empty() || text == "~" || text == "yes" || text == "no" || text == "on" || text == "off") out << YAML::DoubleQuoted;
+      if (nlohmann::json::accept(text) || text.empty() || text == "~" || text == "yes" ||
+          text == "no" || text == "on" || text == "off")
+        out << YAML::DoubleQuoted;
       out << text;
       break;
     }
-    case nlohmann::json::value_t::null: out << YAML::Null; break;
-    default: out << value.dump(); break;
+    case nlohmann::json::value_t::null:
+      out << YAML::Null;
+      break;
+    default:
+      out << value.dump();
+      break;
   }
 }
 

@@ -1,10 +1,11 @@
-// `keyturn rotate NAME [--wait]`: asks the operator for a rotation by annotation; with --wait follows it to its end.
+// `keyturn rotate NAME [--wait]`: asks the operator for a rotation by annotation; with --wait
+// follows it to its end.
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <memory>
 #include <algorithm>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -35,20 +36,26 @@ int fail(const std::string& message) {
   return kFailed;
 }
 
-// Prints what is new since the last look; tells how the rotation that was asked for ended, if it did.
+// Prints what is new since the last look; tells how the rotation that was asked for ended, if it
+// did.
 class Follower {
  public:
   Follower(std::string asked, WallTime since) : asked_(std::move(asked)), since_(since) {}
 
   std::optional<int> look(const Policy& policy) {
     const auto& status = policy.status;
-    if (status.rotation) say(status.rotation->step + (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
-    if (const auto* stalled = status.condition("Stalled"); stalled && stalled->observed_generation == policy.generation && !status.rotation) {
+    if (status.rotation)
+      say(status.rotation->step +
+          (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
+    if (const auto* stalled = status.condition("Stalled");
+        stalled && stalled->observed_generation == policy.generation && !status.rotation) {
       return fail(policy.key() + " is stalled (" + stalled->reason + "): " + stalled->message);
     }
     for (const auto& entry : status.history) {
       if (entry.started_at < since_ || !entry.finished_at) continue;
-      if (entry.outcome != "Succeeded") return fail("the rotation of " + policy.key() + " ended as " + entry.outcome + "; see: keyturn status " + policy.name + " -n " + policy.ns);
+      if (entry.outcome != "Succeeded")
+        return fail("the rotation of " + policy.key() + " ended as " + entry.outcome +
+                    "; see: keyturn status " + policy.name + " -n " + policy.ns);
       if (status.rotation || status.current_version_id != entry.version_id) return std::nullopt;
       return finish(policy, entry);
     }
@@ -58,19 +65,22 @@ class Follower {
   // Nothing has begun yet: why, if the status tells.
   void still_waiting(const Policy& policy) {
     if (policy.status.rotation || policy.status.last_handled_rotate_request == asked_) return;
-    say(policy.status.next_rotation ? "waiting: the rotation may start at " + format_rfc3339(*policy.status.next_rotation)
-                                    : "waiting: the operator has not begun (is it running?)");
+    say(policy.status.next_rotation
+            ? "waiting: the rotation may start at " + format_rfc3339(*policy.status.next_rotation)
+            : "waiting: the operator has not begun (is it running?)");
   }
 
  private:
   std::optional<int> finish(const Policy& policy, const rotation::HistoryEntry& entry) {
     const auto* synced = policy.status.condition("Synced");
     if (!synced || synced->status != "True") {
-      if (synced && synced->status == "False") return fail("the secret is rotated, but " + synced->reason + ": " + synced->message);
+      if (synced && synced->status == "False")
+        return fail("the secret is rotated, but " + synced->reason + ": " + synced->message);
       return std::nullopt;
     }
     say("sync: " + synced->message);
-    std::printf("rotated %s: version %s is current, after %s\n", policy.key().c_str(), entry.version_id.c_str(),
+    std::printf("rotated %s: version %s is current, after %s\n", policy.key().c_str(),
+                entry.version_id.c_str(),
                 format_duration(*entry.finished_at - entry.started_at).c_str());
     return static_cast<int>(kDone);
   }
@@ -102,18 +112,22 @@ int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked,
   options.list_latest = true;
   options.clock = &cluster.clock();
   options.rng = &rng;
-  kube::Informer<Policy> informer(options, rotation::parse_policy, [&](const std::string&, const auto&, const std::shared_ptr<const Policy>& after) {
-    const std::lock_guard lock(mutex);
-    news.push_back(after);
-    changed.notify_one();
-  });
+  kube::Informer<Policy> informer(
+      options, rotation::parse_policy,
+      [&](const std::string&, const auto&, const std::shared_ptr<const Policy>& after) {
+        const std::lock_guard lock(mutex);
+        news.push_back(after);
+        changed.notify_one();
+      });
   if (auto started = informer.start(); !started) return fail(started.error().message);
   const MonoTime deadline = cluster.clock().mono() + *limit;
   Follower follower(asked, since);
   std::shared_ptr<const Policy> last;
   std::unique_lock lock(mutex);
   while (cluster.clock().mono() < deadline) {
-    if (news.empty()) cluster.clock().wait_until(lock, changed, std::min(deadline, cluster.clock().mono() + kPatience));
+    if (news.empty())
+      cluster.clock().wait_until(lock, changed,
+                                 std::min(deadline, cluster.clock().mono() + kPatience));
     if (news.empty()) {
       if (last) follower.still_waiting(*last);
       continue;
@@ -123,7 +137,8 @@ int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked,
     if (!last) return fail("RotationPolicy " + cluster.ns() + "/" + flags.name + " was deleted");
     if (auto status = follower.look(*last)) return *status;
   }
-  return fail("no end within " + flags.timeout + "; the request stands. See: keyturn status " + flags.name + " -n " + cluster.ns() + " (is the operator running?)");
+  return fail("no end within " + flags.timeout + "; the request stands. See: keyturn status " +
+              flags.name + " -n " + cluster.ns() + " (is the operator running?)");
 }
 
 int rotate(const RotateFlags& flags) {
@@ -132,16 +147,21 @@ int rotate(const RotateFlags& flags) {
   auto policy = (*cluster)->policy(flags.name);
   if (!policy) return fail(policy.error().message);
   if (policy->spec.strategy.name == "syncOnly") {
-    return fail(policy->key() + " has strategy syncOnly and never rotates; to sync at once, annotate it: kubectl annotate rotpol " + policy->name + " -n " + policy->ns +
+    return fail(policy->key() +
+                " has strategy syncOnly and never rotates; to sync at once, annotate it: kubectl "
+                "annotate rotpol " +
+                policy->name + " -n " + policy->ns +
                 " --overwrite keyturn.dev/sync-requested-at=$(date -u +%FT%TZ)");
   }
   const WallTime now = std::chrono::floor<std::chrono::seconds>((*cluster)->clock().now());
   WallTime asked = now;
   // A request counts by whole seconds, and only if it is newer than the current version.
-  if (policy->status.current_version_created && *policy->status.current_version_created >= asked) asked = *policy->status.current_version_created + Duration(1000);
+  if (policy->status.current_version_created && *policy->status.current_version_created >= asked)
+    asked = *policy->status.current_version_created + Duration(1000);
   const std::string text = format_rfc3339(asked);
-  auto patched = (*cluster)->client().merge_patch(kube::kRotationPolicies, (*cluster)->ns(), flags.name,
-                                                  {{"metadata", {{"annotations", {{rotation::kRotateRequested, text}}}}}});
+  auto patched = (*cluster)->client().merge_patch(
+      kube::kRotationPolicies, (*cluster)->ns(), flags.name,
+      {{"metadata", {{"annotations", {{rotation::kRotateRequested, text}}}}}});
   if (!patched) return fail(patched.error().message);
   std::printf("rotation of %s asked for at %s\n", policy->key().c_str(), text.c_str());
   return flags.wait ? follow(**cluster, flags, text, now) : static_cast<int>(kDone);
@@ -153,8 +173,10 @@ void add_rotate(CLI::App& app, Chosen& chosen) {
   auto flags = std::make_shared<RotateFlags>();
   CLI::App* command = app.add_subcommand("rotate", "Ask for a rotation now");
   command->add_option("NAME", flags->name, "A RotationPolicy")->required();
-  command->add_flag("--wait", flags->wait, "Show progress until the rotation ended; non-zero exit status when it failed");
-  command->add_option("--timeout", flags->timeout, "With --wait: give up watching after this time")->capture_default_str();
+  command->add_flag("--wait", flags->wait,
+                    "Show progress until the rotation ended; non-zero exit status when it failed");
+  command->add_option("--timeout", flags->timeout, "With --wait: give up watching after this time")
+      ->capture_default_str();
   flags->cluster.add_to(*command, false);
   command->callback([flags, &chosen] { chosen.command = [flags] { return rotate(*flags); }; });
 }

@@ -31,7 +31,8 @@ SecretSight look(const rotation::Policy& policy) {
     sight.trouble = "no AWS access from here (" + access.error().message + ")";
     return sight;
   }
-  auto secret = (*access)->secrets().describe(policy.status.secret_arn.empty() ? policy.spec.secret_id : policy.status.secret_arn);
+  auto secret = (*access)->secrets().describe(
+      policy.status.secret_arn.empty() ? policy.spec.secret_id : policy.status.secret_arn);
   if (!secret) {
     sight.trouble = secret.error().message;
   } else {
@@ -57,12 +58,16 @@ int show_one(Cluster& cluster, const StatusFlags& flags) {
 std::vector<std::string> cells(const rotation::Policy& policy, bool all, bool wide, WallTime now) {
   std::vector<std::string> row;
   if (all) row.push_back(policy.ns);
-  const auto in_sync = std::count_if(policy.status.targets.begin(), policy.status.targets.end(), [&](const rotation::TargetStatus& t) {
-    return t.version_id == policy.status.current_version_id && !t.version_id.empty();
-  });
-  for (std::string cell : {policy.name, policy.spec.secret_id, policy.spec.strategy.name, state_of(policy),
-                           std::to_string(in_sync) + "/" + std::to_string(policy.spec.targets.size()), ago(policy.status.last_rotation, now),
-                           policy.spec.suspend ? std::string("suspended") : until(policy.status.next_rotation, now)}) {
+  const auto in_sync = std::count_if(policy.status.targets.begin(), policy.status.targets.end(),
+                                     [&](const rotation::TargetStatus& t) {
+                                       return t.version_id == policy.status.current_version_id &&
+                                              !t.version_id.empty();
+                                     });
+  for (std::string cell :
+       {policy.name, policy.spec.secret_id, policy.spec.strategy.name, state_of(policy),
+        std::to_string(in_sync) + "/" + std::to_string(policy.spec.targets.size()),
+        ago(policy.status.last_rotation, now),
+        policy.spec.suspend ? std::string("suspended") : until(policy.status.next_rotation, now)}) {
     row.push_back(std::move(cell));
   }
   if (wide) {
@@ -82,15 +87,18 @@ int show_all(Cluster& cluster, const StatusFlags& flags) {
     return kDone;
   }
   const bool wide = flags.cluster.output == Output::Wide;
-  std::vector<std::string> header{"NAME", "SECRET", "STRATEGY", "STATE", "SYNCED", "LAST ROTATION", "NEXT ROTATION"};
+  std::vector<std::string> header{"NAME",   "SECRET",        "STRATEGY",     "STATE",
+                                  "SYNCED", "LAST ROTATION", "NEXT ROTATION"};
   if (flags.cluster.all_namespaces) header.insert(header.begin(), "NAMESPACE");
   if (wide) header.insert(header.end(), {"VERSION", "MESSAGE"});
   Table table(std::move(header));
   for (const auto& object : *objects) {
-    if (auto policy = rotation::parse_policy(object)) table.add(cells(*policy, flags.cluster.all_namespaces, wide, cluster.clock().now()));
+    if (auto policy = rotation::parse_policy(object))
+      table.add(cells(*policy, flags.cluster.all_namespaces, wide, cluster.clock().now()));
   }
   if (table.empty()) {
-    std::fprintf(stderr, "No RotationPolicies found%s.\n", flags.cluster.all_namespaces ? "" : (" in namespace " + cluster.ns()).c_str());
+    std::fprintf(stderr, "No RotationPolicies found%s.\n",
+                 flags.cluster.all_namespaces ? "" : (" in namespace " + cluster.ns()).c_str());
     return kDone;
   }
   std::fputs(table.text().c_str(), stdout);

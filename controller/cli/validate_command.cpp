@@ -34,11 +34,14 @@ void check(const std::string& file, const nlohmann::json& object, Counts& counts
     return;
   }
   if (kind != "RotationPolicy") {
-    std::printf("%s: %s is no RotationPolicy, passed over\n", file.c_str(), kind.empty() ? "a document without kind" : kind.c_str());
+    std::printf("%s: %s is no RotationPolicy, passed over\n", file.c_str(),
+                kind.empty() ? "a document without kind" : kind.c_str());
     return;
   }
-  const auto& metadata = object.contains("metadata") ? object["metadata"] : nlohmann::json::object();
-  const std::string name = metadata.value("namespace", std::string("default")) + "/" + metadata.value("name", std::string("(no name)"));
+  const auto& metadata =
+      object.contains("metadata") ? object["metadata"] : nlohmann::json::object();
+  const std::string name = metadata.value("namespace", std::string("default")) + "/" +
+                           metadata.value("name", std::string("(no name)"));
   const auto problems = rotation::policy_problems(object);
   if (problems.empty()) {
     ++counts.good;
@@ -46,7 +49,9 @@ void check(const std::string& file, const nlohmann::json& object, Counts& counts
     return;
   }
   ++counts.bad;
-  for (const auto& problem : problems) std::fprintf(stderr, "%s: RotationPolicy %s: %s\n", file.c_str(), name.c_str(), problem.c_str());
+  for (const auto& problem : problems)
+    std::fprintf(stderr, "%s: RotationPolicy %s: %s\n", file.c_str(), name.c_str(),
+                 problem.c_str());
 }
 
 int validate(const std::vector<std::string>& files, const std::string& config) {
@@ -63,7 +68,8 @@ int validate(const std::vector<std::string>& files, const std::string& config) {
   }
   for (const auto& file : files) {
     auto text = read(file);
-    auto documents = text ? yaml_documents(*text, file) : Result<std::vector<nlohmann::json>>(text.error());
+    auto documents =
+        text ? yaml_documents(*text, file) : Result<std::vector<nlohmann::json>>(text.error());
     if (!documents) {
       ++counts.bad;
       complain("validate", documents.error().message);
@@ -83,8 +89,10 @@ int validate(const std::vector<std::string>& files, const std::string& config) {
 void add_validate(CLI::App& app, Chosen& chosen) {
   auto files = std::make_shared<std::vector<std::string>>();
   auto config = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("validate", "Check policies (and the operator's config) without a cluster");
-  command->add_option("-f,--filename", *files, "YAML or JSON files; - for standard input")->type_name("FILE");
+  CLI::App* command = app.add_subcommand(
+      "validate", "Check policies (and the operator's config) without a cluster");
+  command->add_option("-f,--filename", *files, "YAML or JSON files; - for standard input")
+      ->type_name("FILE");
   command->add_option("--config", *config, "An operator's config file")->type_name("FILE");
   command->callback([command, files, config, &chosen] {
     if (files->empty() && config->empty()) throw CLI::RequiredError("-f FILE or --config FILE");

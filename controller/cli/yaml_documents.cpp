@@ -9,13 +9,15 @@ namespace {
 
 using nlohmann::json;
 
-// A plain scalar is null, a boolean or a number if it reads as one; a quoted one ("!" in yaml-cpp) is text.
+// A plain scalar is null, a boolean or a number if it reads as one; a quoted one ("!" in yaml-cpp)
+// is text.
 json scalar(const YAML::Node& node) {
   const std::string& text = node.Scalar();
   if (node.Tag() == "!") return text;
   if (text == "~" || text == "null" || text.empty()) return nullptr;
   if (text == "true" || text == "false") return text == "true";
-  const bool number_like = text.find_first_not_of("+-.0123456789eE") == std::string::npos && json::accept(text);
+  const bool number_like =
+      text.find_first_not_of("+-.0123456789eE") == std::string::npos && json::accept(text);
   return number_like ? json::parse(text) : json(text);
 }
 
@@ -24,7 +26,8 @@ json convert(const YAML::Node& node, int depth) {
   switch (node.Type()) {
     case YAML::NodeType::Map: {
       json object = json::object();
-      for (const auto& entry : node) object[entry.first.Scalar()] = convert(entry.second, depth + 1);
+      for (const auto& entry : node)
+        object[entry.first.Scalar()] = convert(entry.second, depth + 1);
       return object;
     }
     case YAML::NodeType::Sequence: {
@@ -32,8 +35,10 @@ json convert(const YAML::Node& node, int depth) {
       for (const auto& entry : node) array.push_back(convert(entry, depth + 1));
       return array;
     }
-    case YAML::NodeType::Scalar: return scalar(node);
-    default: return nullptr;
+    case YAML::NodeType::Scalar:
+      return scalar(node);
+    default:
+      return nullptr;
   }
 }
 

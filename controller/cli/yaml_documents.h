@@ -1,5 +1,5 @@
-// YAML files (several documents, JSON included) as JSON values, typed as Kubernetes reads them (YAML 1.2 core schema).
-// Thread rule: pure functions.
+// YAML files (several documents, JSON included) as JSON values, typed as Kubernetes reads them
+// (YAML 1.2 core schema). Thread rule: pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,6 +11,7 @@
 namespace keyturn::cli {
 
 // Invalid: no YAML, with file and line. Empty documents are left out.
-Result<std::vector<nlohmann::json>> yaml_documents(const std::string& text, const std::string& file);
+Result<std::vector<nlohmann::json>> yaml_documents(const std::string& text,
+                                                   const std::string& file);
 
 }  // namespace keyturn::cli

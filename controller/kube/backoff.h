@@ -1,6 +1,6 @@
-// Pauses between attempts of a watch: client-go's BackoffManager (0.8 s doubling to 30 s, each stretched by up to its own length,
-// forgotten after two quiet minutes), plus a first attempt at once when all was quiet.
-// Thread rule: one thread.
+// Pauses between attempts of a watch: client-go's BackoffManager (0.8 s doubling to 30 s, each
+// stretched by up to its own length, forgotten after two quiet minutes), plus a first attempt at
+// once when all was quiet. Thread rule: one thread.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +20,12 @@ class Backoff {
     touch();
     const Duration base = std::min(delay_, kLongest);
     delay_ = std::min(delay_ * 2, kLongest);
-    return base + Duration(static_cast<Duration::rep>(static_cast<double>(base.count()) * rng_.unit()));
+    return base +
+           Duration(static_cast<Duration::rep>(static_cast<double>(base.count()) * rng_.unit()));
   }
 
-  // No pause for the first trouble in a quiet time, next() for those that follow: one hiccup costs nothing, a storm is paced.
+  // No pause for the first trouble in a quiet time, next() for those that follow: one hiccup costs
+  // nothing, a storm is paced.
   Duration next_unless_quiet() {
     const bool quiet = !last_ || clock_.mono() - *last_ > kQuiet;
     if (!quiet) return next();

@@ -21,7 +21,8 @@ constexpr std::size_t kMaxObjectBytes = 16u << 20;
 constexpr Duration kWatchGrace{5'000};
 
 constexpr std::string_view kJson = "application/json";
-constexpr std::string_view kMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+constexpr std::string_view kMetadata =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 constexpr std::string_view kMetadataList =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -56,8 +57,8 @@ Result<std::string> dump(const json& object) {
   }
 }
 
-// A server (or a webhook of the cluster) may quote what it refuses; no value may come back in an error text (I5). Plain values of
-// one to three bytes are not looked for: any text holds them.
+// A server (or a webhook of the cluster) may quote what it refuses; no value may come back in an
+// error text (I5). Plain values of one to three bytes are not looked for: any text holds them.
 void withhold_values(Error& error, const json& object) {
   for (const std::string_view field : {"data", "stringData"}) {
     const json* values = member(object, field);
@@ -89,10 +90,10 @@ void cleanse_json(json& object) noexcept {
 }
 
 struct Client::Call {
-  std::string_view verb;  // as RBAC names it
-  std::string resource;   // "secrets", "rotationpolicies/status"
-  std::string object;     // "shop/orders", "shop/" for a collection
-  std::string target;     // path and query
+  std::string_view verb;       // as RBAC names it
+  std::string resource;        // "secrets", "rotationpolicies/status"
+  std::string object;          // "shop/orders", "shop/" for a collection
+  std::string target;          // path and query
   const json* sent = nullptr;  // what request.body says, for a sensitive one
   http::Request request;
 
@@ -145,7 +146,8 @@ Client Client::with_timeout(Duration timeout, std::stop_token stop) const {
 // What a person can do about it belongs into the message.
 Error Client::explain(const Call& call, const Access& access, Error error) const {
   if (error.code == "Tls") {
-    error.message += " (the server's certificate was checked against " + connection_->ca_origin() + ")";
+    error.message +=
+        " (the server's certificate was checked against " + connection_->ca_origin() + ")";
   } else if (error.code == "Unauthorized") {
     error.message += ": the API server did not accept " + connection_->credentials_origin() +
                      "; it is wrong, expired or revoked: get a new one";
@@ -174,7 +176,8 @@ Result<http::Response> Client::exchange(Call& call, const OnData* on_data) {
     if (!access) return std::move(access).error().with_context(call.describe());
     // A retry makes sense only with other credentials than those refused.
     if (before && before->bearer_token == access->bearer_token && before->tls == access->tls) {
-      return explain(call, *access, make_error(ErrorClass::Denied, "Unauthorized", "HTTP status 401"));
+      return explain(call, *access,
+                     make_error(ErrorClass::Denied, "Unauthorized", "HTTP status 401"));
     }
     call.request.url = access->server + call.target;
     call.request.tls = access->tls;

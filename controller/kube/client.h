@@ -1,9 +1,12 @@
-// Typed-enough REST client of the Kubernetes API: one blocking request a call, errors from Status objects.
+// Typed-enough REST client of the Kubernetes API: one blocking request a call, errors from Status
+// objects.
 //
-// Error classes: 409 Conflict/AlreadyExists → Conflict; 404 → NotFound; 401/403 → Denied; 400/422/405/415/413 → Invalid; 410 → Conflict
-// with code "Expired"; 429 → Throttled (Retry-After); 5xx, time-outs, sockets → Transient. Error::code is Status.reason (or
-// "ResourceVersionTooLarge", see status.h). A 401 makes the connection fetch new credentials and is retried once with them.
-// Every request ends within the request time-out (15 s unless with_timeout()); what is tried again later is the caller's business.
+// Error classes: 409 Conflict/AlreadyExists → Conflict; 404 → NotFound; 401/403 → Denied;
+// 400/422/405/415/413 → Invalid; 410 → Conflict with code "Expired"; 429 → Throttled (Retry-After);
+// 5xx, time-outs, sockets → Transient. Error::code is Status.reason (or "ResourceVersionTooLarge",
+// see status.h). A 401 makes the connection fetch new credentials and is retried once with them.
+// Every request ends within the request time-out (15 s unless with_timeout()); what is tried again
+// later is the caller's business.
 //
 // Thread rule: any thread.
 #pragma once
@@ -23,11 +26,13 @@
 
 namespace keyturn::kube {
 
-// keyturn_kube_requests_total{verb,resource,code} and back-pressure; called per request, must not block.
+// keyturn_kube_requests_total{verb,resource,code} and back-pressure; called per request, must not
+// block.
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
-  virtual void on_request(std::string_view verb, std::string_view resource, int code, Duration took) = 0;
+  virtual void on_request(std::string_view verb, std::string_view resource, int code,
+                          Duration took) = 0;
 };
 
 struct ListOptions {
@@ -42,9 +47,9 @@ struct ListOptions {
 
 struct ApplyOptions {
   bool force = true;
-  std::string subresource;        // "status"
+  std::string subresource;           // "status"
   bool metadata_only_reply = false;  // the reply echoes no data (PartialObjectMetadata)
-  bool sensitive = false;         // the body holds secret values
+  bool sensitive = false;            // the body holds secret values
 };
 
 // What a list page says about itself.
@@ -55,49 +60,58 @@ struct ListMeta {
 
 inline constexpr std::string_view kFieldManager = "keyturn";
 
-// Wipes every string of an object that held secret values (a Secret that was read or is to be applied).
+// Wipes every string of an object that held secret values (a Secret that was read or is to be
+// applied).
 void cleanse_json(nlohmann::json& object) noexcept;
 
 class Client {
  public:
-  Client(std::shared_ptr<http::Transport> transport, std::shared_ptr<Connection> connection, Clock& clock,
-         RequestObserver* observer = nullptr);
+  Client(std::shared_ptr<http::Transport> transport, std::shared_ptr<Connection> connection,
+         Clock& clock, RequestObserver* observer = nullptr);
 
-  // The same client with another deadline per request, and a token that aborts them (Unavailable "Cancelled").
+  // The same client with another deadline per request, and a token that aborts them (Unavailable
+  // "Cancelled").
   Client with_timeout(Duration timeout, std::stop_token stop = {}) const;
 
   Result<nlohmann::json> get(const ResourceType& type, std::string_view ns, std::string_view name,
                              bool metadata_only = false);
   // One page; metadata.continue of the reply leads on.
-  Result<nlohmann::json> list(const ResourceType& type, std::string_view ns, const ListOptions& options);
-  // One page, each object parsed on its own and handed over as it arrives: a page of any size costs the memory of one object. What was
-  // handed over before an error stays handed over. An error from on_item ends the page and is returned.
-  Result<ListMeta> list_each(const ResourceType& type, std::string_view ns, const ListOptions& options,
-                             std::stop_token stop,
+  Result<nlohmann::json> list(const ResourceType& type, std::string_view ns,
+                              const ListOptions& options);
+  // One page, each object parsed on its own and handed over as it arrives: a page of any size costs
+  // the memory of one object. What was handed over before an error stays handed over. An error from
+  // on_item ends the page and is returned.
+  Result<ListMeta> list_each(const ResourceType& type, std::string_view ns,
+                             const ListOptions& options, std::stop_token stop,
                              const std::function<Status(const nlohmann::json& object)>& on_item);
-  Result<nlohmann::json> create(const ResourceType& type, std::string_view ns, const nlohmann::json& object,
-                                std::string_view subresource = {}, std::string_view name = {});
-  Result<nlohmann::json> update(const ResourceType& type, std::string_view ns, std::string_view name,
-                                const nlohmann::json& object);
-  // Server-side apply (KEP-555) as kFieldManager. `object` must carry apiVersion, kind, metadata.name. A metadata.resourceVersion makes
-  // it conditional (409 when stale; ignored when the object does not exist).
-  Result<nlohmann::json> apply(const ResourceType& type, std::string_view ns, const nlohmann::json& object,
-                               const ApplyOptions& options = {});
+  Result<nlohmann::json> create(const ResourceType& type, std::string_view ns,
+                                const nlohmann::json& object, std::string_view subresource = {},
+                                std::string_view name = {});
+  Result<nlohmann::json> update(const ResourceType& type, std::string_view ns,
+                                std::string_view name, const nlohmann::json& object);
+  // Server-side apply (KEP-555) as kFieldManager. `object` must carry apiVersion, kind,
+  // metadata.name. A metadata.resourceVersion makes it conditional (409 when stale; ignored when
+  // the object does not exist).
+  Result<nlohmann::json> apply(const ResourceType& type, std::string_view ns,
+                               const nlohmann::json& object, const ApplyOptions& options = {});
   // JSON merge patch (RFC 7386) and JSON patch (RFC 6902, with "test").
-  Result<nlohmann::json> merge_patch(const ResourceType& type, std::string_view ns, std::string_view name,
-                                     const nlohmann::json& patch, std::string_view subresource = {});
-  Result<nlohmann::json> json_patch(const ResourceType& type, std::string_view ns, std::string_view name,
-                                    const nlohmann::json& patch);
+  Result<nlohmann::json> merge_patch(const ResourceType& type, std::string_view ns,
+                                     std::string_view name, const nlohmann::json& patch,
+                                     std::string_view subresource = {});
+  Result<nlohmann::json> json_patch(const ResourceType& type, std::string_view ns,
+                                    std::string_view name, const nlohmann::json& patch);
   // With preconditions when given. NotFound is an error (the caller decides).
-  Status remove(const ResourceType& type, std::string_view ns, std::string_view name, std::string_view uid = {},
-                std::string_view resource_version = {});
+  Status remove(const ResourceType& type, std::string_view ns, std::string_view name,
+                std::string_view uid = {}, std::string_view resource_version = {});
   // Raw GET for /version, /readyz.
   Result<std::string> raw_get(std::string_view path);
 
-  // A watch stream: on_line gets each JSON line; ends at EOF, error, stop, or false from on_line. The result says how it ended.
-  // `query` is the encoded query without '?'. Client deadline = timeout_seconds + 5 s.
-  Status watch(const ResourceType& type, std::string_view ns, std::string_view query, bool metadata_only, int timeout_seconds,
-               std::stop_token stop, const std::function<bool(std::string_view)>& on_line);
+  // A watch stream: on_line gets each JSON line; ends at EOF, error, stop, or false from on_line.
+  // The result says how it ended. `query` is the encoded query without '?'. Client deadline =
+  // timeout_seconds + 5 s.
+  Status watch(const ResourceType& type, std::string_view ns, std::string_view query,
+               bool metadata_only, int timeout_seconds, std::stop_token stop,
+               const std::function<bool(std::string_view)>& on_line);
 
   Connection& connection() { return *connection_; }
 
@@ -109,7 +123,8 @@ class Client {
   Result<http::Response> attempt(const Call& call, const Access& access, const OnData* on_data);
   Error explain(const Call& call, const Access& access, Error error) const;
   Result<nlohmann::json> request(Call& call);
-  Result<nlohmann::json> patch(Call& call, const nlohmann::json& body, std::string_view content_type);
+  Result<nlohmann::json> patch(Call& call, const nlohmann::json& body,
+                               std::string_view content_type);
 
   std::shared_ptr<http::Transport> transport_;
   std::shared_ptr<Connection> connection_;

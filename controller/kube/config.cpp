@@ -33,7 +33,7 @@ std::string absolute(const std::string& path) {
 
 struct Candidates {
   std::vector<std::string> files;
-  std::string source;     // for messages
+  std::string source;  // for messages
   bool must_exist = true;
 };
 
@@ -91,9 +91,11 @@ Result<std::string> check_server(std::string server, const std::string& origin) 
 }
 
 std::string describe_credentials(const UserEntry& user) {
-  if (user.token_file.given()) return "the token in " + user.token_file.path + " (" + user.token_file.origin + ")";
+  if (user.token_file.given())
+    return "the token in " + user.token_file.path + " (" + user.token_file.origin + ")";
   if (!user.token.empty()) return "the token of " + user.origin;
-  if (user.exec) return "the credentials that exec plugin " + user.exec->command + " printed for " + user.origin;
+  if (user.exec)
+    return "the credentials that exec plugin " + user.exec->command + " printed for " + user.origin;
   if (user.client_cert.given()) return "the client certificate of " + user.origin;
   return "a request without credentials (" + user.origin + " has none)";
 }
@@ -157,7 +159,8 @@ Result<ConnectionSettings> in_cluster(const ConfigOptions& options) {
   const std::string& dir = options.service_account_dir;
   ConnectionSettings settings;
   settings.server = *std::move(server);
-  settings.token_file = {dir + "/token", {}, "the pod's service account (automountServiceAccountToken)"};
+  settings.token_file = {
+      dir + "/token", {}, "the pod's service account (automountServiceAccountToken)"};
   settings.ca = {dir + "/ca.crt", {}, "the pod's " + dir + "/ca.crt"};
   settings.cluster_origin = "the pod's environment";
   settings.credentials_origin = "the token in " + dir + "/token";
@@ -178,13 +181,16 @@ Result<ConnectionSettings> find_settings(const ConfigOptions& options) {
   }
   if (!env_or_empty(options, "KUBERNETES_SERVICE_HOST").empty()) {
     if (options.context.empty()) return in_cluster(options);
-    return invalid("NoContext", "--context " + printable(options.context, 80) +
-                                    " names a context, but there is no kubeconfig (in a pod there is none)");
+    return invalid("NoContext",
+                   "--context " + printable(options.context, 80) +
+                       " names a context, but there is no kubeconfig (in a pod there is none)");
   }
-  return invalid("NoConfiguration",
-                 "no Kubernetes cluster to talk to: neither --kubeconfig nor $KUBECONFIG is given, " +
-                     (wanted.files.empty() ? std::string("$HOME is not set") : wanted.files.front() + " does not exist") +
-                     ", and this is not a pod (KUBERNETES_SERVICE_HOST is not set)");
+  return invalid(
+      "NoConfiguration",
+      "no Kubernetes cluster to talk to: neither --kubeconfig nor $KUBECONFIG is given, " +
+          (wanted.files.empty() ? std::string("$HOME is not set")
+                                : wanted.files.front() + " does not exist") +
+          ", and this is not a pod (KUBERNETES_SERVICE_HOST is not set)");
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 namespace keyturn::kube {
 namespace {
 
-constexpr Duration kReload{50'000};       // a minute less 10 s leeway
-constexpr Duration kReloadSoon{10'000};   // after a failure
-constexpr Duration kExecPause{5'000};     // between two runs of a plugin, whatever happens
+constexpr Duration kReload{50'000};      // a minute less 10 s leeway
+constexpr Duration kReloadSoon{10'000};  // after a failure
+constexpr Duration kExecPause{5'000};    // between two runs of a plugin, whatever happens
 constexpr Duration kExecLeeway{10'000};
 
 bool same(const http::TlsConfig& a, const http::TlsConfig& b) {
@@ -60,7 +60,8 @@ Status LiveConnection::reload_token() {
       token_ = SecretString(token);
       return {};
     }
-    text = invalid("EmptyToken", settings_.token_file.origin + ": " + settings_.token_file.path + " is empty");
+    text = invalid("EmptyToken",
+                   settings_.token_file.origin + ": " + settings_.token_file.path + " is empty");
   }
   if (token_.empty()) token_ = settings_.token.clone();
   return std::move(text).error();
@@ -118,8 +119,8 @@ std::shared_ptr<const http::TlsConfig> LiveConnection::tls_with(
 
 Status LiveConnection::refresh_exec() {
   const bool expired = exec_ && exec_->expires && *exec_->expires <= clock_.now();
-  const bool wanted = !exec_ || exec_stale_ ||
-                      (exec_->expires && *exec_->expires - kExecLeeway <= clock_.now());
+  const bool wanted =
+      !exec_ || exec_stale_ || (exec_->expires && *exec_->expires - kExecLeeway <= clock_.now());
   if (!wanted) return {};
   const MonoTime now = clock_.mono();
   if (exec_ran_ && now - *exec_ran_ < kExecPause) {

@@ -1,8 +1,10 @@
-// The Connection that keeps itself fresh: files are read again each minute, exec plugins run again near expiry or after a 401.
-// What cannot be read any more leaves the last good value in force.
-// Facts: client-go transport/token_source.go (one minute, 10 s leeway), plugin/pkg/client/auth/exec.
+// The Connection that keeps itself fresh: files are read again each minute, exec plugins run again
+// near expiry or after a 401. What cannot be read any more leaves the last good value in force.
+// Facts: client-go transport/token_source.go (one minute, 10 s leeway),
+// plugin/pkg/client/auth/exec.
 //
-// Thread rule: any thread. An exec plugin runs under the lock: one at a time, the others wait for its answer.
+// Thread rule: any thread. An exec plugin runs under the lock: one at a time, the others wait for
+// its answer.
 #pragma once
 
 #include <memory>
@@ -23,10 +25,10 @@ struct ConnectionSettings {
   std::string ns;
   std::string tls_server_name;
   bool insecure_skip_verify = false;
-  FileOrData ca;          // not given: the system's trust store
+  FileOrData ca;  // not given: the system's trust store
   FileOrData client_cert;
   FileOrData client_key;
-  SecretString token;     // used when token_file is not given or cannot be read yet
+  SecretString token;  // used when token_file is not given or cannot be read yet
   FileOrData token_file;
   std::optional<ExecConfig> exec;  // its credentials count where nothing above gives any
   Duration exec_timeout{30'000};
@@ -38,7 +40,8 @@ class LiveConnection final : public Connection {
  public:
   LiveConnection(ConnectionSettings settings, Clock& clock);
 
-  // Reads the files for the first time. Invalid when one of them is not usable. (An exec plugin runs when first needed.)
+  // Reads the files for the first time. Invalid when one of them is not usable. (An exec plugin
+  // runs when first needed.)
   Status load();
 
   Result<Access> access() override;

@@ -26,8 +26,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kQueue = 1000;
-constexpr std::size_t kMaxNote = 1000;   // the API's limit is 1024 bytes
-constexpr std::size_t kMaxName = 230;    // leaves room for ".<hex>" in 253
+constexpr std::size_t kMaxNote = 1000;  // the API's limit is 1024 bytes
+constexpr std::size_t kMaxName = 230;   // leaves room for ".<hex>" in 253
 constexpr Duration kRefresh = std::chrono::minutes(30);
 constexpr Duration kFinish = std::chrono::minutes(6);
 constexpr Duration kDrain{2'000};
@@ -49,7 +49,8 @@ std::string event_name(const std::string& regarding, WallTime now, std::uint64_t
   const auto ms = static_cast<std::uint64_t>(now.time_since_epoch().count());
   std::array<char, 17> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
-                                 ms * 1'000'000 + serial % 1'000'000, 16).ptr;
+                                 ms * 1'000'000 + serial % 1'000'000, 16)
+                       .ptr;
   name += name.empty() ? "event." : ".";
   return name.append(digits.data(), end);
 }
@@ -113,21 +114,22 @@ struct ApiEventRecorder::Impl {
 };
 
 json ApiEventRecorder::Impl::to_object(const Event& event, const std::string& ns, WallTime now) {
-  return {{"apiVersion", kEvents.api_version()},
-          {"kind", kEvents.kind},
-          {"metadata", {{"namespace", ns}, {"name", event_name(event.regarding.name, now, serial++)}}},
-          {"eventTime", format_rfc3339_micro(now)},
-          {"reportingController", controller},
-          {"reportingInstance", instance},
-          {"type", event.type == Event::Type::Normal ? "Normal" : "Warning"},
-          {"action", event.action},
-          {"reason", event.reason},
-          {"note", printable(event.note, kMaxNote)},
-          {"regarding", reference(event.regarding)}};
+  return {
+      {"apiVersion", kEvents.api_version()},
+      {"kind", kEvents.kind},
+      {"metadata", {{"namespace", ns}, {"name", event_name(event.regarding.name, now, serial++)}}},
+      {"eventTime", format_rfc3339_micro(now)},
+      {"reportingController", controller},
+      {"reportingInstance", instance},
+      {"type", event.type == Event::Type::Normal ? "Normal" : "Warning"},
+      {"action", event.action},
+      {"reason", event.reason},
+      {"note", printable(event.note, kMaxNote)},
+      {"regarding", reference(event.regarding)}};
 }
 
-// What is transient is tried again for a few seconds; anything else is not worth it for an event. A stop aborts the request under way
-// and leaves it one more try within the drain.
+// What is transient is tried again for a few seconds; anything else is not worth it for an event. A
+// stop aborts the request under way and leaves it one more try within the drain.
 template <class F>
 Status ApiEventRecorder::Impl::with_retries(const std::stop_token& stop, const F& request) {
   Duration pause = kFirstRetry;
@@ -160,7 +162,8 @@ void ApiEventRecorder::Impl::write_series(Series& s, const std::stop_token& stop
     return reply ? Status() : Status(std::move(reply).error());
   });
   s.written = s.count;  // also when it failed: the next count says as much
-  if (!done) log::warn("event series not written", {{"event", s.name}, {"error", done.error().describe()}});
+  if (!done)
+    log::warn("event series not written", {{"event", s.name}, {"error", done.error().describe()}});
 }
 
 void ApiEventRecorder::Impl::record(const Event& event, const std::stop_token& stop) {
@@ -194,7 +197,8 @@ void ApiEventRecorder::Impl::record(const Event& event, const std::stop_token& s
     return reply ? Status() : Status(std::move(reply).error());
   });
   if (!done) {
-    log::warn("event not written", {{"namespace", ns}, {"reason", event.reason}, {"error", done.error().describe()}});
+    log::warn("event not written",
+              {{"namespace", ns}, {"reason", event.reason}, {"error", done.error().describe()}});
     return;
   }
   series.emplace(key, std::move(s));
@@ -227,7 +231,8 @@ std::optional<Event> ApiEventRecorder::Impl::take(const std::stop_token& stop) {
     }
     lost = std::exchange(dropped, 0);
   }
-  if (lost > 0) log::warn("events dropped: the queue was full", {{"count", static_cast<std::int64_t>(lost)}});
+  if (lost > 0)
+    log::warn("events dropped: the queue was full", {{"count", static_cast<std::int64_t>(lost)}});
   return event;
 }
 
@@ -278,7 +283,8 @@ void ApiEventRecorder::emit(Event event) {
 }
 
 void ApiEventRecorder::start() {
-  impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+  impl_->thread =
+      std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }
 
 void ApiEventRecorder::stop() {

@@ -1,9 +1,10 @@
-// events.k8s.io/v1 recorder (client-go tools/events): the same (type, action, reason, regarding) again within six minutes starts a series on
-// the first event instead of a new object; later ones are only counted, the count is written every 30 minutes and at the series' end. The
-// note is not part of that key: a series keeps the note of its first event (the API forbids changing it).
-// A bounded queue (1000), oldest news dropped when full; never blocks the caller; one thread.
-// Notes never hold secret values (I5) and are cut at 1 KiB (the API's limit).
-// Thread rule: emit() from any thread.
+// events.k8s.io/v1 recorder (client-go tools/events): the same (type, action, reason, regarding)
+// again within six minutes starts a series on the first event instead of a new object; later ones
+// are only counted, the count is written every 30 minutes and at the series' end. The note is not
+// part of that key: a series keeps the note of its first event (the API forbids changing it). A
+// bounded queue (1000), oldest news dropped when full; never blocks the caller; one thread. Notes
+// never hold secret values (I5) and are cut at 1 KiB (the API's limit). Thread rule: emit() from
+// any thread.
 #pragma once
 
 #include <memory>
@@ -20,8 +21,8 @@ struct ObjectReference {
 
 struct Event {
   enum class Type { Normal, Warning } type = Type::Normal;
-  std::string reason;   // CamelCase: "Rotated", "SyncFailed"
-  std::string action;   // what was tried: "Rotate", "Sync"
+  std::string reason;  // CamelCase: "Rotated", "SyncFailed"
+  std::string action;  // what was tried: "Rotate", "Sync"
   std::string note;
   ObjectReference regarding;
 };

@@ -79,8 +79,9 @@ Result<ExecCredential> run_plugin(const ExecConfig& config, Duration timeout) {
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   const bool interactive = terminal && config.interactive != ExecConfig::Interactive::Never;
   if (config.interactive == ExecConfig::Interactive::Always && !interactive) {
-    return invalid("ExecNeedsTerminal", "exec plugin " + config.command + " of " + config.origin +
-                                            " has interactiveMode Always, but there is no terminal");
+    return invalid("ExecNeedsTerminal",
+                   "exec plugin " + config.command + " of " + config.origin +
+                       " has interactiveMode Always, but there is no terminal");
   }
   Subprocess process;
   process.command = config.command;

@@ -1,5 +1,5 @@
-// Exec credential plugins of kubeconfig (client.authentication.k8s.io/v1 and v1beta1, KEP-541): a program prints an ExecCredential.
-// Thread rule: pure functions; run_plugin() blocks.
+// Exec credential plugins of kubeconfig (client.authentication.k8s.io/v1 and v1beta1, KEP-541): a
+// program prints an ExecCredential. Thread rule: pure functions; run_plugin() blocks.
 #pragma once
 
 #include <optional>
@@ -34,7 +34,8 @@ struct ExecCredential {
   std::optional<WallTime> expires;  // absent: until a 401
 };
 
-// Invalid "BadExecCredential": not of config.api_version, neither a token nor both certificate and key, bad time. Never quotes the text.
+// Invalid "BadExecCredential": not of config.api_version, neither a token nor both certificate and
+// key, bad time. Never quotes the text.
 Result<ExecCredential> decode_exec_credential(std::string_view text, const ExecConfig& config);
 
 // The value of KUBERNETES_EXEC_INFO.

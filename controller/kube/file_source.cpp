@@ -81,7 +81,8 @@ Status check_certificates(std::string_view pem, const std::string& origin) {
   const CertPtr cert(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   if (!cert) {
-    return invalid("BadCertificate", origin + ": holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+    return invalid("BadCertificate",
+                   origin + ": holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
   }
   return {};
 }
@@ -100,7 +101,8 @@ Status check_key_pair(std::string_view cert_pem, std::string_view key_pem,
     return invalid("BadKey", origin + ": the private key has a passphrase; give one without");
   }
   if (!key) return invalid("BadKey", origin + ": holds no PEM private key");
-  if (!match) return invalid("BadKey", origin + ": the private key does not belong to the certificate");
+  if (!match)
+    return invalid("BadKey", origin + ": the private key does not belong to the certificate");
   return {};
 }
 

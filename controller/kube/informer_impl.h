@@ -64,8 +64,9 @@ void Informer<T>::put(const std::string& key, const std::string& resource_versio
     const auto [it, first] = rejected_.try_emplace(key);
     if (first || it->second != resource_version) {
       it->second = resource_version;
-      log::error("object ignored: it cannot be read",
-                 {{"resource", resource_}, {"object", key}, {"error", decoded->error().describe()}});
+      log::error(
+          "object ignored: it cannot be read",
+          {{"resource", resource_}, {"object", key}, {"error", decoded->error().describe()}});
     }
     forget(key);
     return;

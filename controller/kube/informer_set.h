@@ -18,8 +18,8 @@ class InformerSet {
   using Ptr = typename Informer<T>::Ptr;
 
   // `namespaces` empty: one watch over all of them.
-  InformerSet(ReflectorOptions options, std::vector<std::string> namespaces, typename Informer<T>::Decode decode,
-              typename Informer<T>::OnChange on_change) {
+  InformerSet(ReflectorOptions options, std::vector<std::string> namespaces,
+              typename Informer<T>::Decode decode, typename Informer<T>::OnChange on_change) {
     if (namespaces.empty()) namespaces.emplace_back();
     for (auto& ns : namespaces) {
       options.ns = ns;
@@ -37,12 +37,15 @@ class InformerSet {
     for (auto& part : parts_) part.informer->stop();
   }
   bool synced() const {
-    return std::all_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.informer->synced(); });
+    return std::all_of(parts_.begin(), parts_.end(),
+                       [](const Part& part) { return part.informer->synced(); });
   }
 
   Ptr get(const std::string& key) const {
     for (const auto& part : parts_) {
-      const bool holds = part.ns.empty() || (key.size() > part.ns.size() && key.starts_with(part.ns) && key[part.ns.size()] == '/');
+      const bool holds =
+          part.ns.empty() ||
+          (key.size() > part.ns.size() && key.starts_with(part.ns) && key[part.ns.size()] == '/');
       if (holds) return part.informer->get(key);
     }
     return nullptr;

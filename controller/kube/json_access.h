@@ -1,5 +1,5 @@
-// Looking into JSON from outside without trusting its shape: a wrong type reads as absent, nothing throws.
-// Views live as long as the object. Thread rule: pure functions.
+// Looking into JSON from outside without trusting its shape: a wrong type reads as absent, nothing
+// throws. Views live as long as the object. Thread rule: pure functions.
 #pragma once
 
 #include <cstdint>

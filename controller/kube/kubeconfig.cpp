@@ -81,7 +81,8 @@ struct Field {
   }
 };
 
-// Only for the extension that is handed to exec plugins; plain scalars as YAML 1.2's core schema reads them.
+// Only for the extension that is handed to exec plugins; plain scalars as YAML 1.2's core schema
+// reads them.
 json to_json(const YAML::Node& node, int depth) {
   if (depth > 32) throw Bad{node.Mark().line + 1, "extension", "is nested too deeply"};
   if (node.IsMap()) {
@@ -110,7 +111,8 @@ class Reader {
     config.files = file_;
     const Field root{document, ""};
     if (!root.given()) return config;  // an empty file is an empty configuration
-    if (!document.IsMap()) throw Bad{document.Mark().line + 1, "", "is not a kubeconfig: not a mapping"};
+    if (!document.IsMap())
+      throw Bad{document.Mark().line + 1, "", "is not a kubeconfig: not a mapping"};
     const std::string kind = root["kind"].text();
     if (!kind.empty() && kind != "Config") root["kind"].bad("must be Config");
     config.current_context = root["current-context"].text();
@@ -189,11 +191,13 @@ class Reader {
   // Ignoring any of these would mean to act as somebody else than the file says.
   static std::string refused(const Field& body) {
     if (!body["username"].text().empty() || !body["password"].text().empty()) {
-      return "username and password are not supported (API servers dropped basic authentication in 1.19): "
+      return "username and password are not supported (API servers dropped basic authentication in "
+             "1.19): "
              "use a token, a client certificate or an exec plugin";
     }
     if (body["auth-provider"].given()) {
-      return "auth-provider was replaced by exec plugins in 1.26: see the documentation of your cluster's provider";
+      return "auth-provider was replaced by exec plugins in 1.26: see the documentation of your "
+             "cluster's provider";
     }
     for (const char* field : {"as", "as-uid", "as-groups", "as-user-extra"}) {
       if (body[field].given()) return std::string(field) + ": impersonation is not supported";
@@ -249,8 +253,9 @@ Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& fi
   try {
     return Reader(file).read(YAML::Load(std::string(text)));
   } catch (const Bad& bad) {
-    return invalid("BadKubeconfig", file + (bad.line > 0 ? ":" + std::to_string(bad.line) : "") + ": " +
-                                        (bad.field.empty() ? "" : bad.field + ": ") + bad.why);
+    return invalid("BadKubeconfig", file + (bad.line > 0 ? ":" + std::to_string(bad.line) : "") +
+                                        ": " + (bad.field.empty() ? "" : bad.field + ": ") +
+                                        bad.why);
   } catch (const YAML::Exception& e) {
     const std::string line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);
     return invalid("BadKubeconfig", file + line + ": malformed YAML: " + printable(e.msg));
@@ -270,7 +275,8 @@ void merge_kubeconfig(Kubeconfig& first, Kubeconfig&& later) {
 Result<Selection> select_context(Kubeconfig&& config, const std::string& context) {
   const std::string& wanted = context.empty() ? config.current_context : context;
   if (wanted.empty()) {
-    return invalid("NoContext", config.files + ": current-context is not set; name a context with --context" +
+    return invalid("NoContext", config.files +
+                                    ": current-context is not set; name a context with --context" +
                                     names_of(config.contexts));
   }
   const auto chosen = config.contexts.find(wanted);

@@ -1,6 +1,5 @@
-// The kubeconfig file format (client-go tools/clientcmd): reading, merging, choosing a context. No network, and no file but those
-// it is given.
-// Thread rule: pure functions and plain values.
+// The kubeconfig file format (client-go tools/clientcmd): reading, merging, choosing a context. No
+// network, and no file but those it is given. Thread rule: pure functions and plain values.
 #pragma once
 
 #include <map>
@@ -50,10 +49,12 @@ struct Kubeconfig {
   std::map<std::string, ContextEntry> contexts;
 };
 
-// `file` is the absolute path: relative paths in the text are against its folder. Invalid: "FILE:LINE: users[me].user.token: …".
+// `file` is the absolute path: relative paths in the text are against its folder. Invalid:
+// "FILE:LINE: users[me].user.token: …".
 Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::string& file);
 
-// What `first` says stays; whole entries of `later` are added (client-go: the first file to set a name wins).
+// What `first` says stays; whole entries of `later` are added (client-go: the first file to set a
+// name wins).
 void merge_kubeconfig(Kubeconfig& first, Kubeconfig&& later);
 
 struct Selection {
@@ -61,7 +62,8 @@ struct Selection {
   UserEntry user;
   std::string ns;
 };
-// The named context, or the current one. Invalid names the missing thing and what there is instead. Also checks what can be checked without I/O.
+// The named context, or the current one. Invalid names the missing thing and what there is instead.
+// Also checks what can be checked without I/O.
 Result<Selection> select_context(Kubeconfig&& config, const std::string& context);
 
 }  // namespace keyturn::kube

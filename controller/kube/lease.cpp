@@ -1,5 +1,6 @@
-// After client-go tools/leaderelection. Two deliberate differences, both on the safe side: the renew deadline runs from the moment
-// the last successful renewal was sent, and a lease seen in other hands ends leadership at once.
+// After client-go tools/leaderelection. Two deliberate differences, both on the safe side: the
+// renew deadline runs from the moment the last successful renewal was sent, and a lease seen in
+// other hands ends leadership at once.
 #include "controller/kube/lease.h"
 
 #include <algorithm>
@@ -70,7 +71,8 @@ void LeaderElection::Impl::observe(json seen) {
   }
   holder = string_at(*spec, "holderIdentity");
   const auto seconds = std::clamp<std::int64_t>(
-      integer_at(*spec, "leaseDurationSeconds").value_or(whole_seconds(options.lease)), 0, 24 * 3600);
+      integer_at(*spec, "leaseDurationSeconds").value_or(whole_seconds(options.lease)), 0,
+      24 * 3600);
   duration = std::chrono::seconds(seconds);
   lease = std::move(seen);
 }
@@ -91,7 +93,8 @@ json LeaderElection::Impl::our_record(const json& seen) const {
   if (old == nullptr) return spec;
   const auto transitions = integer_at(*old, "leaseTransitions").value_or(0);
   if (string_at(*old, "holderIdentity") == options.identity) {
-    if (const auto since = string_at(*old, "acquireTime"); !since.empty()) spec["acquireTime"] = since;
+    if (const auto since = string_at(*old, "acquireTime"); !since.empty())
+      spec["acquireTime"] = since;
     spec["leaseTransitions"] = transitions;
   } else {
     spec["leaseTransitions"] = transitions + 1;
@@ -107,7 +110,8 @@ Attempt LeaderElection::Impl::write(Client& client, json wanted, MonoTime sent) 
                         : client.create(kLeases, options.ns, wanted);
   if (!written) {
     if (written.error().cls != ErrorClass::Conflict) {
-      log::warn("lease not written", {{"lease", options.name}, {"error", written.error().describe()}});
+      log::warn("lease not written",
+                {{"lease", options.name}, {"error", written.error().describe()}});
     }
     return Attempt::Failed;
   }
@@ -154,7 +158,8 @@ bool LeaderElection::Impl::acquire(const std::stop_token& stop) {
       log::info("waiting for the lease", {{"lease", options.name}, {"holder", holder}});
     }
     const double stretch = 1.0 + kJitter * options.rng->unit();
-    const auto pause = static_cast<Duration::rep>(static_cast<double>(options.retry.count()) * stretch);
+    const auto pause =
+        static_cast<Duration::rep>(static_cast<double>(options.retry.count()) * stretch);
     sleep_for(*options.clock, Duration(pause), stop);
   }
   return false;
@@ -237,7 +242,8 @@ Status LeaderElection::start() {
   if (o.retry <= Duration(0) || static_cast<double>(o.renew_deadline.count()) <= shortest) {
     return invalid("BadLease", "the renew deadline must be longer than 1.2 times the retry period");
   }
-  impl_->thread = std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
+  impl_->thread =
+      std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
   return {};
 }
 

@@ -1,5 +1,6 @@
-// States: Listing (one page a step) → Watching (one stream a step) → Watching or Listing again. A step does one exchange and
-// returns the next state and how long to pause before it; nothing else sleeps.
+// States: Listing (one page a step) → Watching (one stream a step) → Watching or Listing again. A
+// step does one exchange and returns the next state and how long to pause before it; nothing else
+// sleeps.
 //
 //   Listing   page ok, more          Listing with the continue token (resourceVersion cleared)
 //             last page              Watching at the list's resourceVersion
@@ -14,8 +15,9 @@
 //                                    the same, three times in a row; then Listing
 //             anything else          Listing after a pause
 //
-// Every way from Watching back goes through the back-off unless the stream lasted a second, so no server can make us spin.
-// After: client-go tools/cache/reflector.go (the rules), kube-rs watcher.rs (the shape).
+// Every way from Watching back goes through the back-off unless the stream lasted a second, so no
+// server can make us spin. After: client-go tools/cache/reflector.go (the rules), kube-rs
+// watcher.rs (the shape).
 #include "controller/kube/reflector.h"
 
 #include <algorithm>
@@ -63,7 +65,8 @@ struct Next {
 // How one stream went.
 struct Stream {
   std::size_t events = 0;
-  // A watch from "" or "0" begins with made-up ADDED events in no order: their versions are no place to go on from.
+  // A watch from "" or "0" begins with made-up ADDED events in no order: their versions are no
+  // place to go on from.
   bool synthetic = false;
   std::optional<Error> error;
 };
@@ -132,7 +135,8 @@ Next Reflector::Machine::list(Listing at, const std::stop_token& stop) {
   query.continue_token = at.continue_token;
   if (at.continue_token.empty()) {
     query.resource_version = at.resource_version;
-    // With `limit` a plain resourceVersion would mean exactly that one; what is wanted is "not older".
+    // With `limit` a plain resourceVersion would mean exactly that one; what is wanted is "not
+    // older".
     if (!is_start(at.resource_version)) query.resource_version_match = "NotOlderThan";
   }
   const auto on_item = [&](const json& object) -> Status {
@@ -175,8 +179,8 @@ Next Reflector::Machine::after_list_error(Listing at, const Error& error) {
 }
 
 std::string Reflector::Machine::watch_query(const Watching& at, int timeout_seconds) const {
-  std::string query = "watch=true&allowWatchBookmarks=true&timeoutSeconds=" +
-                      std::to_string(timeout_seconds);
+  std::string query =
+      "watch=true&allowWatchBookmarks=true&timeoutSeconds=" + std::to_string(timeout_seconds);
   if (!at.resource_version.empty()) query += "&resourceVersion=" + url_encode(at.resource_version);
   if (!options_.label_selector.empty()) {
     query += "&labelSelector=" + url_encode(options_.label_selector);
@@ -290,9 +294,9 @@ Next Reflector::Machine::after_watch(Watching at, const Stream& stream, Duration
   const Error closed = make_error(ErrorClass::Transient, "ShortWatch",
                                   "the server closed the watch at once, without an event");
   if (error == nullptr) error = &closed;
-  const std::string_view reason = error == &closed                          ? "short"
+  const std::string_view reason = error == &closed                    ? "short"
                                   : error->cls == ErrorClass::Invalid ? "malformed"
-                                                                            : "server_error";
+                                                                      : "server_error";
   const Duration pause = pause_for(*error);
   if (++at.failures > kRetriesBeforeList) return ended(reason, error, {list_from(last_), pause});
   return ended(reason, error, {std::move(at), pause});

@@ -1,8 +1,9 @@
-// List and watch of one collection: the recovery tree of client-go's reflector as a state machine that one thread steps.
-// See reflector.cpp for the states.
+// List and watch of one collection: the recovery tree of client-go's reflector as a state machine
+// that one thread steps. See reflector.cpp for the states.
 //
-// What the sink sees: objects of a list as they arrive (each at least as new as what was put before), keep_only() after its last page, then events
-// in order. A list that fails half way is taken up again, so keep_only() may be long in coming; nothing is removed before it.
+// What the sink sees: objects of a list as they arrive (each at least as new as what was put
+// before), keep_only() after its last page, then events in order. A list that fails half way is
+// taken up again, so keep_only() may be long in coming; nothing is removed before it.
 //
 // Thread rule: start()/stop() from one thread, the rest from any.
 #pragma once
@@ -28,7 +29,8 @@ namespace keyturn::kube {
 class ObjectSink {
  public:
   virtual ~ObjectSink() = default;
-  virtual void put(const std::string& key, const std::string& resource_version, const nlohmann::json& object) = 0;
+  virtual void put(const std::string& key, const std::string& resource_version,
+                   const nlohmann::json& object) = 0;
   virtual void remove(const std::string& key) = 0;
   // After a complete list: everything not named is gone.
   virtual void keep_only(const std::vector<std::string>& sorted_keys) = 0;
@@ -57,11 +59,12 @@ class WatchObserver {
 struct ReflectorOptions {
   Client* client = nullptr;
   ResourceType type;
-  std::string ns;              // "" = all namespaces
+  std::string ns;  // "" = all namespaces
   std::string label_selector;
   std::string field_selector;
   bool metadata_only = false;
-  bool list_latest = false;    // first list at "" instead of "0" (RotationPolicies: never start from the past)
+  bool list_latest =
+      false;  // first list at "" instead of "0" (RotationPolicies: never start from the past)
   int page_size = 500;
   Clock* clock = nullptr;
   Rng* rng = nullptr;

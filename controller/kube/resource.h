@@ -8,18 +8,21 @@
 namespace keyturn::kube {
 
 struct ResourceType {
-  std::string_view group;     // "" for core
+  std::string_view group;  // "" for core
   std::string_view version;
   std::string_view plural;
   std::string_view kind;
   bool namespaced = true;
 
-  std::string api_version() const;                     // "v1", "apps/v1"
-  // "/api/v1/namespaces/shop/secrets/x", "/apis/…"; empty ns: all namespaces; empty name: the collection.
-  std::string path(std::string_view ns, std::string_view name = {}, std::string_view subresource = {}) const;
+  std::string api_version() const;  // "v1", "apps/v1"
+  // "/api/v1/namespaces/shop/secrets/x", "/apis/…"; empty ns: all namespaces; empty name: the
+  // collection.
+  std::string path(std::string_view ns, std::string_view name = {},
+                   std::string_view subresource = {}) const;
 };
 
-inline constexpr ResourceType kRotationPolicies{"keyturn.dev", "v1alpha1", "rotationpolicies", "RotationPolicy"};
+inline constexpr ResourceType kRotationPolicies{"keyturn.dev", "v1alpha1", "rotationpolicies",
+                                                "RotationPolicy"};
 inline constexpr ResourceType kSecrets{"", "v1", "secrets", "Secret"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kNamespaces{"", "v1", "namespaces", "Namespace", false};

@@ -92,7 +92,8 @@ bool says_immutable(const json& details) {
   const json* causes = member(details, "causes");
   if (causes == nullptr || !causes->is_array()) return false;
   return std::any_of(causes->begin(), causes->end(), [](const json& cause) {
-    return string_at(cause, "reason") == "FieldValueInvalid" && string_at(cause, "message").ends_with("field is immutable");
+    return string_at(cause, "reason") == "FieldValueInvalid" &&
+           string_at(cause, "message").ends_with("field is immutable");
   });
 }
 
@@ -129,7 +130,8 @@ Error error_from_reply(const http::Response& reply, WallTime now) {
   if (string_at(body, "kind") == "Status") {
     error = decode(body, reply.status);
   } else {
-    error = make_error(class_of(reply.status), reply.status == 410 ? "Expired" : reason_of(reply.status),
+    error = make_error(class_of(reply.status),
+                       reply.status == 410 ? "Expired" : reason_of(reply.status),
                        "HTTP status " + std::to_string(reply.status));
     const std::string text = printable(trim(reply.body));
     if (!text.empty()) error.message += ": " + text;

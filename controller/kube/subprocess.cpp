@@ -67,7 +67,8 @@ void prepare(SpawnSettings& settings, const Subprocess& process, int output) {
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   posix_spawnattr_setsigmask(&settings.attributes, &none);
   posix_spawnattr_setsigdefault(&settings.attributes, &all);
-  if (!process.interactive) {  // a group of its own can be killed as a whole, but may not read the terminal
+  if (!process.interactive) {  // a group of its own can be killed as a whole, but may not read the
+                               // terminal
     flags = static_cast<short>(flags | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setpgroup(&settings.attributes, 0);
   }
@@ -109,13 +110,15 @@ bool read_some(int fd, std::string& output) {
   return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-// Collects the output until the child has ended (its own children may keep the pipe open) or the time is over.
+// Collects the output until the child has ended (its own children may keep the pipe open) or the
+// time is over.
 std::optional<int> collect(pid_t child, int fd, SteadyClock::time_point deadline,
                            std::string& output) {
   bool open = true;
   for (;;) {
     pollfd poll_fd{fd, POLLIN, 0};
-    const int ready = ::poll(open ? &poll_fd : nullptr, open ? 1 : 0, static_cast<int>(kSlice.count()));
+    const int ready =
+        ::poll(open ? &poll_fd : nullptr, open ? 1 : 0, static_cast<int>(kSlice.count()));
     if (ready > 0) {
       open = read_some(fd, output);
       if (open && output.size() <= kMaxOutput) continue;
@@ -141,8 +144,9 @@ Result<SecretString> run(const Subprocess& process) {
   prepare(settings, process, pipe.fd[1]);
 
   pid_t child = -1;
-  const int error = ::posix_spawnp(&child, process.command.c_str(), &settings.actions,
-                                   &settings.attributes, pointers(argv).data(), pointers(env).data());
+  const int error =
+      ::posix_spawnp(&child, process.command.c_str(), &settings.actions, &settings.attributes,
+                     pointers(argv).data(), pointers(env).data());
   pipe.close_end(1);
   if (error == ENOENT) {
     return make_error(ErrorClass::NotFound, "ExecNotFound", process.command + ": no such program");
@@ -151,8 +155,7 @@ Result<SecretString> run(const Subprocess& process) {
 
   std::string output;
   output.reserve(64u << 10);  // mostly no growth, so no copies left behind
-  const auto status =
-      collect(child, pipe.fd[0], SteadyClock::now() + process.timeout, output);
+  const auto status = collect(child, pipe.fd[0], SteadyClock::now() + process.timeout, output);
   SecretString result = SecretString::take(std::move(output));
   if (!status) {
     ::kill(process.interactive ? child : -child, SIGKILL);

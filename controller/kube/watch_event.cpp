@@ -25,7 +25,8 @@ WatchEvent::Type type_of(std::string_view text) {
 
 Result<ObjectIdentity> identify(const json& object) {
   const json* metadata = member(object, "metadata");
-  const std::string_view name = metadata == nullptr ? std::string_view() : string_at(*metadata, "name");
+  const std::string_view name =
+      metadata == nullptr ? std::string_view() : string_at(*metadata, "name");
   if (name.empty()) return invalid("MalformedObject", "an object without metadata.name");
   return ObjectIdentity{object_key(string_at(*metadata, "namespace"), name),
                         std::string(string_at(*metadata, "resourceVersion"))};
@@ -35,7 +36,8 @@ Result<WatchEvent> decode_watch_event(std::string_view line) {
   json text = json::parse(line, nullptr, /*allow_exceptions=*/false);
   const std::string_view type = string_at(text, "type");
   if (type.empty() || member(text, "object") == nullptr || !text["object"].is_object()) {
-    return invalid("MalformedEvent", "a line of the watch is not an event");  // never quoted: may hold values
+    return invalid("MalformedEvent",
+                   "a line of the watch is not an event");  // never quoted: may hold values
   }
   WatchEvent event;
   event.type = type_of(type);

@@ -21,13 +21,18 @@ std::optional<std::string> read_file(const std::string& path) {
 
 // What is wired once at the start.
 void keep_fixed(const OperatorConfig& before, OperatorConfig& next) {
-  const bool changed = before.listen != next.listen || before.namespaces != next.namespaces || before.region != next.region ||
-                       before.sync_workers != next.sync_workers || before.rotation_workers != next.rotation_workers ||
-                       before.leader_election != next.leader_election || before.lease_name != next.lease_name ||
-                       before.lease_namespace != next.lease_namespace || before.request_deadline != next.request_deadline;
+  const bool changed = before.listen != next.listen || before.namespaces != next.namespaces ||
+                       before.region != next.region || before.sync_workers != next.sync_workers ||
+                       before.rotation_workers != next.rotation_workers ||
+                       before.leader_election != next.leader_election ||
+                       before.lease_name != next.lease_name ||
+                       before.lease_namespace != next.lease_namespace ||
+                       before.request_deadline != next.request_deadline;
   if (changed) {
-    log::warn("the config file changes something that needs a restart; it keeps its old value until then (listen, namespaces, region, "
-              "workers, leaderElection, requestDeadline)");
+    log::warn(
+        "the config file changes something that needs a restart; it keeps its old value until then "
+        "(listen, namespaces, region, "
+        "workers, leaderElection, requestDeadline)");
   }
   OperatorConfig kept = before;
   kept.access = next.access;
@@ -40,9 +45,13 @@ void keep_fixed(const OperatorConfig& before, OperatorConfig& next) {
 
 }  // namespace
 
-ConfigFile::ConfigFile(std::string path, OperatorConfig first, Clock& clock, std::function<void(const OperatorConfig&)> on_change)
-    : path_(std::move(path)), clock_(clock), on_change_(std::move(on_change)),
-      current_(std::make_shared<const OperatorConfig>(std::move(first))), text_(read_file(path_).value_or("")) {}
+ConfigFile::ConfigFile(std::string path, OperatorConfig first, Clock& clock,
+                       std::function<void(const OperatorConfig&)> on_change)
+    : path_(std::move(path)),
+      clock_(clock),
+      on_change_(std::move(on_change)),
+      current_(std::make_shared<const OperatorConfig>(std::move(first))),
+      text_(read_file(path_).value_or("")) {}
 
 ConfigFile::~ConfigFile() { stop(); }
 
@@ -57,7 +66,8 @@ void ConfigFile::poll() {
   text_ = *text;
   auto parsed = parse_operator_config(*text, path_);
   if (!parsed) {
-    log::error("the config file is wrong; the last good one stays in force", {{"error", parsed.error().message}});
+    log::error("the config file is wrong; the last good one stays in force",
+               {{"error", parsed.error().message}});
     return;
   }
   const auto before = get();
@@ -67,7 +77,8 @@ void ConfigFile::poll() {
     const std::lock_guard lock(mutex_);
     current_ = std::make_shared<const OperatorConfig>(next);
   }
-  log::info("config file reloaded", {{"accessRules", static_cast<int>(next.access.rules().size())}});
+  log::info("config file reloaded",
+            {{"accessRules", static_cast<int>(next.access.rules().size())}});
   on_change_(next);
 }
 

@@ -1,7 +1,8 @@
 // The operator's config, re-read when the file changes: a ConfigMap mount replaces it while we run.
 //
-// A file that became wrong is reported and the last good one stays in force. What cannot change at run time keeps its old value, with a warning.
-// Thread rule: get() from any thread; start()/stop() from one; on_change runs on this object's thread.
+// A file that became wrong is reported and the last good one stays in force. What cannot change at
+// run time keeps its old value, with a warning. Thread rule: get() from any thread; start()/stop()
+// from one; on_change runs on this object's thread.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +19,8 @@ namespace keyturn::rotation {
 
 class ConfigFile {
  public:
-  ConfigFile(std::string path, OperatorConfig first, Clock& clock, std::function<void(const OperatorConfig&)> on_change);
+  ConfigFile(std::string path, OperatorConfig first, Clock& clock,
+             std::function<void(const OperatorConfig&)> on_change);
   ~ConfigFile();
 
   std::shared_ptr<const OperatorConfig> get() const;

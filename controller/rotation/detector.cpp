@@ -15,13 +15,13 @@ namespace keyturn::rotation {
 namespace {
 
 constexpr Duration kFullEvery{86'400'000};
-constexpr Duration kOverlap{600'000};        // twice ListSecrets' lag
-constexpr Duration kGather{250};             // policies that start together share the first sweep
+constexpr Duration kOverlap{600'000};  // twice ListSecrets' lag
+constexpr Duration kGather{250};       // policies that start together share the first sweep
 constexpr Duration kGatherAtMost{5'000};
 constexpr Duration kRetryFirst{1'000};
 constexpr Duration kRetryMost{60'000};
 constexpr Duration kDeniedAgain{3'600'000};
-constexpr Duration kTurn{30'000};            // the loop turns at least so often, for the health check
+constexpr Duration kTurn{30'000};  // the loop turns at least so often, for the health check
 
 // 0.9 to 1.0 of the interval, the same at every start: fleets do not sweep at one instant.
 Duration spread(Duration interval, const Scope& scope) {
@@ -47,8 +47,8 @@ struct ChangeDetector::Impl {
     MonoTime next{}, next_full{}, first_seen{};
     int failures = 0;
     bool order_honoured = true;
-    std::optional<WallTime> newest;                            // last-changed-date of the newest entry seen
-    std::map<std::string, MonoTime> next_describe;             // Denied: by secret id
+    std::optional<WallTime> newest;                 // last-changed-date of the newest entry seen
+    std::map<std::string, MonoTime> next_describe;  // Denied: by secret id
   };
 
   explicit Impl(Deps d) : deps(std::move(d)) {}
@@ -56,10 +56,13 @@ struct ChangeDetector::Impl {
   void run();
   MonoTime turn(std::unique_lock<std::mutex>& lock);
   void sweep(const Scope& scope, std::unique_lock<std::mutex>& lock);
-  Status list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first, ScopeState& shadow);
-  bool learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed, MonoTime at);
+  Status list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first,
+              ScopeState& shadow);
+  bool learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed,
+             MonoTime at);
   void describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock);
-  std::vector<std::string> interested_locked(const Scope& scope, const aws::SecretMetadata& secret) const;
+  std::vector<std::string> interested_locked(const Scope& scope,
+                                             const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
   void recompute_interval_locked(const Scope& scope);
 
@@ -76,16 +79,19 @@ struct ChangeDetector::Impl {
 ChangeDetector::ChangeDetector(Deps deps) : impl_(std::make_unique<Impl>(std::move(deps))) {}
 ChangeDetector::~ChangeDetector() { stop(); }
 
-void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access, const std::string& secret_id, Duration interval) {
+void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access,
+                           const std::string& secret_id, Duration interval) {
   const std::lock_guard lock(impl_->mutex);
   auto& interest = impl_->interests[policy_key];
   auto known = impl_->scopes.find(access->scope);
-  if (interest.scope == access->scope && interest.secret_id == secret_id && interest.interval == interval && known != impl_->scopes.end()) {
+  if (interest.scope == access->scope && interest.secret_id == secret_id &&
+      interest.interval == interval && known != impl_->scopes.end()) {
     return;
   }
   const Scope old = interest.scope;
   if (!old.empty()) {
-    if (const auto it = impl_->scopes.find(old); it != impl_->scopes.end()) it->second.policies_of[interest.secret_id].erase(policy_key);
+    if (const auto it = impl_->scopes.find(old); it != impl_->scopes.end())
+      it->second.policies_of[interest.secret_id].erase(policy_key);
   }
   interest = {access->scope, secret_id, interval};
   auto& scope = impl_->scopes[access->scope];
@@ -94,7 +100,8 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
   scope.access = access;
   scope.policies_of[secret_id].insert(policy_key);
   scope.interval = scope.interval.count() == 0 ? interval : std::min(scope.interval, interval);
-  if (scope.state == State::Starting && !scope.trouble) scope.next = std::min(now + kGather, scope.first_seen + kGatherAtMost);
+  if (scope.state == State::Starting && !scope.trouble)
+    scope.next = std::min(now + kGather, scope.first_seen + kGatherAtMost);
   if (scope.state == State::Ready) scope.next = std::min(scope.next, now + interval);
   if (!old.empty() && old != access->scope) impl_->recompute_interval_locked(old);
   impl_->wake.notify_all();
@@ -119,7 +126,8 @@ void ChangeDetector::Impl::recompute_interval_locked(const Scope& scope) {
   if (it == scopes.end()) return;
   Duration shortest{0};
   for (const auto& [key, interest] : interests) {
-    if (interest.scope == scope && (shortest.count() == 0 || interest.interval < shortest)) shortest = interest.interval;
+    if (interest.scope == scope && (shortest.count() == 0 || interest.interval < shortest))
+      shortest = interest.interval;
   }
   if (shortest.count() == 0) {
     scopes.erase(it);  // nobody is left
@@ -212,10 +220,14 @@ void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex
     if (live.state != State::Ready) ready = all_of_locked(scope);
     live.state = State::Ready;
     live.next_describe.clear();
-  } else if (swept.error().cls == ErrorClass::Denied && swept.error().code.find("AccessDenied") != std::string::npos) {
+  } else if (swept.error().cls == ErrorClass::Denied &&
+             swept.error().code.find("AccessDenied") != std::string::npos) {
     if (live.state != State::Denied) {
-      log::error("ListSecrets is denied: changes made by others are found by describing each secret at its refreshInterval, one call a secret; "
-                 "allow secretsmanager:ListSecrets to this identity", {{"identity", scope}, {"error", swept.error().message}});
+      log::error(
+          "ListSecrets is denied: changes made by others are found by describing each secret at "
+          "its refreshInterval, one call a secret; "
+          "allow secretsmanager:ListSecrets to this identity",
+          {{"identity", scope}, {"error", swept.error().message}});
       ready = all_of_locked(scope);
     }
     live.state = State::Denied;
@@ -228,7 +240,9 @@ void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex
       live.trouble = swept.error().with_context("ListSecrets");
       if (live.failures == 1) ready = all_of_locked(scope);
     }
-    log::warn("a sweep over Secrets Manager failed; it is tried again", {{"identity", scope}, {"reason", swept.error().code}, {"error", swept.error().message}});
+    log::warn(
+        "a sweep over Secrets Manager failed; it is tried again",
+        {{"identity", scope}, {"reason", swept.error().code}, {"error", swept.error().message}});
   }
   if (ready.empty()) return;
   lock.unlock();
@@ -236,9 +250,11 @@ void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex
   lock.lock();
 }
 
-Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first, ScopeState& shadow) {
+Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsAccess>& access,
+                                  bool full, bool first, ScopeState& shadow) {
   const MonoTime started = deps.clock.mono();
-  const std::optional<WallTime> seen_until = shadow.newest ? std::optional(*shadow.newest - kOverlap) : std::nullopt;
+  const std::optional<WallTime> seen_until =
+      shadow.newest ? std::optional(*shadow.newest - kOverlap) : std::nullopt;
   std::optional<WallTime> before;
   aws::ListSecretsRequest request;
   bool reached_known = false;
@@ -249,10 +265,12 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
       if (secret.last_changed) {
         if (before && *secret.last_changed > *before && shadow.order_honoured) {
           shadow.order_honoured = false;
-          log::warn("ListSecrets does not honour the order asked for: every sweep is a full one", {{"identity", scope}});
+          log::warn("ListSecrets does not honour the order asked for: every sweep is a full one",
+                    {{"identity", scope}});
         }
         before = secret.last_changed;
-        if (!shadow.newest || *secret.last_changed > *shadow.newest) shadow.newest = secret.last_changed;
+        if (!shadow.newest || *secret.last_changed > *shadow.newest)
+          shadow.newest = secret.last_changed;
         reached_known = seen_until && *secret.last_changed < *seen_until;
       }
       if (reached_known && !full && shadow.order_honoured) return {};
@@ -282,12 +300,16 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
   return {};
 }
 
-// Whether the entry of a list tells of a change. Where the list may be behind our own look, a look decides.
-bool ChangeDetector::Impl::learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed, MonoTime at) {
-  if (!deps.knowledge.in_doubt(scope, listed, at)) return deps.knowledge.saw(scope, listed, at, /*from_list=*/true);
+// Whether the entry of a list tells of a change. Where the list may be behind our own look, a look
+// decides.
+bool ChangeDetector::Impl::learn(const Scope& scope, const AwsAccess& access,
+                                 const aws::SecretMetadata& listed, MonoTime at) {
+  if (!deps.knowledge.in_doubt(scope, listed, at))
+    return deps.knowledge.saw(scope, listed, at, /*from_list=*/true);
   const MonoTime now = deps.clock.mono();
   auto secret = access.secrets->describe(listed.arn);
-  return secret.ok() && deps.knowledge.saw(scope, *secret, now, /*from_list=*/false);  // else the next sweep tells
+  return secret.ok() &&
+         deps.knowledge.saw(scope, *secret, now, /*from_list=*/false);  // else the next sweep tells
 }
 
 void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock) {
@@ -318,15 +340,18 @@ void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std
   }
 }
 
-std::vector<std::string> ChangeDetector::Impl::interested_locked(const Scope& scope, const aws::SecretMetadata& secret) const {
+std::vector<std::string> ChangeDetector::Impl::interested_locked(
+    const Scope& scope, const aws::SecretMetadata& secret) const {
   std::vector<std::string> keys;
   const auto it = scopes.find(scope);
   if (it == scopes.end()) return keys;
   constexpr std::size_t kSuffix = 7;  // "-" and six random characters: a partial ARN lacks them
-  const std::string partial = secret.arn.size() > kSuffix ? secret.arn.substr(0, secret.arn.size() - kSuffix) : "";
+  const std::string partial =
+      secret.arn.size() > kSuffix ? secret.arn.substr(0, secret.arn.size() - kSuffix) : "";
   for (const std::string* id : {&secret.name, &secret.arn, &partial}) {
     const auto found = it->second.policies_of.find(*id);
-    if (found != it->second.policies_of.end()) keys.insert(keys.end(), found->second.begin(), found->second.end());
+    if (found != it->second.policies_of.end())
+      keys.insert(keys.end(), found->second.begin(), found->second.end());
   }
   return keys;
 }
@@ -335,7 +360,8 @@ std::vector<std::string> ChangeDetector::Impl::all_of_locked(const Scope& scope)
   std::vector<std::string> keys;
   const auto it = scopes.find(scope);
   if (it == scopes.end()) return keys;
-  for (const auto& [id, policies] : it->second.policies_of) keys.insert(keys.end(), policies.begin(), policies.end());
+  for (const auto& [id, policies] : it->second.policies_of)
+    keys.insert(keys.end(), policies.begin(), policies.end());
   return keys;
 }
 

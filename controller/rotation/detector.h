@@ -1,10 +1,14 @@
-// Finds changes that others make in Secrets Manager: one sweep per identity and region, whatever the number of policies.
+// Finds changes that others make in Secrets Manager: one sweep per identity and region, whatever
+// the number of policies.
 //
-// ListSecrets sorted by last-changed-date, newest first, stops at what it has already seen, with an overlap of 10 minutes (the list lags up to five);
-// a full sweep at the start and once a day, or always where the server is seen not to honour the order. Sweeps are spread by stable jitter.
-// Where ListSecrets is denied it says so once, loudly, and each secret is described at its policies' refreshInterval.
+// ListSecrets sorted by last-changed-date, newest first, stops at what it has already seen, with an
+// overlap of 10 minutes (the list lags up to five); a full sweep at the start and once a day, or
+// always where the server is seen not to honour the order. Sweeps are spread by stable jitter.
+// Where ListSecrets is denied it says so once, loudly, and each secret is described at its
+// policies' refreshInterval.
 //
-// Thread rule: one thread of its own; watch(), forget() and state() from any; callbacks run on its thread and must not block.
+// Thread rule: one thread of its own; watch(), forget() and state() from any; callbacks run on its
+// thread and must not block.
 #pragma once
 
 #include <functional>
@@ -32,16 +36,20 @@ class ChangeDetector {
     Clock& clock;
     Rng& rng;
     // With the keys of the policies that watch the secret by that name or ARN.
-    std::function<void(const aws::SecretMetadata&, const std::vector<std::string>& policies)> on_changed;
+    std::function<void(const aws::SecretMetadata&, const std::vector<std::string>& policies)>
+        on_changed;
     std::function<void(const std::string& arn, const std::vector<std::string>& policies)> on_gone;
-    // The first sweep of a scope is over (or was denied): all its policies. Changes found by it are not reported one by one.
+    // The first sweep of a scope is over (or was denied): all its policies. Changes found by it are
+    // not reported one by one.
     std::function<void(const std::vector<std::string>& policies)> on_ready;
   };
   explicit ChangeDetector(Deps deps);
   ~ChangeDetector();
 
-  // Registers a policy's interest; the shortest interval of a scope counts. Cheap when nothing changes.
-  void watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access, const std::string& secret_id, Duration interval);
+  // Registers a policy's interest; the shortest interval of a scope counts. Cheap when nothing
+  // changes.
+  void watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access,
+             const std::string& secret_id, Duration interval);
   void forget(const std::string& policy_key);
   State state(const Scope& scope) const;
   // While Starting: why the first sweep has failed so far, if it has.

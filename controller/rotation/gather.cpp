@@ -20,10 +20,14 @@ bool rotates(const Policy& policy) { return policy.spec.strategy.name != "syncOn
 
 Problem problem_of(Error error, Duration refresh_interval) {
   switch (error.cls) {
-    case ErrorClass::Invalid: return {std::move(error), true, refresh_interval};
-    case ErrorClass::Denied: return {std::move(error), true, kDeniedLook};
-    case ErrorClass::NotFound: return {std::move(error), false, refresh_interval};
-    default: return {std::move(error), false, std::nullopt};
+    case ErrorClass::Invalid:
+      return {std::move(error), true, refresh_interval};
+    case ErrorClass::Denied:
+      return {std::move(error), true, kDeniedLook};
+    case ErrorClass::NotFound:
+      return {std::move(error), false, refresh_interval};
+    default:
+      return {std::move(error), false, std::nullopt};
   }
 }
 
@@ -32,29 +36,37 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
     forget(policy->key());
     return Problem{*policy->invalid, true, Duration(0)};
   }
-  Gathered gathered{.policy = policy, .config = deps_.config(), .access = nullptr, .sight = nullptr};
+  Gathered gathered{
+      .policy = policy, .config = deps_.config(), .access = nullptr, .sight = nullptr};
   auto access = deps_.identities.for_policy(*policy, gathered.config->access);
   if (!access) return problem_of(std::move(access).error(), policy->spec.refresh_interval);
   gathered.access = std::move(access).value();
   if (gathered.access->operator_identity &&
       !gathered.config->access.might_touch_secret(policy->ns, policy->spec.secret_id)) {
-    auto denied = gathered.config->access.secret(policy->ns, policy->spec.secret_id, policy->spec.secret_id);
+    auto denied =
+        gathered.config->access.secret(policy->ns, policy->spec.secret_id, policy->spec.secret_id);
     if (!denied) return Problem{std::move(denied).error(), true, Duration(0)};
   }
-  deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id, policy->spec.refresh_interval);
+  deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id,
+                       policy->spec.refresh_interval);
   if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) {
-    if (auto trouble = deps_.detector.trouble(gathered.access->scope)) return Problem{*std::move(trouble), false, kParkedLook};
+    if (auto trouble = deps_.detector.trouble(gathered.access->scope))
+      return Problem{*std::move(trouble), false, kParkedLook};
     return Parked{};
   }
   if (auto problem = resolve(gathered, sighting)) return *std::move(problem);
   auto denied = check_access(gathered);
   const auto& secret = gathered.sight->secret;
-  const Follower follower{policy->key(), rotates(*policy), policy->created, policy->uid, !denied.has_value()};
+  const Follower follower{policy->key(), rotates(*policy), policy->created, policy->uid,
+                          !denied.has_value()};
   for (const auto& key : deps_.owners.set(secret.arn, follower)) deps_.wake(key);
   if (denied) return *std::move(denied);
   if (secret.deleted) {
-    return Problem{invalid("SecretDeleted", "secret " + secret.name + " awaits deletion in Secrets Manager; restore it or delete this policy"),
-                   true, policy->spec.refresh_interval};
+    return Problem{
+        invalid("SecretDeleted",
+                "secret " + secret.name +
+                    " awaits deletion in Secrets Manager; restore it or delete this policy"),
+        true, policy->spec.refresh_interval};
   }
   return gathered;
 }
@@ -62,7 +74,8 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
 std::optional<Problem> Gatherer::resolve(Gathered& gathered, Sighting sighting) {
   const Policy& policy = *gathered.policy;
   const auto& access = *gathered.access;
-  if (sighting == Sighting::Known) gathered.sight = deps_.knowledge.find(access.scope, policy.spec.secret_id);
+  if (sighting == Sighting::Known)
+    gathered.sight = deps_.knowledge.find(access.scope, policy.spec.secret_id);
   if (gathered.sight) return std::nullopt;
   auto sight = look(access, policy.spec.secret_id);
   if (sight) {
@@ -82,7 +95,8 @@ std::optional<Problem> Gatherer::check_access(const Gathered& gathered) {
   return Problem{std::move(allowed).error(), true, Duration(0)};
 }
 
-Result<std::shared_ptr<const Sight>> Gatherer::look(const AwsAccess& access, const std::string& secret_id) {
+Result<std::shared_ptr<const Sight>> Gatherer::look(const AwsAccess& access,
+                                                    const std::string& secret_id) {
   const MonoTime at = deps_.clock.mono();
   auto secret = access.secrets->describe(secret_id);
   if (!secret) {

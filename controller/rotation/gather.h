@@ -1,8 +1,9 @@
-// What a pass over a policy needs to know before it decides: the policy, who signs, and the last sight of the secret.
+// What a pass over a policy needs to know before it decides: the policy, who signs, and the last
+// sight of the secret.
 //
-// Gathering asks AWS nothing in the common case: names resolve from the change detector's sweep. What stands in the way comes
-// back as a Problem, with the condition it makes and when to look again.
-// Thread rule: any thread.
+// Gathering asks AWS nothing in the common case: names resolve from the change detector's sweep.
+// What stands in the way comes back as a Problem, with the condition it makes and when to look
+// again. Thread rule: any thread.
 #pragma once
 
 #include <functional>
@@ -35,7 +36,7 @@ struct Gathered {
 
 struct Problem {
   Error error;
-  bool stalled = false;              // a person must change something
+  bool stalled = false;                // a person must change something
   std::optional<Duration> look_again;  // absent: back off
 };
 struct Parked {};  // the first sweep is not over: the detector wakes the policy
@@ -49,7 +50,8 @@ class Gatherer {
     Owners& owners;
     Clock& clock;
     std::function<std::shared_ptr<const OperatorConfig>()> config;
-    std::function<void(const std::string& key)> wake;  // another policy's ownership may have changed
+    std::function<void(const std::string& key)>
+        wake;  // another policy's ownership may have changed
   };
   explicit Gatherer(Deps deps) : deps_(std::move(deps)) {}
 
@@ -68,7 +70,8 @@ class Gatherer {
   Deps deps_;
 };
 
-// How an error of AWS or Kubernetes shows in conditions and when it is tried again: nothing loops hot.
+// How an error of AWS or Kubernetes shows in conditions and when it is tried again: nothing loops
+// hot.
 Problem problem_of(Error error, Duration refresh_interval);
 
 bool rotates(const Policy& policy);

@@ -26,21 +26,26 @@ std::string annotation(const json& object, const char* name) {
 std::string session_name(const Policy& policy) {
   std::string name = "keyturn-" + policy.ns + "-" + policy.name;
   for (char& c : name) {
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_+=,.@-").find(c) != std::string_view::npos;
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("_+=,.@-").find(c) != std::string_view::npos;
     if (!fine) c = '-';
   }
   return name.substr(0, 64);
 }
 
 Error from_kube(Error error, const std::string& what) {
-  if (error.cls == ErrorClass::NotFound) return make_error(ErrorClass::NotFound, "IdentityNotFound", what + " does not exist; create it or correct spec.identity");
+  if (error.cls == ErrorClass::NotFound)
+    return make_error(ErrorClass::NotFound, "IdentityNotFound",
+                      what + " does not exist; create it or correct spec.identity");
   return std::move(error).with_context(what);
 }
 
 // One base64 field of a Secret's data; absent when the key is.
 Result<std::optional<SecretString>> field(const json& secret, const char* key) {
   const auto data = secret.find("data");
-  if (data == secret.end() || !data->is_object() || !data->contains(key) || !(*data)[key].is_string()) return std::optional<SecretString>();
+  if (data == secret.end() || !data->is_object() || !data->contains(key) ||
+      !(*data)[key].is_string())
+    return std::optional<SecretString>();
   auto bytes = base64_decode((*data)[key].get_ref<const std::string&>());
   if (!bytes) return invalid("IdentityIncomplete", std::string("key ") + key + " is not base64");
   return std::optional(SecretString::take(std::string(trim(*bytes))));
@@ -63,15 +68,19 @@ struct Identities::Impl {
     return options;
   }
 
-  Result<std::shared_ptr<aws::CredentialsProvider>> source(const Policy& policy, const std::string& region);
-  Result<std::shared_ptr<aws::CredentialsProvider>> service_account(const Policy& policy, const std::string& region);
+  Result<std::shared_ptr<aws::CredentialsProvider>> source(const Policy& policy,
+                                                           const std::string& region);
+  Result<std::shared_ptr<aws::CredentialsProvider>> service_account(const Policy& policy,
+                                                                    const std::string& region);
   Result<std::shared_ptr<aws::CredentialsProvider>> static_keys(const Policy& policy);
   Result<SecretString> token(const std::string& ns, const std::string& account);
 
   Deps deps;
   std::mutex mutex;
-  std::unordered_map<std::string, std::shared_ptr<AwsAccess>> cache;             // scope, and the policy where a role is assumed for it
-  std::unordered_map<std::string, std::shared_ptr<aws::CredentialsProvider>> operator_chain;  // by region: STS is regional
+  std::unordered_map<std::string, std::shared_ptr<AwsAccess>>
+      cache;  // scope, and the policy where a role is assumed for it
+  std::unordered_map<std::string, std::shared_ptr<aws::CredentialsProvider>>
+      operator_chain;  // by region: STS is regional
 };
 
 Identities::Identities(Deps deps) : impl_(std::make_unique<Impl>(std::move(deps))) {}
@@ -80,25 +89,35 @@ Identities::~Identities() = default;
 Scope Identities::scope_of(const Policy& policy, const std::string& default_region) {
   const IdentityRef& identity = policy.spec.identity;
   std::string scope = "operator";
-  if (!identity.service_account_name.empty()) scope = "sa:" + policy.ns + "/" + identity.service_account_name;
-  if (!identity.secret_ref_name.empty()) scope = "keys:" + policy.ns + "/" + identity.secret_ref_name;
-  if (!identity.role_arn.empty()) scope += "+role:" + identity.role_arn + "/" + identity.external_id + "/" + policy.ns;
+  if (!identity.service_account_name.empty())
+    scope = "sa:" + policy.ns + "/" + identity.service_account_name;
+  if (!identity.secret_ref_name.empty())
+    scope = "keys:" + policy.ns + "/" + identity.secret_ref_name;
+  if (!identity.role_arn.empty())
+    scope += "+role:" + identity.role_arn + "/" + identity.external_id + "/" + policy.ns;
   return scope + "@" + (policy.spec.region.empty() ? default_region : policy.spec.region);
 }
 
-Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy, const AccessRules& rules) {
+Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy,
+                                                          const AccessRules& rules) {
   const IdentityRef& identity = policy.spec.identity;
-  // From the operator's identity only by rule, and the rules may have changed since the session was made.
+  // From the operator's identity only by rule, and the rules may have changed since the session was
+  // made.
   if (identity.is_operator() && !identity.role_arn.empty()) {
-    if (auto allowed = rules.role(policy.ns, identity.role_arn); !allowed) return std::move(allowed).error();
+    if (auto allowed = rules.role(policy.ns, identity.role_arn); !allowed)
+      return std::move(allowed).error();
   }
-  const std::string& fallback = impl_->deps.default_region.empty() ? impl_->deps.settings.region : impl_->deps.default_region;
+  const std::string& fallback =
+      impl_->deps.default_region.empty() ? impl_->deps.settings.region : impl_->deps.default_region;
   const std::string region = policy.spec.region.empty() ? fallback : policy.spec.region;
   if (region.empty()) {
-    return invalid("NoRegion", "no AWS region is known: set spec.region, `region` in the operator's config, or AWS_REGION");
+    return invalid("NoRegion",
+                   "no AWS region is known: set spec.region, `region` in the operator's config, or "
+                   "AWS_REGION");
   }
   const Scope scope = scope_of(policy, fallback);
-  // A role's session is tagged with the policy, so each policy has its own; everything else is shared by the scope.
+  // A role's session is tagged with the policy, so each policy has its own; everything else is
+  // shared by the scope.
   const std::string key = identity.role_arn.empty() ? scope : scope + "#" + policy.name;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -107,9 +126,13 @@ Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy, 
   auto provider = impl_->source(policy, region);
   if (!provider) return std::move(provider).error();
   if (!identity.role_arn.empty()) {
-    aws::AssumeRoleOptions role{identity.role_arn, identity.external_id, session_name(policy),
-                                {{"keyturn-namespace", policy.ns}, {"keyturn-policy", policy.name}}};
-    provider = aws::make_assume_role_provider(impl_->chain(region), std::move(provider).value(), std::move(role));
+    aws::AssumeRoleOptions role{
+        identity.role_arn,
+        identity.external_id,
+        session_name(policy),
+        {{"keyturn-namespace", policy.ns}, {"keyturn-policy", policy.name}}};
+    provider = aws::make_assume_role_provider(impl_->chain(region), std::move(provider).value(),
+                                              std::move(role));
   }
   aws::SessionOptions options;
   options.transport = impl_->deps.transport;
@@ -122,7 +145,8 @@ Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy, 
   options.request_timeout = impl_->deps.request_deadline;
   auto session = aws::make_session(std::move(options));
   if (!session) return std::move(session).error();
-  auto access = std::make_shared<AwsAccess>(AwsAccess{scope, region, identity.is_operator(), aws::make_secrets_manager(*session)});
+  auto access = std::make_shared<AwsAccess>(
+      AwsAccess{scope, region, identity.is_operator(), aws::make_secrets_manager(*session)});
   const std::lock_guard lock(impl_->mutex);
   return impl_->cache.try_emplace(key, std::move(access)).first->second;
 }
@@ -133,7 +157,8 @@ void Identities::forget(const Scope& scope) {
   std::erase_if(impl_->cache, [&](const auto& entry) { return entry.second->scope == scope; });
 }
 
-Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::source(const Policy& policy, const std::string& region) {
+Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::source(
+    const Policy& policy, const std::string& region) {
   if (!policy.spec.identity.service_account_name.empty()) return service_account(policy, region);
   if (!policy.spec.identity.secret_ref_name.empty()) return static_keys(policy);
   const std::lock_guard lock(mutex);
@@ -146,34 +171,47 @@ Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::source(const
   return provider;
 }
 
-Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::service_account(const Policy& policy, const std::string& region) {
+Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::service_account(
+    const Policy& policy, const std::string& region) {
   const std::string& name = policy.spec.identity.service_account_name;
   const std::string what = "ServiceAccount " + policy.ns + "/" + name;
   auto account = deps.client.get(kube::kServiceAccounts, policy.ns, name, /*metadata_only=*/true);
   if (!account) return from_kube(std::move(account).error(), what);
   if (annotation(*account, kRotationIdentity) != "true") {
-    return make_error(ErrorClass::Denied, "IdentityNotAllowed", what + " may not be used for rotation; annotate it with " + kRotationIdentity + ": \"true\"");
+    return make_error(ErrorClass::Denied, "IdentityNotAllowed",
+                      what + " may not be used for rotation; annotate it with " +
+                          kRotationIdentity + ": \"true\"");
   }
   const std::string role = annotation(*account, kRoleAnnotation);
-  if (role.empty()) return invalid("IdentityIncomplete", what + " names no role; annotate it with " + std::string(kRoleAnnotation));
-  aws::WebIdentityOptions web{role, session_name(policy), [this, ns = policy.ns, name] { return token(ns, name); }};
+  if (role.empty())
+    return invalid("IdentityIncomplete",
+                   what + " names no role; annotate it with " + std::string(kRoleAnnotation));
+  aws::WebIdentityOptions web{role, session_name(policy),
+                              [this, ns = policy.ns, name] { return token(ns, name); }};
   return aws::make_web_identity_provider(chain(region), std::move(web));
 }
 
 Result<SecretString> Identities::Impl::token(const std::string& ns, const std::string& account) {
-  const json request = {{"apiVersion", "authentication.k8s.io/v1"}, {"kind", "TokenRequest"},
-                        {"spec", {{"audiences", {kAudience}}, {"expirationSeconds", kTokenSeconds}}}};
+  const json request = {
+      {"apiVersion", "authentication.k8s.io/v1"},
+      {"kind", "TokenRequest"},
+      {"spec", {{"audiences", {kAudience}}, {"expirationSeconds", kTokenSeconds}}}};
   auto reply = deps.client.create(kube::kServiceAccounts, ns, request, "token", account);
-  if (!reply) return from_kube(std::move(reply).error(), "token of ServiceAccount " + ns + "/" + account);
+  if (!reply)
+    return from_kube(std::move(reply).error(), "token of ServiceAccount " + ns + "/" + account);
   const auto pointer = json::json_pointer("/status/token");
   if (!reply->contains(pointer) || !(*reply)[pointer].is_string()) {
-    return make_error(ErrorClass::Transient, "NoToken", "TokenRequest for ServiceAccount " + ns + "/" + account + " was answered without a token");
+    return make_error(
+        ErrorClass::Transient, "NoToken",
+        "TokenRequest for ServiceAccount " + ns + "/" + account + " was answered without a token");
   }
   return SecretString::take(std::move((*reply)[pointer].get_ref<std::string&>()));
 }
 
-Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(const Policy& policy) {
-  const std::string what = "Secret " + policy.ns + "/" + policy.spec.identity.secret_ref_name + " (spec.identity.secretRef)";
+Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(
+    const Policy& policy) {
+  const std::string what = "Secret " + policy.ns + "/" + policy.spec.identity.secret_ref_name +
+                           " (spec.identity.secretRef)";
   auto secret = deps.client.get(kube::kSecrets, policy.ns, policy.spec.identity.secret_ref_name);
   if (!secret) return from_kube(std::move(secret).error(), what);
   auto id = field(*secret, "accessKeyId");
@@ -186,7 +224,8 @@ Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(
     if (!*part) return Error(part->error()).with_context(what);
   }
   if (!*id || !*key || (*id)->empty() || (*key)->empty()) {
-    return invalid("IdentityIncomplete", what + " must hold the keys accessKeyId and secretAccessKey");
+    return invalid("IdentityIncomplete",
+                   what + " must hold the keys accessKeyId and secretAccessKey");
   }
   aws::Credentials keys;
   keys.access_key_id = std::string((*id)->reveal());

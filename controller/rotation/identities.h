@@ -1,10 +1,14 @@
-// Who signs a policy's AWS calls, and the clients that go with it: one cached set per (identity, region), never one per reconcile.
+// Who signs a policy's AWS calls, and the clients that go with it: one cached set per (identity,
+// region), never one per reconcile.
 //
-// The operator's own identity is the default chain. `serviceAccountName`: TokenRequest (audience sts.amazonaws.com) → AssumeRoleWithWebIdentity
-// for the role in the ServiceAccount's annotation eks.amazonaws.com/role-arn; only if it carries keyturn.dev/rotation-identity: "true". `secretRef`: static keys. `roleArn`:
-// assumed on top, session tagged with namespace and policy; from the operator's identity only if an access rule names the role.
+// The operator's own identity is the default chain. `serviceAccountName`: TokenRequest (audience
+// sts.amazonaws.com) → AssumeRoleWithWebIdentity for the role in the ServiceAccount's annotation
+// eks.amazonaws.com/role-arn; only if it carries keyturn.dev/rotation-identity: "true".
+// `secretRef`: static keys. `roleArn`: assumed on top, session tagged with namespace and policy;
+// from the operator's identity only if an access rule names the role.
 //
-// Thread rule: any thread; building a client may do Kubernetes requests (bounded), calls on it do AWS requests.
+// Thread rule: any thread; building a client may do Kubernetes requests (bounded), calls on it do
+// AWS requests.
 #pragma once
 
 #include <memory>
@@ -24,7 +28,7 @@ namespace keyturn::rotation {
 struct AwsAccess {
   Scope scope;
   std::string region;
-  bool operator_identity = true;   // access rules apply to secrets and resources
+  bool operator_identity = true;  // access rules apply to secrets and resources
   std::shared_ptr<aws::SecretsManager> secrets;
 };
 
@@ -35,7 +39,7 @@ class Identities {
     std::shared_ptr<http::Transport> transport;
     aws::Settings settings;
     aws::Environment env;
-    std::string default_region;   // operator config's, else the settings'
+    std::string default_region;  // operator config's, else the settings'
     Duration request_deadline{15'000};
     Clock& clock;
     Rng& rng;
@@ -44,7 +48,8 @@ class Identities {
   explicit Identities(Deps deps);
   ~Identities();
 
-  // Denied "IdentityNotAllowed", NotFound "IdentityNotFound", Invalid "NoRegion" / "IdentityIncomplete" …, with the remedy.
+  // Denied "IdentityNotAllowed", NotFound "IdentityNotFound", Invalid "NoRegion" /
+  // "IdentityIncomplete" …, with the remedy.
   Result<std::shared_ptr<AwsAccess>> for_policy(const Policy& policy, const AccessRules& rules);
   // The identity's Secret or ServiceAccount changed, or AWS refused its keys: build anew next time.
   void forget(const Scope& scope);

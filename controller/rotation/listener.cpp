@@ -10,7 +10,7 @@
 namespace keyturn::rotation {
 namespace {
 
-constexpr int kThreads = 2;       // a scrape and a probe at the same time
+constexpr int kThreads = 2;  // a scrape and a probe at the same time
 constexpr time_t kIdleSeconds = 5;
 
 struct Address {
@@ -22,16 +22,21 @@ struct Address {
 Result<Address> parse_address(const std::string& text) {
   const auto colon = text.rfind(':');
   const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || std::stoi(port) > 65535) return invalid("ListenFailed", "listen: \"" + printable(text) + "\" is no address; write HOST:PORT or :PORT");
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoi(port) > 65535)
+    return invalid("ListenFailed",
+                   "listen: \"" + printable(text) + "\" is no address; write HOST:PORT or :PORT");
   std::string host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   return Address{host.empty() ? "0.0.0.0" : host, std::stoi(port)};
 }
 
 void answer(httplib::Response& response, const Status& status) {
   response.status = status ? 200 : 503;
-  response.set_content(status ? "ok\n" : status.error().message + "\n", "text/plain; charset=utf-8");
+  response.set_content(status ? "ok\n" : status.error().message + "\n",
+                       "text/plain; charset=utf-8");
 }
 
 }  // namespace
@@ -51,9 +56,15 @@ Listener::Listener(std::string address, Pages pages) : impl_(std::make_unique<Im
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.set_keep_alive_timeout(kIdleSeconds);
   server.set_read_timeout(kIdleSeconds, 0);
-  server.Get("/metrics", [this](const httplib::Request&, httplib::Response& r) { r.set_content(impl_->pages.metrics(), "text/plain; version=0.0.4; charset=utf-8"); });
-  server.Get("/healthz", [this](const httplib::Request&, httplib::Response& r) { answer(r, impl_->pages.healthy()); });
-  server.Get("/readyz", [this](const httplib::Request&, httplib::Response& r) { answer(r, impl_->pages.ready()); });
+  server.Get("/metrics", [this](const httplib::Request&, httplib::Response& r) {
+    r.set_content(impl_->pages.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  });
+  server.Get("/healthz", [this](const httplib::Request&, httplib::Response& r) {
+    answer(r, impl_->pages.healthy());
+  });
+  server.Get("/readyz", [this](const httplib::Request&, httplib::Response& r) {
+    answer(r, impl_->pages.ready());
+  });
 }
 
 Listener::~Listener() { stop(); }
@@ -70,7 +81,9 @@ Status Listener::start() {
     bound = impl_->server.bind_to_port(address->host.c_str(), address->port);
   }
   if (!bound) {
-    return invalid("ListenFailed", "cannot listen on " + impl_->address + "; is another process there? Choose another `listen` in the config file");
+    return invalid("ListenFailed",
+                   "cannot listen on " + impl_->address +
+                       "; is another process there? Choose another `listen` in the config file");
   }
   log::info("listening", {{"address", address->host + ":" + std::to_string(impl_->port)}});
   impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });

@@ -1,5 +1,6 @@
-// The one listener: /metrics, /healthz (fails when the work loop has stalled, not only when the process died), /readyz (caches synced).
-// Thread rule: start() and stop() from one thread; the callbacks run on the listener's own threads.
+// The one listener: /metrics, /healthz (fails when the work loop has stalled, not only when the
+// process died), /readyz (caches synced). Thread rule: start() and stop() from one thread; the
+// callbacks run on the listener's own threads.
 #pragma once
 
 #include <functional>
@@ -19,9 +20,9 @@ class Listener {
   };
   Listener(std::string address, Pages pages);  // ":8080", "127.0.0.1:0"
   ~Listener();
-  Status start();     // Invalid "ListenFailed" with the address and why
+  Status start();  // Invalid "ListenFailed" with the address and why
   void stop();
-  int port() const;   // the bound one
+  int port() const;  // the bound one
 
  private:
   struct Impl;

@@ -27,8 +27,8 @@ const json& member(const json& object, const char* key) {
 }
 
 bool standard_annotation(std::string_view name) {
-  return name == kPolicyAnnotation || name == kSecretArnAnnotation || name == kVersionIdAnnotation ||
-         name == kKeysAnnotation;
+  return name == kPolicyAnnotation || name == kSecretArnAnnotation ||
+         name == kVersionIdAnnotation || name == kKeysAnnotation;
 }
 
 // Who owns the type made the object: nobody else can have written it later.
@@ -38,7 +38,8 @@ bool made_by_us(const json& managed_fields) {
   for (const auto& entry : managed_fields) {
     const json& fields = member(entry, "fieldsV1");
     if (!fields.is_object() || !fields.contains("f:type")) continue;
-    const bool us = text_at(entry, "manager") == kube::kFieldManager && text_at(entry, "operation") == "Apply";
+    const bool us =
+        text_at(entry, "manager") == kube::kFieldManager && text_at(entry, "operation") == "Apply";
     (us ? ours : others) = true;
   }
   return ours && !others;
@@ -87,7 +88,8 @@ Result<ManagedSecret> decode_managed_secret(const json& object) {
   secret.being_deleted = !text_at(metadata, "deletionTimestamp").empty();
   read_ownership(member(metadata, "managedFields"), secret);
   for (const auto& owner : member(metadata, "ownerReferences")) {
-    if (text_at(owner, "kind") == "RotationPolicy") secret.policy_owner_uids.push_back(text_at(owner, "uid"));
+    if (text_at(owner, "kind") == "RotationPolicy")
+      secret.policy_owner_uids.push_back(text_at(owner, "uid"));
   }
   return secret;
 }

@@ -17,7 +17,8 @@ namespace {
 using Buckets = prometheus::Histogram::BucketBoundaries;
 using Labels = prometheus::Labels;
 
-// Requests and syncs: milliseconds to a request's deadline. Rotations: to the hour that a slow backend takes.
+// Requests and syncs: milliseconds to a request's deadline. Rotations: to the hour that a slow
+// backend takes.
 const Buckets kRequestBuckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30};
 const Buckets kRotationBuckets{0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 3600};
 const Buckets kQueueBuckets{0.0001, 0.001, 0.01, 0.1, 1, 10, 60, 300};
@@ -40,8 +41,8 @@ double seconds(Duration d) { return static_cast<double>(d.count()) / 1000.0; }
 
 class QueueMetrics final : public runtime::QueueObserver {
  public:
-  QueueMetrics(prometheus::Gauge& depth, prometheus::Counter& adds, prometheus::Histogram& waited, prometheus::Histogram& worked,
-               prometheus::Counter& retries)
+  QueueMetrics(prometheus::Gauge& depth, prometheus::Counter& adds, prometheus::Histogram& waited,
+               prometheus::Histogram& worked, prometheus::Counter& retries)
       : depth_(depth), adds_(adds), waited_(waited), worked_(worked), retries_(retries) {}
   void on_add(std::size_t depth) override {
     depth_.Set(static_cast<double>(depth));
@@ -66,28 +67,39 @@ class QueueMetrics final : public runtime::QueueObserver {
 
 struct Metrics::Impl {
   prometheus::Registry registry;
-  Counters& rotations = counter(registry, "keyturn_rotations_total", "Rotations that ended, by outcome.");
+  Counters& rotations =
+      counter(registry, "keyturn_rotations_total", "Rotations that ended, by outcome.");
   Histograms& rotation_seconds =
-      histogram(registry, "keyturn_rotation_duration_seconds", "From the start of a rotation until the new version is current.");
-  Histograms& step_seconds =
-      histogram(registry, "keyturn_rotation_step_duration_seconds", "One run of one step of a rotation.");
-  Counters& syncs = counter(registry, "keyturn_syncs_total", "Writes of target Secrets, by outcome.");
+      histogram(registry, "keyturn_rotation_duration_seconds",
+                "From the start of a rotation until the new version is current.");
+  Histograms& step_seconds = histogram(registry, "keyturn_rotation_step_duration_seconds",
+                                       "One run of one step of a rotation.");
+  Counters& syncs =
+      counter(registry, "keyturn_syncs_total", "Writes of target Secrets, by outcome.");
   Histograms& lag =
-      histogram(registry, "keyturn_sync_lag_seconds", "From a version becoming current, or being noticed, until the Secret is written.");
-  Counters& aws_requests = counter(registry, "keyturn_aws_requests_total", "Requests to AWS, tries counted one by one.");
+      histogram(registry, "keyturn_sync_lag_seconds",
+                "From a version becoming current, or being noticed, until the Secret is written.");
+  Counters& aws_requests =
+      counter(registry, "keyturn_aws_requests_total", "Requests to AWS, tries counted one by one.");
   Histograms& aws_seconds =
       histogram(registry, "keyturn_aws_request_duration_seconds", "Duration of requests to AWS.");
-  Counters& kube_requests = counter(registry, "keyturn_kube_requests_total", "Requests to the Kubernetes API.");
-  Counters& watch_restarts = counter(registry, "keyturn_watch_restarts_total", "Watches that had to start again, by reason.");
-  prometheus::Gauge& leading = gauge(registry, "keyturn_leader", "1 while this replica leads.").Add({});
+  Counters& kube_requests =
+      counter(registry, "keyturn_kube_requests_total", "Requests to the Kubernetes API.");
+  Counters& watch_restarts = counter(registry, "keyturn_watch_restarts_total",
+                                     "Watches that had to start again, by reason.");
+  prometheus::Gauge& leading =
+      gauge(registry, "keyturn_leader", "1 while this replica leads.").Add({});
   Gauges& build_info = gauge(registry, "keyturn_build_info", "Always 1; the version is a label.");
   Gauges& depth = gauge(registry, "workqueue_depth", "Keys that are ready to be worked on.");
   Counters& adds = counter(registry, "workqueue_adds_total", "Keys added.");
-  Histograms& queued = histogram(registry, "workqueue_queue_duration_seconds", "How long keys wait in the queue.");
-  Histograms& worked = histogram(registry, "workqueue_work_duration_seconds", "How long a pass over a key takes.");
-  Counters& retries = counter(registry, "workqueue_retries_total", "Keys put back after a failure.");
-  Gauges& longest =
-      gauge(registry, "workqueue_longest_running_processor_seconds", "How long the longest running pass has been running.");
+  Histograms& queued =
+      histogram(registry, "workqueue_queue_duration_seconds", "How long keys wait in the queue.");
+  Histograms& worked =
+      histogram(registry, "workqueue_work_duration_seconds", "How long a pass over a key takes.");
+  Counters& retries =
+      counter(registry, "workqueue_retries_total", "Keys put back after a failure.");
+  Gauges& longest = gauge(registry, "workqueue_longest_running_processor_seconds",
+                          "How long the longest running pass has been running.");
 
   std::mutex mutex;
   std::map<std::string, std::unique_ptr<QueueMetrics>> queues;
@@ -101,15 +113,18 @@ Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
   impl_->lag.Add({}, kRequestBuckets);
   for (const char* outcome : {"ok", "error", "conflict"}) impl_->syncs.Add({{"outcome", outcome}});
   for (const char* resource : {"rotationpolicies", "secrets"}) {
-    for (const auto reason : kube::kWatchEndReasons) impl_->watch_restarts.Add({{"resource", resource}, {"reason", std::string(reason)}});
+    for (const auto reason : kube::kWatchEndReasons)
+      impl_->watch_restarts.Add({{"resource", resource}, {"reason", std::string(reason)}});
   }
-  for (const char* outcome : {"succeeded", "abandoned", "failed"}) impl_->rotations.Add({{"strategy", "generic"}, {"outcome", outcome}});
+  for (const char* outcome : {"succeeded", "abandoned", "failed"})
+    impl_->rotations.Add({{"strategy", "generic"}, {"outcome", outcome}});
   impl_->rotation_seconds.Add({{"strategy", "generic"}}, kRotationBuckets);
 }
 
 Metrics::~Metrics() = default;
 
-void Metrics::on_request(std::string_view service, std::string_view operation, std::string_view code, Duration took) {
+void Metrics::on_request(std::string_view service, std::string_view operation,
+                         std::string_view code, Duration took) {
   const Labels what{{"service", std::string(service)}, {"operation", std::string(operation)}};
   Labels counted = what;
   counted["code"] = code;
@@ -118,24 +133,39 @@ void Metrics::on_request(std::string_view service, std::string_view operation, s
 }
 
 void Metrics::on_request(std::string_view verb, std::string_view resource, int code, Duration) {
-  impl_->kube_requests.Add({{"verb", std::string(verb)}, {"resource", std::string(resource)}, {"code", std::to_string(code)}}).Increment();
+  impl_->kube_requests
+      .Add({{"verb", std::string(verb)},
+            {"resource", std::string(resource)},
+            {"code", std::to_string(code)}})
+      .Increment();
 }
 
 void Metrics::on_restart(std::string_view resource, std::string_view reason) {
-  impl_->watch_restarts.Add({{"resource", std::string(resource)}, {"reason", std::string(reason)}}).Increment();
+  impl_->watch_restarts.Add({{"resource", std::string(resource)}, {"reason", std::string(reason)}})
+      .Increment();
 }
 
 void Metrics::rotation(std::string_view strategy, std::string_view outcome, Duration took) {
-  impl_->rotations.Add({{"strategy", std::string(strategy)}, {"outcome", std::string(outcome)}}).Increment();
-  if (outcome == "succeeded") impl_->rotation_seconds.Add({{"strategy", std::string(strategy)}}, kRotationBuckets).Observe(seconds(took));
+  impl_->rotations.Add({{"strategy", std::string(strategy)}, {"outcome", std::string(outcome)}})
+      .Increment();
+  if (outcome == "succeeded")
+    impl_->rotation_seconds.Add({{"strategy", std::string(strategy)}}, kRotationBuckets)
+        .Observe(seconds(took));
 }
 
-void Metrics::rotation_step(std::string_view strategy, std::string_view step, std::string_view outcome, Duration took) {
-  impl_->step_seconds.Add({{"strategy", std::string(strategy)}, {"step", std::string(step)}, {"outcome", std::string(outcome)}}, kRequestBuckets)
+void Metrics::rotation_step(std::string_view strategy, std::string_view step,
+                            std::string_view outcome, Duration took) {
+  impl_->step_seconds
+      .Add({{"strategy", std::string(strategy)},
+            {"step", std::string(step)},
+            {"outcome", std::string(outcome)}},
+           kRequestBuckets)
       .Observe(seconds(took));
 }
 
-void Metrics::sync(std::string_view outcome) { impl_->syncs.Add({{"outcome", std::string(outcome)}}).Increment(); }
+void Metrics::sync(std::string_view outcome) {
+  impl_->syncs.Add({{"outcome", std::string(outcome)}}).Increment();
+}
 void Metrics::sync_lag(Duration lag) { impl_->lag.Add({}, kRequestBuckets).Observe(seconds(lag)); }
 void Metrics::leader(bool leads) { impl_->leading.Set(leads ? 1 : 0); }
 
@@ -144,13 +174,15 @@ runtime::QueueObserver& Metrics::queue(const std::string& name) {
   auto& slot = impl_->queues[name];
   if (!slot) {
     const Labels label{{"name", name}};
-    slot = std::make_unique<QueueMetrics>(impl_->depth.Add(label), impl_->adds.Add(label), impl_->queued.Add(label, kQueueBuckets),
-                                          impl_->worked.Add(label, kQueueBuckets), impl_->retries.Add(label));
+    slot = std::make_unique<QueueMetrics>(
+        impl_->depth.Add(label), impl_->adds.Add(label), impl_->queued.Add(label, kQueueBuckets),
+        impl_->worked.Add(label, kQueueBuckets), impl_->retries.Add(label));
   }
   return *slot;
 }
 
-void Metrics::set_longest_running(const std::string& name, std::function<Duration()> longest_running) {
+void Metrics::set_longest_running(const std::string& name,
+                                  std::function<Duration()> longest_running) {
   const std::lock_guard lock(impl_->mutex);
   impl_->longest_running[name] = std::move(longest_running);
 }
@@ -164,7 +196,8 @@ std::string Metrics::render() const {
   PolicyVisitor policies;
   {
     const std::lock_guard lock(impl_->mutex);
-    for (const auto& [name, longest] : impl_->longest_running) impl_->longest.Add({{"name", name}}).Set(seconds(longest()));
+    for (const auto& [name, longest] : impl_->longest_running)
+      impl_->longest.Add({{"name", name}}).Set(seconds(longest()));
     policies = impl_->policies;
   }
   std::string text = prometheus::TextSerializer().Serialize(impl_->registry.Collect());

@@ -1,5 +1,6 @@
-// The operator's metrics (design 2.5): names, labels and units are contract. Counters and histograms live in prometheus-cpp's registry, pre-seeded at 0;
-// the per-policy gauges are rendered from the policy store at scrape, so that a deleted policy leaves no series behind.
+// The operator's metrics (design 2.5): names, labels and units are contract. Counters and
+// histograms live in prometheus-cpp's registry, pre-seeded at 0; the per-policy gauges are rendered
+// from the policy store at scrape, so that a deleted policy leaves no series behind.
 //
 // Thread rule: any thread.
 #pragma once
@@ -19,19 +20,24 @@
 
 namespace keyturn::rotation {
 
-class Metrics final : public aws::RequestObserver, public kube::RequestObserver, public kube::WatchObserver {
+class Metrics final : public aws::RequestObserver,
+                      public kube::RequestObserver,
+                      public kube::WatchObserver {
  public:
   explicit Metrics(const std::string& version);
   ~Metrics() override;
 
-  void on_request(std::string_view service, std::string_view operation, std::string_view code, Duration took) override;
-  void on_request(std::string_view verb, std::string_view resource, int code, Duration took) override;
+  void on_request(std::string_view service, std::string_view operation, std::string_view code,
+                  Duration took) override;
+  void on_request(std::string_view verb, std::string_view resource, int code,
+                  Duration took) override;
   void on_restart(std::string_view resource, std::string_view reason) override;
 
   // outcome: "succeeded", "abandoned", "failed"
   void rotation(std::string_view strategy, std::string_view outcome, Duration took);
   // outcome: "ok", "wait", "error"
-  void rotation_step(std::string_view strategy, std::string_view step, std::string_view outcome, Duration took);
+  void rotation_step(std::string_view strategy, std::string_view step, std::string_view outcome,
+                     Duration took);
   // outcome: "ok", "error", "conflict"
   void sync(std::string_view outcome);
   // AWSCURRENT moved or a change was noticed → Secret written.
@@ -40,7 +46,8 @@ class Metrics final : public aws::RequestObserver, public kube::RequestObserver,
 
   // The observer of one queue, for workqueue_*{name}. Lives as long as this.
   runtime::QueueObserver& queue(const std::string& name);
-  // Asked at each scrape for workqueue_longest_running_processor_seconds{name}; until this object dies.
+  // Asked at each scrape for workqueue_longest_running_processor_seconds{name}; until this object
+  // dies.
   void set_longest_running(const std::string& name, std::function<Duration()> longest_running);
 
   // Called at each scrape for keyturn_policy_* and keyturn_policies.

@@ -25,7 +25,15 @@ std::string escaped(std::string_view value) {
 }
 
 void head(std::string& out, const char* name, const char* help, const char* type) {
-  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  out.append("# HELP ")
+      .append(name)
+      .append(" ")
+      .append(help)
+      .append("\n# TYPE ")
+      .append(name)
+      .append(" ")
+      .append(type)
+      .append("\n");
 }
 
 struct Series {
@@ -35,7 +43,12 @@ struct Series {
 };
 
 void add(Series& series, const Policy& policy, std::int64_t value) {
-  series.lines.append(series.name).append("{namespace=\"").append(escaped(policy.ns)).append("\",policy=\"").append(escaped(policy.name)).append("\"} ");
+  series.lines.append(series.name)
+      .append("{namespace=\"")
+      .append(escaped(policy.ns))
+      .append("\",policy=\"")
+      .append(escaped(policy.name))
+      .append("\"} ");
   series.lines.append(std::to_string(value)).append("\n");
 }
 
@@ -45,7 +58,8 @@ std::string number(double value) {
   return text;
 }
 
-void gauge(std::string& out, const char* name, const char* help, double value, const char* type = "gauge") {
+void gauge(std::string& out, const char* name, const char* help, double value,
+           const char* type = "gauge") {
   head(out, name, help, type);
   out.append(name).append(" ").append(number(value)).append("\n");
 }
@@ -69,7 +83,8 @@ double start_time(const std::string& stat_after_name) {
   std::ifstream stat("/proc/stat");
   for (std::string key; stat >> key; stat.ignore(1 << 20, '\n')) {
     double boot = 0;
-    if (key == "btime" && stat >> boot) return boot + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+    if (key == "btime" && stat >> boot)
+      return boot + ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   return 0;
 }
@@ -78,9 +93,12 @@ double start_time(const std::string& stat_after_name) {
 
 std::string policy_metrics(const Metrics::PolicyVisitor& for_each_policy) {
   Series ready{"keyturn_policy_ready", "1 while the policy's condition Ready is True.", ""};
-  Series last{"keyturn_policy_last_rotation_timestamp_seconds", "When the last rotation by this policy ended.", ""};
-  Series next{"keyturn_policy_next_rotation_timestamp_seconds", "When the next rotation starts at the earliest.", ""};
-  Series retiring{"keyturn_policy_retiring_since_timestamp_seconds", "Since when the old credential waits for its revocation.", ""};
+  Series last{"keyturn_policy_last_rotation_timestamp_seconds",
+              "When the last rotation by this policy ended.", ""};
+  Series next{"keyturn_policy_next_rotation_timestamp_seconds",
+              "When the next rotation starts at the earliest.", ""};
+  Series retiring{"keyturn_policy_retiring_since_timestamp_seconds",
+                  "Since when the old credential waits for its revocation.", ""};
   std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> conditions;
   for_each_policy([&](const Policy& policy) {
     const Condition* is_ready = policy.status.condition("Ready");
@@ -88,7 +106,8 @@ std::string policy_metrics(const Metrics::PolicyVisitor& for_each_policy) {
     if (policy.status.last_rotation) add(last, policy, epoch_seconds(*policy.status.last_rotation));
     if (policy.status.next_rotation) add(next, policy, epoch_seconds(*policy.status.next_rotation));
     if (policy.status.retiring) add(retiring, policy, epoch_seconds(policy.status.retiring->since));
-    for (const auto& condition : policy.status.conditions) ++conditions[{condition.type, condition.status, condition.reason}];
+    for (const auto& condition : policy.status.conditions)
+      ++conditions[{condition.type, condition.status, condition.reason}];
   });
   std::string out;
   for (const Series* series : {&ready, &last, &next, &retiring}) {
@@ -98,7 +117,8 @@ std::string policy_metrics(const Metrics::PolicyVisitor& for_each_policy) {
   head(out, "keyturn_policies", "Policies by condition.", "gauge");
   for (const auto& [key, count] : conditions) {
     const auto& [type, status, reason] = key;
-    out += "keyturn_policies{condition=\"" + escaped(type) + "\",status=\"" + escaped(status) + "\",reason=\"" + escaped(reason) + "\"} " + std::to_string(count) + "\n";
+    out += "keyturn_policies{condition=\"" + escaped(type) + "\",status=\"" + escaped(status) +
+           "\",reason=\"" + escaped(reason) + "\"} " + std::to_string(count) + "\n";
   }
   return out;
 }
@@ -112,19 +132,24 @@ std::string process_metrics() {
   if (name_end == std::string::npos) return out;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto cpu = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto cpu = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   double pages_virtual = 0;
   double pages_resident = 0;
   std::ifstream("/proc/self/statm") >> pages_virtual >> pages_resident;
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
-  gauge(out, "process_cpu_seconds_total", "User and system CPU time spent.", cpu(usage.ru_utime) + cpu(usage.ru_stime), "counter");
+  gauge(out, "process_cpu_seconds_total", "User and system CPU time spent.",
+        cpu(usage.ru_utime) + cpu(usage.ru_stime), "counter");
   gauge(out, "process_open_fds", "Open file descriptors.", static_cast<double>(open_files()));
-  gauge(out, "process_max_fds", "Limit of open file descriptors.", static_cast<double>(files.rlim_cur));
+  gauge(out, "process_max_fds", "Limit of open file descriptors.",
+        static_cast<double>(files.rlim_cur));
   gauge(out, "process_resident_memory_bytes", "Resident memory.", pages_resident * page);
   gauge(out, "process_virtual_memory_bytes", "Virtual memory.", pages_virtual * page);
-  gauge(out, "process_start_time_seconds", "Start of the process since the epoch.", start_time(line.substr(name_end + 1)));
+  gauge(out, "process_start_time_seconds", "Start of the process since the epoch.",
+        start_time(line.substr(name_end + 1)));
   return out;
 }
 

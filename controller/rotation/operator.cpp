@@ -32,7 +32,7 @@
 namespace keyturn::rotation {
 namespace {
 
-constexpr Duration kStuck{180'000};        // a pass is bounded to far less: older means a worker hangs
+constexpr Duration kStuck{180'000};  // a pass is bounded to far less: older means a worker hangs
 constexpr Duration kDetectorStuck{300'000};
 constexpr Duration kCachePoll{20};
 
@@ -42,33 +42,43 @@ std::string host_identity(Rng& rng) {
   return std::string(host) + "_" + uuid_v4(rng);
 }
 
-// Whether a change is anything that a pass would look at; our own status writes come back here, too.
+// Whether a change is anything that a pass would look at; our own status writes come back here,
+// too.
 bool matters(const PolicyPtr& before, const PolicyPtr& after) {
   if (!before || !after) return true;
-  return before->uid != after->uid || before->generation != after->generation || before->deleted != after->deleted ||
-         before->rotate_requested_at != after->rotate_requested_at || before->sync_requested_at != after->sync_requested_at;
+  return before->uid != after->uid || before->generation != after->generation ||
+         before->deleted != after->deleted ||
+         before->rotate_requested_at != after->rotate_requested_at ||
+         before->sync_requested_at != after->sync_requested_at;
 }
 
-// A pass that ends in an error tells nobody else: what is shown in a status is told there, too, but not what kept the status from being written.
+// A pass that ends in an error tells nobody else: what is shown in a status is told there, too, but
+// not what kept the status from being written.
 void tell_retry(const char* lane, const runtime::Key& key, const runtime::Outcome& outcome) {
   if (outcome.kind != runtime::Outcome::Kind::Retry) return;
-  log::info("a pass is tried again", {{"lane", lane}, {"policy", key}, {"reason", outcome.error.code}, {"error", outcome.error.message}});
+  log::info("a pass is tried again", {{"lane", lane},
+                                      {"policy", key},
+                                      {"reason", outcome.error.code},
+                                      {"error", outcome.error.message}});
 }
 
 bool same_for_us(const ManagedSecret& a, const ManagedSecret& b) {
-  return a.uid == b.uid && a.labelled == b.labelled && a.policy == b.policy && a.secret_arn == b.secret_arn && a.version_id == b.version_id &&
-         a.keys == b.keys && a.intact == b.intact && a.owned_metadata == b.owned_metadata && a.policy_owner_uids == b.policy_owner_uids &&
-         a.being_deleted == b.being_deleted;
+  return a.uid == b.uid && a.labelled == b.labelled && a.policy == b.policy &&
+         a.secret_arn == b.secret_arn && a.version_id == b.version_id && a.keys == b.keys &&
+         a.intact == b.intact && a.owned_metadata == b.owned_metadata &&
+         a.policy_owner_uids == b.policy_owner_uids && a.being_deleted == b.being_deleted;
 }
 
 }  // namespace
 
 struct Operator::Impl {
-  Impl(OperatorOptions o, OperatorConfig c, aws::Settings s, std::shared_ptr<kube::Connection> conn);
+  Impl(OperatorOptions o, OperatorConfig c, aws::Settings s,
+       std::shared_ptr<kube::Connection> conn);
 
   kube::ReflectorOptions watch(const kube::ResourceType& type);
   void policy_changed(const std::string& key, const PolicyPtr& before, const PolicyPtr& after);
-  void secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before, const std::shared_ptr<const ManagedSecret>& after);
+  void secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before,
+                      const std::shared_ptr<const ManagedSecret>& after);
   void wake(const std::string& key, const PolicyPtr& policy);
   void wake(const std::vector<std::string>& keys);
   void wake_all();
@@ -116,28 +126,41 @@ struct Operator::Impl {
   std::jthread starter;
 };
 
-Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings, std::shared_ptr<kube::Connection> conn)
+Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings,
+                     std::shared_ptr<kube::Connection> conn)
     : options(std::move(o)),
       metrics(options.version),
-      transport(http::make_curl_transport({.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
+      transport(http::make_curl_transport(
+          {.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
       connection(std::move(conn)),
       client(transport, connection, clock, &metrics),
-      lease_client(http::make_curl_transport({.max_idle_handles = 1, .user_agent = "keyturn/" + options.version}), connection, clock, &metrics),
-      config(options.config_path, c, clock, [this](const OperatorConfig& next) {
-        log::configure(next.log_level, next.log_format);
-        wake_all();
-      }),
+      lease_client(http::make_curl_transport(
+                       {.max_idle_handles = 1, .user_agent = "keyturn/" + options.version}),
+                   connection, clock, &metrics),
+      config(options.config_path, c, clock,
+             [this](const OperatorConfig& next) {
+               log::configure(next.log_level, next.log_format);
+               wake_all();
+             }),
       identity(host_identity(rng)),
       events(client, clock, "keyturn.dev/controller", identity),
       sync_queue(clock, rng, {}, &metrics.queue("sync")),
       rotation_queue(clock, rng, {}, &metrics.queue("rotation")),
       status(client, clock, [this](const std::string& key) { return policies.get(key); }),
       policies(watch(kube::kRotationPolicies), c.namespaces, parse_policy,
-               [this](const std::string& key, const PolicyPtr& before, const PolicyPtr& after) { policy_changed(key, before, after); }),
+               [this](const std::string& key, const PolicyPtr& before, const PolicyPtr& after) {
+                 policy_changed(key, before, after);
+               }),
       secrets(watch(kube::kSecrets), c.namespaces, decode_managed_secret,
-              [this](const std::string& key, const auto& before, const auto& after) { secret_changed(key, before, after); }),
-      targets(client, secrets, [this](const std::string& policy, const std::string& secret) { return claims(policy, secret); }),
-      identities({client, transport, std::move(settings), options.env, c.region, c.request_deadline, clock, rng, &metrics}),
+              [this](const std::string& key, const auto& before, const auto& after) {
+                secret_changed(key, before, after);
+              }),
+      targets(client, secrets,
+              [this](const std::string& policy, const std::string& secret) {
+                return claims(policy, secret);
+              }),
+      identities({client, transport, std::move(settings), options.env, c.region, c.request_deadline,
+                  clock, rng, &metrics}),
       detector({knowledge, clock, rng,
                 [this](const aws::SecretMetadata& secret, const std::vector<std::string>& keys) {
                   sync.noticed(secret.arn);
@@ -148,22 +171,36 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
                 [this](const std::vector<std::string>& keys) { wake(keys); }}),
       gatherer({identities, knowledge, detector, owners, clock, [this] { return config.get(); },
                 [this](const std::string& key) { rotation_queue.add(key); }}),
-      sync({policies, gatherer, targets, status, owners, knowledge, events, metrics, clock, [this](const std::string& key) { rotation_queue.add(key); }}),
-      rotation({policies, gatherer, sync, status, owners, knowledge, memory, client, events, metrics, clock, rng,
-                [this](const std::string& key) { sync_queue.add(key); }}),
-      sync_lane("sync", sync_queue, c.sync_workers, [this](const runtime::Key& key) { return sync.run(key); },
-                [](const runtime::Key& key, const runtime::Outcome& outcome) { tell_retry("sync", key, outcome); }),
-      rotation_lane("rotation", rotation_queue, c.rotation_workers, [this](const runtime::Key& key) { return rotation.run(key); },
-                    [](const runtime::Key& key, const runtime::Outcome& outcome) { tell_retry("rotation", key, outcome); }),
-      listener(c.listen, {[this] { return metrics.render(); }, [this] { return healthy(); }, [this] { return ready(); }}),
-      election({.client = &lease_client,
-                .ns = c.lease_namespace.empty() ? connection->default_namespace() : c.lease_namespace,
-                .name = c.lease_name,
-                .identity = identity,
-                .clock = &clock,
-                .rng = &rng,
-                .on_started = [this] { lead(); },
-                .on_lost = [] { runtime::Lifecycle::die("the leader lease was lost; another replica takes over"); }}) {
+      sync({policies, gatherer, targets, status, owners, knowledge, events, metrics, clock,
+            [this](const std::string& key) { rotation_queue.add(key); }}),
+      rotation({policies, gatherer, sync, status, owners, knowledge, memory, client, events,
+                metrics, clock, rng, [this](const std::string& key) { sync_queue.add(key); }}),
+      sync_lane(
+          "sync", sync_queue, c.sync_workers,
+          [this](const runtime::Key& key) { return sync.run(key); },
+          [](const runtime::Key& key, const runtime::Outcome& outcome) {
+            tell_retry("sync", key, outcome);
+          }),
+      rotation_lane(
+          "rotation", rotation_queue, c.rotation_workers,
+          [this](const runtime::Key& key) { return rotation.run(key); },
+          [](const runtime::Key& key, const runtime::Outcome& outcome) {
+            tell_retry("rotation", key, outcome);
+          }),
+      listener(c.listen, {[this] { return metrics.render(); }, [this] { return healthy(); },
+                          [this] { return ready(); }}),
+      election(
+          {.client = &lease_client,
+           .ns = c.lease_namespace.empty() ? connection->default_namespace() : c.lease_namespace,
+           .name = c.lease_name,
+           .identity = identity,
+           .clock = &clock,
+           .rng = &rng,
+           .on_started = [this] { lead(); },
+           .on_lost =
+               [] {
+                 runtime::Lifecycle::die("the leader lease was lost; another replica takes over");
+               }}) {
   metrics.set_longest_running("sync", [this] { return sync_queue.longest_running(); });
   metrics.set_longest_running("rotation", [this] { return rotation_queue.longest_running(); });
   metrics.set_policies([this](const std::function<void(const Policy&)>& visit) {
@@ -187,24 +224,29 @@ kube::ReflectorOptions Operator::Impl::watch(const kube::ResourceType& type) {
   return reflector;
 }
 
-void Operator::Impl::policy_changed(const std::string& key, const PolicyPtr& before, const PolicyPtr& after) {
+void Operator::Impl::policy_changed(const std::string& key, const PolicyPtr& before,
+                                    const PolicyPtr& after) {
   if (after) status.observed(*after);
   if (matters(before, after)) wake(key, after);
 }
 
-void Operator::Impl::secret_changed(const std::string& key, const std::shared_ptr<const ManagedSecret>& before,
+void Operator::Impl::secret_changed(const std::string& key,
+                                    const std::shared_ptr<const ManagedSecret>& before,
                                     const std::shared_ptr<const ManagedSecret>& after) {
   const auto seen = targets.observed(key, after.get());
   if (seen == TargetSync::Observed::Ours) return;
-  // Two sights look alike also when we repaired what the first showed and somebody broke it again before the watch showed our repair.
+  // Two sights look alike also when we repaired what the first showed and somebody broke it again
+  // before the watch showed our repair.
   const bool comparable = seen == TargetSync::Observed::NotWritten;
   if (comparable && before && after && same_for_us(*before, *after)) return;
   if (before && !before->policy.empty()) sync_queue.add(before->policy);
-  if (after && !after->policy.empty() && (!before || before->policy != after->policy)) sync_queue.add(after->policy);
+  if (after && !after->policy.empty() && (!before || before->policy != after->policy))
+    sync_queue.add(after->policy);
 }
 
-// Sync goes first and wakes the rotation lane when it is done: it learns on its way what that needs to know (the current version's date comes with
-// its value), and two first looks at one secret would cost twice. What sync leaves alone goes to the rotation lane at once.
+// Sync goes first and wakes the rotation lane when it is done: it learns on its way what that needs
+// to know (the current version's date comes with its value), and two first looks at one secret
+// would cost twice. What sync leaves alone goes to the rotation lane at once.
 void Operator::Impl::wake(const std::string& key, const PolicyPtr& policy) {
   sync_queue.add(key);
   if (!policy || policy->deleted) rotation_queue.add(key);
@@ -222,21 +264,28 @@ bool Operator::Impl::claims(const std::string& policy_key, const std::string& se
   const PolicyPtr policy = policies.get(policy_key);
   if (!policy || policy->deleted) return false;
   const auto& all = policy->spec.targets;
-  return std::any_of(all.begin(), all.end(), [&](const TargetSpec& target) { return target.name == secret_name; });
+  return std::any_of(all.begin(), all.end(),
+                     [&](const TargetSpec& target) { return target.name == secret_name; });
 }
 
 Status Operator::Impl::healthy() const {
   if (!lanes_running) return {};
   for (const auto* queue : {&sync_queue, &rotation_queue}) {
-    if (queue->longest_running() > kStuck) return make_error(ErrorClass::Unavailable, "WorkerStuck", "a worker has been busy with one policy for over three minutes");
+    if (queue->longest_running() > kStuck)
+      return make_error(ErrorClass::Unavailable, "WorkerStuck",
+                        "a worker has been busy with one policy for over three minutes");
   }
-  if (clock.mono() - detector.last_turn() > kDetectorStuck) return make_error(ErrorClass::Unavailable, "DetectorStuck", "the change detector has not turned for five minutes");
+  if (clock.mono() - detector.last_turn() > kDetectorStuck)
+    return make_error(ErrorClass::Unavailable, "DetectorStuck",
+                      "the change detector has not turned for five minutes");
   return {};
 }
 
 Status Operator::Impl::ready() const {
-  if (!policies.synced()) return make_error(ErrorClass::Unavailable, "NotSynced", "RotationPolicies are not listed yet");
-  if (!secrets.synced()) return make_error(ErrorClass::Unavailable, "NotSynced", "Secrets' metadata is not listed yet");
+  if (!policies.synced())
+    return make_error(ErrorClass::Unavailable, "NotSynced", "RotationPolicies are not listed yet");
+  if (!secrets.synced())
+    return make_error(ErrorClass::Unavailable, "NotSynced", "Secrets' metadata is not listed yet");
   return {};
 }
 
@@ -254,7 +303,8 @@ void Operator::Impl::start_lanes_when_ready(std::stop_token stop) {
     std::unique_lock lock(lead_mutex);
     if (!lead_changed.wait(lock, stop, [this] { return leading; })) return;
     while (!ready()) {
-      // The informers tell nobody that they are synced; this is a matter of milliseconds at the start.
+      // The informers tell nobody that they are synced; this is a matter of milliseconds at the
+      // start.
       lead_changed.wait_for(lock, stop, kCachePoll, [] { return false; });
       if (stop.stop_requested()) return;
     }
@@ -263,15 +313,27 @@ void Operator::Impl::start_lanes_when_ready(std::stop_token stop) {
   sync_lane.start();
   rotation_lane.start();
   lanes_running = true;
-  log::info("working", {{"policies", static_cast<std::int64_t>(policies.size())}, {"managedSecrets", static_cast<std::int64_t>(secrets.size())}});
+  log::info("working", {{"policies", static_cast<std::int64_t>(policies.size())},
+                        {"managedSecrets", static_cast<std::int64_t>(secrets.size())}});
 }
 
 void Operator::Impl::assemble(runtime::Lifecycle& lifecycle) {
   lifecycle.add({"listener", [this] { return listener.start(); }, [this] { listener.stop(); }});
-  lifecycle.add({"events", [this] { events.start(); return Status(); }, [this] { events.stop(); }});
-  lifecycle.add({"config", [this] { config.start(); return Status(); }, [this] { config.stop(); }});
+  lifecycle.add({"events",
+                 [this] {
+                   events.start();
+                   return Status();
+                 },
+                 [this] { events.stop(); }});
+  lifecycle.add({"config",
+                 [this] {
+                   config.start();
+                   return Status();
+                 },
+                 [this] { config.stop(); }});
   lifecycle.add({"secrets watch", [this] { return secrets.start(); }, [this] { secrets.stop(); }});
-  lifecycle.add({"policies watch", [this] { return policies.start(); }, [this] { policies.stop(); }});
+  lifecycle.add(
+      {"policies watch", [this] { return policies.start(); }, [this] { policies.stop(); }});
   lifecycle.add({"leadership",
                  [this] {
                    if (config.get()->leader_election) return election.start();
@@ -283,7 +345,8 @@ void Operator::Impl::assemble(runtime::Lifecycle& lifecycle) {
                  }});
   lifecycle.add({"lanes",
                  [this] {
-                   starter = std::jthread([this](std::stop_token stop) { start_lanes_when_ready(stop); });
+                   starter =
+                       std::jthread([this](std::stop_token stop) { start_lanes_when_ready(stop); });
                    return Status();
                  },
                  [this] {
@@ -309,17 +372,23 @@ Result<std::unique_ptr<Operator>> Operator::create(OperatorOptions options) {
   auto settings = aws::load_settings(options.env);
   if (!settings) return std::move(settings).error();
   static SystemClock clock;
-  auto connection = kube::load_config({.kubeconfig = options.kubeconfig, .context = options.context, .env = options.env, .clock = &clock});
+  auto connection = kube::load_config({.kubeconfig = options.kubeconfig,
+                                       .context = options.context,
+                                       .env = options.env,
+                                       .clock = &clock});
   if (!connection) return std::move(connection).error();
   return std::unique_ptr<Operator>(new Operator(
-      std::make_unique<Impl>(std::move(options), std::move(config), std::move(settings).value(), std::move(connection).value())));
+      std::make_unique<Impl>(std::move(options), std::move(config), std::move(settings).value(),
+                             std::move(connection).value())));
 }
 
 Status Operator::run() {
   runtime::Lifecycle lifecycle(impl_->clock);
   impl_->assemble(lifecycle);
-  log::info("keyturn starts", {{"version", impl_->options.version}, {"identity", impl_->identity},
-                               {"accessRules", static_cast<int>(impl_->config.get()->access.rules().size())}});
+  log::info("keyturn starts",
+            {{"version", impl_->options.version},
+             {"identity", impl_->identity},
+             {"accessRules", static_cast<int>(impl_->config.get()->access.rules().size())}});
   auto end = lifecycle.run();
   log::info("keyturn ended");
   return end;

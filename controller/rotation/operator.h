@@ -1,4 +1,5 @@
-// The operator as one object: builds every part, wires them, starts and stops them in order. Nothing here decides anything.
+// The operator as one object: builds every part, wires them, starts and stops them in order.
+// Nothing here decides anything.
 //
 //   watches → stores → keys → queues → lanes (sync, rotation) → apply → status, events, metrics
 //
@@ -15,7 +16,7 @@
 namespace keyturn::rotation {
 
 struct OperatorOptions {
-  std::string config_path;   // "" = defaults (no access rules: nothing is allowed)
+  std::string config_path;  // "" = defaults (no access rules: nothing is allowed)
   std::string kubeconfig;
   std::string context;
   std::string version;

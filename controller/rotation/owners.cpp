@@ -6,7 +6,8 @@
 
 namespace keyturn::rotation {
 
-std::vector<std::string> Owners::others_locked(const std::string& group, const std::string& key) const {
+std::vector<std::string> Owners::others_locked(const std::string& group,
+                                               const std::string& key) const {
   std::vector<std::string> keys;
   const auto it = by_secret_.find(group);
   if (it == by_secret_.end()) return keys;
@@ -56,7 +57,9 @@ std::string Owners::owner(const std::string& arn) const {
   const Follower* oldest = nullptr;
   for (const auto& [key, follower] : it->second) {
     if (!follower.rotates || !follower.allowed) continue;
-    if (!oldest || std::tie(follower.created, follower.uid) < std::tie(oldest->created, oldest->uid)) oldest = &follower;
+    if (!oldest ||
+        std::tie(follower.created, follower.uid) < std::tie(oldest->created, oldest->uid))
+      oldest = &follower;
   }
   return oldest ? oldest->key : "";
 }

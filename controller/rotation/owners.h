@@ -1,7 +1,7 @@
 // Which policies follow which secret: one owner (the oldest rotating policy), many readers.
 //
-// Keyed by the ARN without its region, so that a replica's followers count. Filled as passes learn a policy's ARN.
-// Thread rule: any thread.
+// Keyed by the ARN without its region, so that a replica's followers count. Filled as passes learn
+// a policy's ARN. Thread rule: any thread.
 #pragma once
 
 #include <map>
@@ -17,16 +17,17 @@
 namespace keyturn::rotation {
 
 struct Follower {
-  std::string key;        // policy
-  bool rotates = false;   // has a rotating strategy
+  std::string key;       // policy
+  bool rotates = false;  // has a rotating strategy
   WallTime created{};
-  std::string uid;        // breaks ties
-  bool allowed = true;    // access rules let it
+  std::string uid;      // breaks ties
+  bool allowed = true;  // access rules let it
 };
 
 class Owners {
  public:
-  // Registers or updates; returns the keys of other policies whose ownership may have changed by it.
+  // Registers or updates; returns the keys of other policies whose ownership may have changed by
+  // it.
   std::vector<std::string> set(const std::string& arn, const Follower& follower);
   std::vector<std::string> remove(const std::string& key);
 

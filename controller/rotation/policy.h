@@ -1,8 +1,9 @@
-// RotationPolicy (keyturn.dev/v1alpha1) as the operator holds it: parsed, validated, compact (10,000 of them live in memory).
+// RotationPolicy (keyturn.dev/v1alpha1) as the operator holds it: parsed, validated, compact
+// (10,000 of them live in memory).
 //
-// The CRD (crds/) is the source of truth for names, defaults and bounds; parse_policy() enforces the same rules with the same messages, for
-// objects that slipped past the server. A test compares both field by field.
-// Thread rule: immutable once parsed.
+// The CRD (crds/) is the source of truth for names, defaults and bounds; parse_policy() enforces
+// the same rules with the same messages, for objects that slipped past the server. A test compares
+// both field by field. Thread rule: immutable once parsed.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace keyturn::rotation {
 struct IdentityRef {
   std::string service_account_name;  // one of these two, or neither (the operator's own)
   std::string secret_ref_name;
-  std::string role_arn;              // optional, assumed on top
+  std::string role_arn;  // optional, assumed on top
   std::string external_id;
   bool is_operator() const { return service_account_name.empty() && secret_ref_name.empty(); }
   friend bool operator==(const IdentityRef&, const IdentityRef&) = default;
@@ -44,8 +45,9 @@ enum class DeletionPolicy { Retain, Delete };
 struct TargetSpec {
   std::string name;
   std::string type = "Opaque";
-  bool has_data = false;                                   // false: the default mapping
-  std::vector<std::pair<std::string, std::string>> data;   // Secret key → template text, sorted by key
+  bool has_data = false;  // false: the default mapping
+  std::vector<std::pair<std::string, std::string>>
+      data;  // Secret key → template text, sorted by key
   std::map<std::string, std::string> labels, annotations;
   DeletionPolicy deletion_policy = DeletionPolicy::Retain;
   bool adopt = false;
@@ -83,7 +85,8 @@ struct PolicySpec {
   RetirementSpec retirement;
 };
 
-// ---- status: what the operator writes and reads back (never the truth about rotation: that is in Secrets Manager) ----
+// ---- status: what the operator writes and reads back (never the truth about rotation: that is in
+// Secrets Manager) ----
 
 struct Condition {
   std::string type, status, reason, message;
@@ -116,7 +119,8 @@ struct TargetStatus {
 struct PolicyStatus {
   std::int64_t observed_generation = 0;
   std::vector<Condition> conditions;  // sorted by type
-  std::string strategy;  // the key of spec.strategy, for the Strategy column: JSONPath cannot print the name of a key
+  std::string strategy;  // the key of spec.strategy, for the Strategy column: JSONPath cannot print
+                         // the name of a key
   std::string secret_arn, current_version_id;
   std::optional<WallTime> current_version_created, last_rotation, next_rotation;
   std::optional<RotationStatus> rotation;
@@ -138,7 +142,8 @@ struct Policy {
   std::vector<std::string> foreign_finalizers;
   std::string rotate_requested_at, sync_requested_at;  // annotations, as written
   PolicySpec spec;
-  std::optional<Error> invalid;     // spec cannot work: the condition's reason and message. spec is then partial.
+  std::optional<Error>
+      invalid;  // spec cannot work: the condition's reason and message. spec is then partial.
   PolicyStatus status;
 
   std::string key() const { return ns + "/" + name; }
@@ -153,10 +158,12 @@ inline constexpr const char* kPolicyAnnotation = "keyturn.dev/policy";
 inline constexpr const char* kSecretArnAnnotation = "keyturn.dev/secret-arn";
 inline constexpr const char* kVersionIdAnnotation = "keyturn.dev/version-id";
 
-// Error only when it is no RotationPolicy object at all; a bad spec is Policy::invalid, so that it can be reported on the object.
+// Error only when it is no RotationPolicy object at all; a bad spec is Policy::invalid, so that it
+// can be reported on the object.
 Result<Policy> parse_policy(const nlohmann::json& object);
 
-// Everything that is wrong with the object, one a line, "spec.region: …"; parse_policy() puts them into one message. `keyturn validate`.
+// Everything that is wrong with the object, one a line, "spec.region: …"; parse_policy() puts them
+// into one message. `keyturn validate`.
 std::vector<std::string> policy_problems(const nlohmann::json& object);
 
 // status as JSON (camelCase as in the CRD), for the apply of the status subresource.

@@ -8,11 +8,12 @@
 
 namespace keyturn::rotation {
 
-Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn, const engine::Labels& labels,
-                                   const PolicyStatus& status) {
+Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn,
+                                   const engine::Labels& labels, const PolicyStatus& status) {
   CreatedTimes created;
   const bool latest_matters = !labels.latest.empty() && labels.latest != labels.current;
-  if (status.current_version_id == labels.current && status.current_version_created && !latest_matters) {
+  if (status.current_version_id == labels.current && status.current_version_created &&
+      !latest_matters) {
     created.current = status.current_version_created;
     return created;
   }
@@ -27,23 +28,29 @@ Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::stri
 
 namespace {
 
-// When the current version came, by the later of two clocks: a rotation that we began after a request has served it, though AWS's clock be behind ours.
-std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& labels, std::optional<WallTime> created) {
+// When the current version came, by the later of two clocks: a rotation that we began after a
+// request has served it, though AWS's clock be behind ours.
+std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& labels,
+                             std::optional<WallTime> created) {
   for (const auto& entry : status.history) {
-    if (created && entry.version_id == labels.current) created = std::max(*created, entry.started_at);
+    if (created && entry.version_id == labels.current)
+      created = std::max(*created, entry.started_at);
   }
   return created;
 }
 
 }  // namespace
 
-bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels, const CreatedTimes& created) {
+bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels,
+                   const CreatedTimes& created) {
   const auto requested = parse_rfc3339(policy.rotate_requested_at);
   return requested && engine::request_counts(*requested, came(status, labels, created.current));
 }
 
-Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, const std::string& arn, const engine::Labels& labels,
-                              const CreatedTimes& created, Duration floor, WallTime first_seen, WallTime now) {
+Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status,
+                              const std::string& arn, const engine::Labels& labels,
+                              const CreatedTimes& created, Duration floor, WallTime first_seen,
+                              WallTime now) {
   std::optional<engine::Schedule> schedule;
   if (policy.spec.schedule) {
     const auto& spec = *policy.spec.schedule;
@@ -58,7 +65,8 @@ Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, 
   in.schedule = schedule ? &*schedule : nullptr;
   in.identity = arn;
   in.current_created = came(status, labels, created.current);
-  // Our latest version counts if it is or was current: an attempt that was given up only sets the back-off.
+  // Our latest version counts if it is or was current: an attempt that was given up only sets the
+  // back-off.
   if (labels.latest == labels.previous) in.latest_created = created.latest;
   in.last_start = labels.latest == labels.current ? created.current : created.latest;
   in.promised = status.next_rotation;

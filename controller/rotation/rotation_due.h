@@ -1,5 +1,5 @@
-// When the next rotation of a policy starts: gathers the facts for engine::is_due. Shared by the rotation lane and `keyturn plan`.
-// Thread rule: any thread.
+// When the next rotation of a policy starts: gathers the facts for engine::is_due. Shared by the
+// rotation lane and `keyturn plan`. Thread rule: any thread.
 #pragma once
 
 #include <optional>
@@ -20,14 +20,18 @@ struct CreatedTimes {
 };
 
 // From the status where it knows this version; else one ListSecretVersionIds.
-Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn, const engine::Labels& labels,
-                                   const PolicyStatus& status);
+Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn,
+                                   const engine::Labels& labels, const PolicyStatus& status);
 
-// Whether the policy's rotate request is still to be served. False: there is none, it cannot be read, or the current version is newer.
-bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels, const CreatedTimes& created);
+// Whether the policy's rotate request is still to be served. False: there is none, it cannot be
+// read, or the current version is newer.
+bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels,
+                   const CreatedTimes& created);
 
 // Invalid: spec.schedule cannot be read (the policy's own check says so first).
-Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status, const std::string& arn, const engine::Labels& labels,
-                              const CreatedTimes& created, Duration floor, WallTime first_seen, WallTime now);
+Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status,
+                              const std::string& arn, const engine::Labels& labels,
+                              const CreatedTimes& created, Duration floor, WallTime first_seen,
+                              WallTime now);
 
 }  // namespace keyturn::rotation

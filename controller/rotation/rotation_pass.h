@@ -2,9 +2,9 @@
 //
 //   gather → owner? → due? → look → decide → perform … → sync → status
 //
-// A policy with nothing to do costs no request: decide() on the last sight says so. Everything else begins with a fresh look, and one pass
-// goes as far as it can without waiting; a wait is a requeue.
-// Thread rule: any thread; a key is in one worker's hands at a time (the queue's promise).
+// A policy with nothing to do costs no request: decide() on the last sight says so. Everything else
+// begins with a fresh look, and one pass goes as far as it can without waiting; a wait is a
+// requeue. Thread rule: any thread; a key is in one worker's hands at a time (the queue's promise).
 #pragma once
 
 #include <functional>
@@ -51,7 +51,8 @@ class RotationPass {
   runtime::Outcome run_owned(Turn& turn);
   runtime::Outcome drive(Turn& turn);
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
-  std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision, const engine::StepResult& result);
+  std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
+                                                const engine::StepResult& result);
   engine::Situation situation(const Turn& turn) const;
   Status judge(Turn& turn);
   WallTime first_seen(const Policy& policy);
@@ -63,7 +64,8 @@ class RotationPass {
   runtime::Outcome out_of_sight(Turn& turn, Error error);
   runtime::Outcome refuse(Turn& turn, Error error);
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
-  void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action, std::string note) const;
+  void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action,
+            std::string note) const;
 
   Deps deps_;
   std::mutex mutex_;

@@ -11,8 +11,9 @@ WallTime whole_seconds(WallTime t) { return std::chrono::floor<std::chrono::seco
 
 }  // namespace
 
-void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id, engine::Step step,
-                 const std::string& message, const std::string& trigger, WallTime now) {
+void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
+                 engine::Step step, const std::string& message, const std::string& trigger,
+                 WallTime now) {
   RotationStatus rotation;
   rotation.version_id = version_id;
   rotation.strategy = strategy;
@@ -22,13 +23,23 @@ void record_step(PolicyStatus& status, const std::string& strategy, const std::s
   rotation.started_at = same ? status.rotation->started_at : whole_seconds(now);
   status.rotation = std::move(rotation);
   if (same) return;
-  add_history(status, {.version_id = version_id, .outcome = "InProgress", .trigger = trigger, .started_at = now, .finished_at = {}});
+  add_history(status, {.version_id = version_id,
+                       .outcome = "InProgress",
+                       .trigger = trigger,
+                       .started_at = now,
+                       .finished_at = {}});
 }
 
-void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome, WallTime now) {
-  const auto entry = std::find_if(status.history.begin(), status.history.end(),
-                                  [&](const HistoryEntry& e) { return e.version_id == version_id; });
-  HistoryEntry done{.version_id = version_id, .outcome = outcome, .trigger = "unknown", .started_at = now, .finished_at = now};
+void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,
+                WallTime now) {
+  const auto entry =
+      std::find_if(status.history.begin(), status.history.end(),
+                   [&](const HistoryEntry& e) { return e.version_id == version_id; });
+  HistoryEntry done{.version_id = version_id,
+                    .outcome = outcome,
+                    .trigger = "unknown",
+                    .started_at = now,
+                    .finished_at = now};
   if (entry != status.history.end()) {
     done.trigger = entry->trigger;
     done.started_at = entry->started_at;
@@ -48,9 +59,10 @@ Failures abandoned_in_a_row(const PolicyStatus& status) {
   return failures;
 }
 
-bool changed_outside(const PolicyStatus& status, const std::string& arn, const engine::Labels& labels) {
-  return !status.current_version_id.empty() && status.secret_arn == arn && status.current_version_id != labels.current &&
-         status.current_version_id == labels.latest;
+bool changed_outside(const PolicyStatus& status, const std::string& arn,
+                     const engine::Labels& labels) {
+  return !status.current_version_id.empty() && status.secret_arn == arn &&
+         status.current_version_id != labels.current && status.current_version_id == labels.latest;
 }
 
 }  // namespace keyturn::rotation

@@ -11,13 +11,16 @@
 namespace keyturn::rotation {
 
 // A rotation is under way at `decision`'s step; started_at stays if it is the same version.
-void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id, engine::Step step,
-                 const std::string& message, const std::string& trigger, WallTime now);
-// The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned" (given up), "Failed" (refused before
-// anything was put).
-void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome, WallTime now);
+void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
+                 engine::Step step, const std::string& message, const std::string& trigger,
+                 WallTime now);
+// The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned"
+// (given up), "Failed" (refused before anything was put).
+void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,
+                WallTime now);
 
-// Abandoned attempts in a row, newest first, and when the newest ended: what the back-off is made from.
+// Abandoned attempts in a row, newest first, and when the newest ended: what the back-off is made
+// from.
 struct Failures {
   int count = 0;
   std::optional<WallTime> last;
@@ -25,6 +28,7 @@ struct Failures {
 Failures abandoned_in_a_row(const PolicyStatus& status);
 
 // Somebody put another version where ours stood, since this status was written.
-bool changed_outside(const PolicyStatus& status, const std::string& arn, const engine::Labels& labels);
+bool changed_outside(const PolicyStatus& status, const std::string& arn,
+                     const engine::Labels& labels);
 
 }  // namespace keyturn::rotation

@@ -22,11 +22,13 @@ engine::View view_of(const std::shared_ptr<const Sight>& sight) {
 
 Turn::Turn(Gathered g) : gathered(std::move(g)), view(view_of(gathered.sight)) {}
 
-Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status) {
+Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
+                         const PolicyStatus& status) {
   const StrategySpec& spec = policy().spec.strategy;
   strategy_name_ = spec.name;
   std::string options = spec.options;
-  if (status.rotation && !status.rotation->strategy.empty() && status.rotation->strategy != spec.name) {
+  if (status.rotation && !status.rotation->strategy.empty() &&
+      status.rotation->strategy != spec.name) {
     strategy_name_ = status.rotation->strategy;  // it ends what it began, with its defaults
     options = "{}";
   }
@@ -35,18 +37,21 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const P
   strategy = std::move(made).value();
   engine::Timing timing;
   timing.request_deadline = gathered.config->request_deadline;
-  engine.emplace(engine::Engine::Deps{*gathered.access->secrets, *strategy, memory, clock, rng, timing});
+  engine.emplace(
+      engine::Engine::Deps{*gathered.access->secrets, *strategy, memory, clock, rng, timing});
   return {};
 }
 
 std::string Turn::subject(const engine::Decision& decision) const {
   const auto& labels = view.labels;
-  if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack) return decision.version_id;
+  if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack)
+    return decision.version_id;
   return labels.latest.empty() ? decision.version_id : labels.latest;
 }
 
 bool Turn::deletion_overdue(WallTime now) const {
-  return policy().deleted && now > *policy().deleted + policy().spec.retirement.grace_period + kDeletionSlack;
+  return policy().deleted &&
+         now > *policy().deleted + policy().spec.retirement.grace_period + kDeletionSlack;
 }
 
 Status Turn::publish(StatusBoard& board) {

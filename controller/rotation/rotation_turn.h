@@ -1,5 +1,5 @@
-// One pass of the rotation lane over one policy: what it saw, what it holds, what it will say in the status.
-// Thread rule: one thread.
+// One pass of the rotation lane over one policy: what it saw, what it holds, what it will say in
+// the status. Thread rule: one thread.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,8 @@ struct Turn {
   const std::string& arn() const { return gathered.sight->secret.arn; }
   const std::string& strategy_name() const { return strategy_name_; }
 
-  // The strategy that works now: the one that began, until its rotation ends (status.rotation.strategy), else the spec's.
+  // The strategy that works now: the one that began, until its rotation ends
+  // (status.rotation.strategy), else the spec's.
   Status make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status);
 
   // The version a decision is about, for people: the new one while one is made.
@@ -40,15 +41,15 @@ struct Turn {
   engine::Pass values;
   engine::Due due;
   CreatedTimes created;
-  std::string created_for;           // the current version that `created` speaks of
-  std::string permit;                // the version that a rotation may make now; "" when none is due
+  std::string created_for;  // the current version that `created` speaks of
+  std::string permit;       // the version that a rotation may make now; "" when none is due
   std::unique_ptr<engine::Strategy> strategy;
   std::optional<engine::Engine> engine;
-  std::string sync_tried_for;        // the version whose targets this pass has tried to write
-  bool sync_failed = false;          // worth another try
-  bool begun = false;                // status says that a rotation is under way
-  bool held = false;                 // this pass set the finalizer
-  bool put_nothing = false;          // a rotation was refused before anything of it was in Secrets Manager
+  std::string sync_tried_for;  // the version whose targets this pass has tried to write
+  bool sync_failed = false;    // worth another try
+  bool begun = false;          // status says that a rotation is under way
+  bool held = false;           // this pass set the finalizer
+  bool put_nothing = false;  // a rotation was refused before anything of it was in Secrets Manager
 
  private:
   std::string strategy_name_;

@@ -15,17 +15,21 @@ bool tells_change(const Sight& before, const aws::SecretMetadata& now) {
 
 }  // namespace
 
-bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at, bool from_list) {
+bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at,
+                          bool from_list) {
   const std::lock_guard lock(mutex_);
   PerScope& known = scopes_[scope];
   const auto it = known.by_arn.find(secret.arn);
   bool changed = true;
   if (it != known.by_arn.end()) {
     // A list may show the past: what we saw ourselves a moment ago is newer.
-    const bool older = it->second->seen_at > at ||
-                       (from_list && it->second->seen_at + kListLag > at && it->second->secret.stages != secret.stages);
+    const bool older =
+        it->second->seen_at > at || (from_list && it->second->seen_at + kListLag > at &&
+                                     it->second->secret.stages != secret.stages);
     if (older) {
-      if (from_list) it->second = std::make_shared<const Sight>(Sight{it->second->secret, it->second->seen_at, at});
+      if (from_list)
+        it->second =
+            std::make_shared<const Sight>(Sight{it->second->secret, it->second->seen_at, at});
       return false;
     }
     changed = tells_change(*it->second, secret);
@@ -33,32 +37,39 @@ bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret,
   known.by_arn[secret.arn] = std::make_shared<const Sight>(Sight{secret, at, at});
   std::string& arn = known.arn_by_name[secret.name];
   if (!arn.empty() && arn != secret.arn) {
-    known.by_arn.erase(arn);  // recreated under the same name: nothing of the old ARN is carried over
+    known.by_arn.erase(
+        arn);  // recreated under the same name: nothing of the old ARN is carried over
     changed = true;
   }
   arn = secret.arn;
   return changed;
 }
 
-bool SecretKnowledge::in_doubt(const Scope& scope, const aws::SecretMetadata& listed, MonoTime at) const {
+bool SecretKnowledge::in_doubt(const Scope& scope, const aws::SecretMetadata& listed,
+                               MonoTime at) const {
   const auto sight = find(scope, listed.arn);
-  if (!sight || sight->secret.stages == listed.stages || sight->seen_at > at || sight->seen_at + kListLag <= at) return false;
+  if (!sight || sight->secret.stages == listed.stages || sight->seen_at > at ||
+      sight->seen_at + kListLag <= at)
+    return false;
   const auto& ours = sight->secret.last_changed;
   return !(ours && listed.last_changed && *listed.last_changed < *ours);  // provably the past
 }
 
-std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope, std::string_view secret_id) const {
+std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope,
+                                                   std::string_view secret_id) const {
   const std::lock_guard lock(mutex_);
   const auto known = scopes_.find(scope);
   if (known == scopes_.end()) return nullptr;
   const auto& by_arn = known->second.by_arn;
   if (const auto it = by_arn.find(std::string(secret_id)); it != by_arn.end()) return it->second;
   // A partial ARN lacks the six random characters; its name part is the canonical name.
-  const std::string name = secret_id.starts_with("arn:") ? name_of_arn(std::string(secret_id) + "-000000")
-                                                         : std::string(secret_id);
+  const std::string name = secret_id.starts_with("arn:")
+                               ? name_of_arn(std::string(secret_id) + "-000000")
+                               : std::string(secret_id);
   const auto named = known->second.arn_by_name.find(name);
   if (named == known->second.arn_by_name.end()) return nullptr;
-  if (secret_id.starts_with("arn:") && !std::string_view(named->second).starts_with(secret_id)) return nullptr;
+  if (secret_id.starts_with("arn:") && !std::string_view(named->second).starts_with(secret_id))
+    return nullptr;
   const auto it = by_arn.find(named->second);
   return it == by_arn.end() ? nullptr : it->second;
 }

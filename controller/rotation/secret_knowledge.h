@@ -1,10 +1,11 @@
-// What this process knows of secrets in Secrets Manager without asking again: the last metadata seen of each, by whom. Filled by the change
-// detector's sweeps and by every look of ours; read by passes that only need to know that nothing is to be done. Never the base of a write: whoever
+// What this process knows of secrets in Secrets Manager without asking again: the last metadata
+// seen of each, by whom. Filled by the change detector's sweeps and by every look of ours; read by
+// passes that only need to know that nothing is to be done. Never the base of a write: whoever
 // writes looks afresh.
 //
-// Names resolve here to ARNs. A newer sight replaces an older one; sweeps lag (ListSecrets up to five minutes), so a sweep never
-// replaces what a look of ours saw later than that.
-// Thread rule: any thread.
+// Names resolve here to ARNs. A newer sight replaces an older one; sweeps lag (ListSecrets up to
+// five minutes), so a sweep never replaces what a look of ours saw later than that. Thread rule:
+// any thread.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@
 
 namespace keyturn::rotation {
 
-// Who looks: "operator", "sa:shop/orders", "keys:shop/aws-keys", plus "@region". Two policies with the same scope see the same.
+// Who looks: "operator", "sa:shop/orders", "keys:shop/aws-keys", plus "@region". Two policies with
+// the same scope see the same.
 using Scope = std::string;
 
 struct Sight {
@@ -31,19 +33,24 @@ struct Sight {
 
 class SecretKnowledge {
  public:
-  static constexpr Duration kListLag{300'000};  // ListSecrets API: eventually consistent within five minutes
+  static constexpr Duration kListLag{
+      300'000};  // ListSecrets API: eventually consistent within five minutes
 
-  // Returns true when this sight tells of a change (labels, deletion, another ARN under the name) or is the first.
+  // Returns true when this sight tells of a change (labels, deletion, another ARN under the name)
+  // or is the first.
   bool saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at, bool from_list);
-  // A list's entry has other labels than a look of ours saw so lately that the list may still show the past: only another look can tell.
+  // A list's entry has other labels than a look of ours saw so lately that the list may still show
+  // the past: only another look can tell.
   bool in_doubt(const Scope& scope, const aws::SecretMetadata& listed, MonoTime at) const;
   // By name, full ARN, or partial ARN (without the six random characters).
   std::shared_ptr<const Sight> find(const Scope& scope, std::string_view secret_id) const;
-  // Its labels moved, as `by` saw: what other scopes know of it, or of its replicas, is out of date and forgotten.
+  // Its labels moved, as `by` saw: what other scopes know of it, or of its replicas, is out of date
+  // and forgotten.
   void moved(const Scope& by, const std::string& arn);
   // NotFound was answered, or a complete sweep did not have it.
   void gone(const Scope& scope, std::string_view secret_id);
-  // After a complete sweep: the ARNs of this scope that neither it nor a look since has shown; they are forgotten.
+  // After a complete sweep: the ARNs of this scope that neither it nor a look since has shown; they
+  // are forgotten.
   std::vector<std::string> keep_only_seen_since(const Scope& scope, MonoTime since);
   std::size_t size() const;
 
@@ -58,7 +65,8 @@ class SecretKnowledge {
 
 // The ARN without its region: replicas of a secret are the same secret (design 2.1).
 std::string arn_without_region(std::string_view arn);
-// "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf" → "shop/db". "" when it is no such ARN.
+// "arn:aws:secretsmanager:eu-west-1:1:secret:shop/db-AbCdEf" → "shop/db". "" when it is no such
+// ARN.
 std::string name_of_arn(std::string_view arn);
 
 }  // namespace keyturn::rotation

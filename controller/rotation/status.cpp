@@ -16,10 +16,12 @@ WallTime whole_seconds(WallTime t) { return std::chrono::floor<std::chrono::seco
 
 }  // namespace
 
-void set_condition(PolicyStatus& status, std::string_view type, std::string_view value, std::string_view reason,
-                   std::string_view message, WallTime now, std::int64_t generation) {
+void set_condition(PolicyStatus& status, std::string_view type, std::string_view value,
+                   std::string_view reason, std::string_view message, WallTime now,
+                   std::int64_t generation) {
   auto& all = status.conditions;
-  auto it = std::lower_bound(all.begin(), all.end(), type, [](const Condition& c, std::string_view t) { return c.type < t; });
+  auto it = std::lower_bound(all.begin(), all.end(), type,
+                             [](const Condition& c, std::string_view t) { return c.type < t; });
   if (it == all.end() || it->type != type) {
     it = all.insert(it, Condition{});
     it->type = type;
@@ -35,10 +37,12 @@ void remove_condition(PolicyStatus& status, std::string_view type) {
   std::erase_if(status.conditions, [&](const Condition& c) { return c.type == type; });
 }
 
-void set_problem(PolicyStatus& status, const Error& error, bool stalled, WallTime now, std::int64_t generation) {
+void set_problem(PolicyStatus& status, const Error& error, bool stalled, WallTime now,
+                 std::int64_t generation) {
   const std::string reason = error.code.empty() ? "Error" : error.code;
   remove_condition(status, stalled ? kReconciling : kStalled);
-  set_condition(status, stalled ? kStalled : kReconciling, "True", reason, error.message, now, generation);
+  set_condition(status, stalled ? kStalled : kReconciling, "True", reason, error.message, now,
+                generation);
 }
 
 void clear_problem(PolicyStatus& status) {
@@ -48,9 +52,11 @@ void clear_problem(PolicyStatus& status) {
 
 void conclude(PolicyStatus& status, WallTime now, std::int64_t generation) {
   status.observed_generation = generation;
-  if (!status.condition(kSynced)) set_condition(status, kSynced, "Unknown", "Pending", "not looked at yet", now, generation);
+  if (!status.condition(kSynced))
+    set_condition(status, kSynced, "Unknown", "Pending", "not looked at yet", now, generation);
   if (!status.condition(kRolledOut)) {
-    set_condition(status, kRolledOut, "True", "NotRequested", "this policy restarts no workloads", now, generation);
+    set_condition(status, kRolledOut, "True", "NotRequested", "this policy restarts no workloads",
+                  now, generation);
   }
   // Copies: adding Ready moves the others.
   const Condition synced = *status.condition(kSynced);
@@ -67,7 +73,8 @@ void conclude(PolicyStatus& status, WallTime now, std::int64_t generation) {
 }
 
 void add_history(PolicyStatus& status, HistoryEntry entry) {
-  std::erase_if(status.history, [&](const HistoryEntry& e) { return e.version_id == entry.version_id; });
+  std::erase_if(status.history,
+                [&](const HistoryEntry& e) { return e.version_id == entry.version_id; });
   entry.started_at = whole_seconds(entry.started_at);
   if (entry.finished_at) entry.finished_at = whole_seconds(*entry.finished_at);
   status.history.insert(status.history.begin(), std::move(entry));
@@ -85,7 +92,8 @@ PolicyStatus StatusBoard::latest(const Policy& policy) const {
   return stored && stored->uid == policy.uid ? stored->status : policy.status;
 }
 
-Status StatusBoard::update(const Policy& policy, const std::function<void(PolicyStatus&, WallTime)>& change) {
+Status StatusBoard::update(const Policy& policy,
+                           const std::function<void(PolicyStatus&, WallTime)>& change) {
   const std::string key = policy.key();
   const std::lock_guard serial(stripe(key));
   const PolicyStatus before = latest(policy);
@@ -93,7 +101,8 @@ Status StatusBoard::update(const Policy& policy, const std::function<void(Policy
   {
     const std::lock_guard lock(mutex_);
     const auto it = pending_.find(key);
-    unwritten = it != pending_.end() && it->second.uid == policy.uid && it->second.resource_version.empty();
+    unwritten =
+        it != pending_.end() && it->second.uid == policy.uid && it->second.resource_version.empty();
   }
   PolicyStatus next = before;
   const WallTime now = clock_.now();
@@ -109,11 +118,13 @@ Status StatusBoard::update(const Policy& policy, const std::function<void(Policy
 }
 
 Status StatusBoard::publish(const Policy& policy, const PolicyStatus& status) {
-  const nlohmann::json object = {{"apiVersion", "keyturn.dev/v1alpha1"},
-                                 {"kind", "RotationPolicy"},
-                                 {"metadata", {{"name", policy.name}, {"namespace", policy.ns}, {"uid", policy.uid}}},
-                                 {"status", status_json(status)}};
-  auto reply = client_.apply(kube::kRotationPolicies, policy.ns, object, {.subresource = "status", .metadata_only_reply = true});
+  const nlohmann::json object = {
+      {"apiVersion", "keyturn.dev/v1alpha1"},
+      {"kind", "RotationPolicy"},
+      {"metadata", {{"name", policy.name}, {"namespace", policy.ns}, {"uid", policy.uid}}},
+      {"status", status_json(status)}};
+  auto reply = client_.apply(kube::kRotationPolicies, policy.ns, object,
+                             {.subresource = "status", .metadata_only_reply = true});
   if (!reply) {
     // Deleted, or deleted and made again: whoever comes next starts from its own status.
     if (reply.error().cls == ErrorClass::NotFound || reply.error().cls == ErrorClass::Conflict) {
@@ -124,7 +135,8 @@ Status StatusBoard::publish(const Policy& policy, const PolicyStatus& status) {
   }
   const std::lock_guard lock(mutex_);
   const auto it = pending_.find(policy.key());
-  if (it != pending_.end()) it->second.resource_version = reply->at("metadata").value("resourceVersion", std::string("0"));
+  if (it != pending_.end())
+    it->second.resource_version = reply->at("metadata").value("resourceVersion", std::string("0"));
   return {};
 }
 
@@ -134,8 +146,9 @@ void StatusBoard::observed(const Policy& policy) {
   if (it == pending_.end()) return;
   const Pending& pending = it->second;
   const bool other_object = pending.uid != policy.uid;
-  const bool caught_up = !pending.resource_version.empty() &&
-                         !resource_version_before(policy.resource_version, pending.resource_version);
+  const bool caught_up =
+      !pending.resource_version.empty() &&
+      !resource_version_before(policy.resource_version, pending.resource_version);
   if (other_object || caught_up) pending_.erase(it);
 }
 

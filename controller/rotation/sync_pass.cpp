@@ -17,7 +17,8 @@ constexpr std::size_t kFollowersPerPass = 64;
 constexpr Duration kLagMemory{600'000};
 
 bool may_pass_with_time(const Error& error) {
-  return error.cls == ErrorClass::Transient || error.cls == ErrorClass::Throttled || error.cls == ErrorClass::Unavailable ||
+  return error.cls == ErrorClass::Transient || error.cls == ErrorClass::Throttled ||
+         error.cls == ErrorClass::Unavailable ||
          (error.cls == ErrorClass::Conflict && error.code != "TargetInUse");
 }
 
@@ -56,25 +57,32 @@ Outcome SyncPass::run(const runtime::Key& key) {
   }
   if (policy->deleted) return Outcome::done();  // the rotation lane ends it
   using Sighting = Gatherer::Sighting;
-  auto gathered = deps_.gatherer.gather(policy, sync_asked(*policy) ? Sighting::Fresh : Sighting::Known);
+  auto gathered =
+      deps_.gatherer.gather(policy, sync_asked(*policy) ? Sighting::Fresh : Sighting::Known);
   if (std::holds_alternative<Parked>(gathered)) return Outcome::done();
-  if (const auto* problem = std::get_if<Problem>(&gathered)) return finish_problem(*policy, *problem);
+  if (const auto* problem = std::get_if<Problem>(&gathered))
+    return finish_problem(*policy, *problem);
   return sync_gathered(std::get<Gathered>(gathered));
 }
 
 bool SyncPass::sync_asked(const Policy& policy) const {
-  return !policy.sync_requested_at.empty() && policy.sync_requested_at != deps_.status.latest(policy).last_handled_sync_request;
+  return !policy.sync_requested_at.empty() &&
+         policy.sync_requested_at != deps_.status.latest(policy).last_handled_sync_request;
 }
 
 Outcome SyncPass::finish_problem(const Policy& policy, const Problem& problem) {
-  log::warn("policy cannot be synced", {{"namespace", policy.ns}, {"policy", policy.name}, {"reason", problem.error.code},
+  log::warn("policy cannot be synced", {{"namespace", policy.ns},
+                                        {"policy", policy.name},
+                                        {"reason", problem.error.code},
                                         {"error", problem.error.message}});
   auto written = deps_.status.update(policy, [&](PolicyStatus& status, WallTime now) {
     if (status.observed_generation != policy.generation || !status.condition(kStalled)) {
-      deps_.events.emit({kube::Event::Type::Warning, problem.error.code, "Sync", problem.error.message, reference(policy)});
+      deps_.events.emit({kube::Event::Type::Warning, problem.error.code, "Sync",
+                         problem.error.message, reference(policy)});
     }
     set_problem(status, problem.error, problem.stalled, now, policy.generation);
-    // A request is handled when somebody looked and this is the answer; what may pass is tried again first.
+    // A request is handled when somebody looked and this is the answer; what may pass is tried
+    // again first.
     if (problem.look_again) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
@@ -88,10 +96,13 @@ bool SyncPass::spec_written(const Policy& policy) const {
   return synced && synced->status == "True" && synced->observed_generation == policy.generation;
 }
 
-bool SyncPass::in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const {
-  return std::all_of(policy.spec.targets.begin(), policy.spec.targets.end(), [&](const TargetSpec& target) {
-    return deps_.targets.judge(policy, target, arn, version_id, /*spec_written=*/true) == TargetState::InSync;
-  });
+bool SyncPass::in_sync(const Policy& policy, const std::string& arn,
+                       const std::string& version_id) const {
+  return std::all_of(
+      policy.spec.targets.begin(), policy.spec.targets.end(), [&](const TargetSpec& target) {
+        return deps_.targets.judge(policy, target, arn, version_id, /*spec_written=*/true) ==
+               TargetState::InSync;
+      });
 }
 
 Outcome SyncPass::sync_gathered(const Gathered& gathered) {
@@ -104,14 +115,19 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     const Labels labels = engine::read_labels(sight->secret.arn, sight->secret.stages);
     if (labels.current.empty()) {
-      return finish_problem(policy, problem_of(invalid("NoCurrentVersion", "secret " + sight->secret.name + " has no AWSCURRENT version; put a value"),
-                                               policy.spec.refresh_interval));
+      return finish_problem(
+          policy,
+          problem_of(invalid("NoCurrentVersion", "secret " + sight->secret.name +
+                                                     " has no AWSCURRENT version; put a value"),
+                     policy.spec.refresh_interval));
     }
     report = sync_targets(policy, *gathered.access, sight->secret, labels, values, also);
     const Error* error = report.first_error();
     if (error && error->code == "NotCurrentAnyMore" && attempt == 0) {
       auto fresh = deps_.gatherer.look(*gathered.access, sight->secret.arn);
-      if (!fresh) return finish_problem(policy, problem_of(std::move(fresh).error(), policy.spec.refresh_interval));
+      if (!fresh)
+        return finish_problem(policy,
+                              problem_of(std::move(fresh).error(), policy.spec.refresh_interval));
       sight = std::move(fresh).value();
       continue;
     }
@@ -122,16 +138,22 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     const bool was_recreated = !status.secret_arn.empty() && status.secret_arn != sight->secret.arn;
     if (was_recreated) {
       deps_.events.emit({kube::Event::Type::Warning, "SecretRecreated", "Sync",
-                         "the secret was recreated: " + sight->secret.arn + " replaces " + status.secret_arn + "; nothing of the old one is carried over", reference(policy)});
+                         "the secret was recreated: " + sight->secret.arn + " replaces " +
+                             status.secret_arn + "; nothing of the old one is carried over",
+                         reference(policy)});
       status = PolicyStatus{};
     }
-    tell_change(status, policy, sight->secret.arn, engine::read_labels(sight->secret.arn, sight->secret.stages));
+    tell_change(status, policy, sight->secret.arn,
+                engine::read_labels(sight->secret.arn, sight->secret.stages));
     // Refusals of the rotation lane stay: only it can tell that they are over.
     if (!rotates(policy)) clear_problem(status);
-    if (const auto* stalled = status.condition(kStalled); stalled && stalled->observed_generation != policy.generation) clear_problem(status);
+    if (const auto* stalled = status.condition(kStalled);
+        stalled && stalled->observed_generation != policy.generation)
+      clear_problem(status);
     status.secret_arn = sight->secret.arn;
     report_to(status, policy, report, now);
-    if (const auto created = values.created(report.version_id)) status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
+    if (const auto created = values.created(report.version_id))
+      status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
     if (asked) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
@@ -140,31 +162,43 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
   return report.first_error() ? Outcome::after(policy.spec.refresh_interval) : Outcome::done();
 }
 
-void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report, WallTime now) {
+void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report,
+                         WallTime now) {
   if (status.current_version_id != report.version_id) status.current_version_created.reset();
   status.current_version_id = report.version_id;
   std::vector<TargetStatus> targets;
   for (const auto& target : report.targets) {
-    const auto before = std::find_if(status.targets.begin(), status.targets.end(), [&](const TargetStatus& t) { return t.name == target.name; });
-    TargetStatus entry = before != status.targets.end() ? *before : TargetStatus{.name = target.name, .version_id = "", .rolled_out_version_id = "", .synced_at = {}};
+    const auto before = std::find_if(status.targets.begin(), status.targets.end(),
+                                     [&](const TargetStatus& t) { return t.name == target.name; });
+    TargetStatus entry = before != status.targets.end() ? *before
+                                                        : TargetStatus{.name = target.name,
+                                                                       .version_id = "",
+                                                                       .rolled_out_version_id = "",
+                                                                       .synced_at = {}};
     if (target.in_sync && (target.wrote || entry.version_id != report.version_id)) {
       entry.version_id = report.version_id;
-      if (target.wrote || !entry.synced_at) entry.synced_at = std::chrono::floor<std::chrono::seconds>(now);
+      if (target.wrote || !entry.synced_at)
+        entry.synced_at = std::chrono::floor<std::chrono::seconds>(now);
     }
     targets.push_back(std::move(entry));
   }
   status.targets = std::move(targets);
   if (const Error* error = report.first_error()) {
-    set_condition(status, kSynced, "False", error->code.empty() ? "SyncFailed" : error->code, error->message, now, policy.generation);
+    set_condition(status, kSynced, "False", error->code.empty() ? "SyncFailed" : error->code,
+                  error->message, now, policy.generation);
   } else {
     const std::string count = std::to_string(report.targets.size());
-    set_condition(status, kSynced, "True", report.targets.empty() ? "NoTargets" : "InSync",
-                  report.targets.empty() ? "no targets to write" : count + (count == "1" ? " target holds" : " targets hold") + " the current version", now,
-                  policy.generation);
+    set_condition(
+        status, kSynced, "True", report.targets.empty() ? "NoTargets" : "InSync",
+        report.targets.empty()
+            ? "no targets to write"
+            : count + (count == "1" ? " target holds" : " targets hold") + " the current version",
+        now, policy.generation);
   }
 }
 
-SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access, const aws::SecretMetadata& secret, const Labels& labels,
+SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access,
+                                  const aws::SecretMetadata& secret, const Labels& labels,
                                   Pass& values, Also also) {
   const std::lock_guard serial(stripes_[std::hash<std::string>{}(policy.key()) % kStripes]);
   SyncReport report;
@@ -176,7 +210,8 @@ SyncReport SyncPass::sync_targets(const Policy& policy, const AwsAccess& access,
   return report;
 }
 
-SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec& target, const AwsAccess& access, const std::string& arn,
+SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec& target,
+                                         const AwsAccess& access, const std::string& arn,
                                          const Labels& labels, Pass& values, Also also) {
   SyncReport::Target result{.name = target.name};
   const bool spec_counts = also == Also::ChangedSpecs && !spec_written(policy);
@@ -187,16 +222,23 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
   }
   const auto fail = [&](Error error) {
     deps_.metrics.sync(error.cls == ErrorClass::Conflict ? "conflict" : "error");
-    log::warn("target could not be written", {{"namespace", policy.ns}, {"policy", policy.name}, {"secretArn", arn}, {"target", target.name},
-                                              {"reason", error.code}, {"error", error.message}});
-    deps_.events.emit({kube::Event::Type::Warning, error.code.empty() ? "SyncFailed" : error.code, "Sync", error.message, reference(policy)});
+    log::warn("target could not be written", {{"namespace", policy.ns},
+                                              {"policy", policy.name},
+                                              {"secretArn", arn},
+                                              {"target", target.name},
+                                              {"reason", error.code},
+                                              {"error", error.message}});
+    deps_.events.emit({kube::Event::Type::Warning, error.code.empty() ? "SyncFailed" : error.code,
+                       "Sync", error.message, reference(policy)});
     result.error = std::move(error);
     return result;
   };
-  if (auto fetched = fetch(access, arn, labels.current, values, true); !fetched) return fail(std::move(fetched).error());
+  if (auto fetched = fetch(access, arn, labels.current, values, true); !fetched)
+    return fail(std::move(fetched).error());
   const SecretString* previous = nullptr;
   if (needs_previous(target) && !labels.previous.empty()) {
-    if (auto fetched = fetch(access, arn, labels.previous, values, false); !fetched) return fail(std::move(fetched).error());
+    if (auto fetched = fetch(access, arn, labels.previous, values, false); !fetched)
+      return fail(std::move(fetched).error());
     previous = values.find(labels.previous);
   }
   auto data = render_target(target, *values.find(labels.current), previous);
@@ -206,62 +248,87 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
   deps_.metrics.sync("ok");
   if (state == TargetState::OldVersion) observe_lag(arn);
   if (state == TargetState::Drifted) {
-    deps_.events.emit({kube::Event::Type::Normal, "DriftRepaired", "Sync", "Secret " + target.name + " was changed by somebody else and written again", reference(policy)});
+    deps_.events.emit({kube::Event::Type::Normal, "DriftRepaired", "Sync",
+                       "Secret " + target.name + " was changed by somebody else and written again",
+                       reference(policy)});
   }
-  log::info("target written", {{"namespace", policy.ns}, {"policy", policy.name}, {"secretArn", arn}, {"versionId", labels.current},
-                               {"target", target.name}, {"was", std::string(to_string(state))}, {"step", "sync"}});
+  log::info("target written", {{"namespace", policy.ns},
+                               {"policy", policy.name},
+                               {"secretArn", arn},
+                               {"versionId", labels.current},
+                               {"target", target.name},
+                               {"was", std::string(to_string(state))},
+                               {"step", "sync"}});
   result.in_sync = result.wrote = true;
   result.replaced_version = written->replaced_version;
   return result;
 }
 
-Status SyncPass::fetch(const AwsAccess& access, const std::string& arn, const std::string& version_id, Pass& values, bool must_be_current) {
+Status SyncPass::fetch(const AwsAccess& access, const std::string& arn,
+                       const std::string& version_id, Pass& values, bool must_be_current) {
   if (values.find(version_id)) return {};
   auto value = access.secrets->get_value(arn, version_id);
   if (!value) {
     if (value.error().cls == ErrorClass::NotFound && must_be_current) {
-      return make_error(ErrorClass::Conflict, "NotCurrentAnyMore", "version " + version_id + " is gone");
+      return make_error(ErrorClass::Conflict, "NotCurrentAnyMore",
+                        "version " + version_id + " is gone");
     }
     return std::move(value).error().with_context("GetSecretValue " + arn);
   }
   if (value->binary) {
-    return invalid("BinarySecret", "secret " + value->name + " holds SecretBinary, which Keyturn does not handle; store text (SecretString)");
+    return invalid(
+        "BinarySecret",
+        "secret " + value->name +
+            " holds SecretBinary, which Keyturn does not handle; store text (SecretString)");
   }
   if (must_be_current && !value->stages.contains(std::string(engine::kCurrent))) {
-    return make_error(ErrorClass::Conflict, "NotCurrentAnyMore", "version " + version_id + " is not AWSCURRENT any more");
+    return make_error(ErrorClass::Conflict, "NotCurrentAnyMore",
+                      "version " + version_id + " is not AWSCURRENT any more");
   }
   values.keep(version_id, std::move(value->value), value->created);
   return {};
 }
 
-void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret, const Labels& labels, Pass& values) {
+void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret,
+                              const Labels& labels, Pass& values) {
   if (!values.find(labels.current)) return;  // nothing was read, nothing to share
   std::size_t synced = 0;
   for (const auto& follower : deps_.owners.followers(secret.arn)) {
     if (follower.key == gathered.policy->key() || synced >= kFollowersPerPass) continue;
     const PolicyPtr policy = deps_.policies.get(follower.key);
-    if (!policy || policy->deleted || policy->invalid || in_sync(*policy, secret.arn, labels.current)) continue;
+    if (!policy || policy->deleted || policy->invalid ||
+        in_sync(*policy, secret.arn, labels.current))
+      continue;
     auto outcome = deps_.gatherer.gather(policy);
     const auto* other = std::get_if<Gathered>(&outcome);
     // The very same session: what one may read, another of its own might not.
-    if (!other || other->access->secrets != gathered.access->secrets || other->sight->secret.arn != secret.arn) continue;
-    const SyncReport report = sync_targets(*policy, *other->access, secret, labels, values, Also::Nothing);
+    if (!other || other->access->secrets != gathered.access->secrets ||
+        other->sight->secret.arn != secret.arn)
+      continue;
+    const SyncReport report =
+        sync_targets(*policy, *other->access, secret, labels, values, Also::Nothing);
     ++synced;
-    // A failed write of the status is made up for by the follower's own pass, which its label change wakes.
+    // A failed write of the status is made up for by the follower's own pass, which its label
+    // change wakes.
     static_cast<void>(deps_.status.update(*policy, [&](PolicyStatus& status, WallTime now) {
       status.secret_arn = secret.arn;
       report_to(status, *policy, report, now);
-      if (const auto created = values.created(report.version_id)) status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
+      if (const auto created = values.created(report.version_id))
+        status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
       if (!rotates(*policy)) clear_problem(status);
     }));
   }
 }
 
-void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn, const Labels& labels) const {
+void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn,
+                           const Labels& labels) const {
   if (!rotates(policy) || !changed_outside(status, arn, labels)) return;
   deps_.events.emit({kube::Event::Type::Warning, "ChangedOutside", "Sync",
-                     "somebody made version " + labels.current + " current in place of ours, " + labels.latest +
-                         "; where a backend holds credentials ours is still valid until a later rotation's clean-up revokes it", reference(policy)});
+                     "somebody made version " + labels.current + " current in place of ours, " +
+                         labels.latest +
+                         "; where a backend holds credentials ours is still valid until a later "
+                         "rotation's clean-up revokes it",
+                     reference(policy)});
 }
 
 void SyncPass::noticed(const std::string& arn) {

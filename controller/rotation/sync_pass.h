@@ -1,8 +1,9 @@
-// The sync lane's pass: brings a policy's target Secrets to the current version, and only that. It never writes to AWS.
+// The sync lane's pass: brings a policy's target Secrets to the current version, and only that. It
+// never writes to AWS.
 //
-// Reads nothing from AWS while everything is in sync; one GetSecretValue by version id (two with `previous`) when something is not,
-// shared by all policies of the same identity that follow the secret.
-// Thread rule: any thread; one policy's targets are written by one thread at a time.
+// Reads nothing from AWS while everything is in sync; one GetSecretValue by version id (two with
+// `previous`) when something is not, shared by all policies of the same identity that follow the
+// secret. Thread rule: any thread; one policy's targets are written by one thread at a time.
 #pragma once
 
 #include <array>
@@ -59,19 +60,24 @@ class SyncPass {
 
   runtime::Outcome run(const runtime::Key& key);
 
-  // What is written beside targets that are not in sync: nothing, those whose policy changed since they were written (the sync lane's own
-  // passes), or all.
+  // What is written beside targets that are not in sync: nothing, those whose policy changed since
+  // they were written (the sync lane's own passes), or all.
   enum class Also { Nothing, ChangedSpecs, All };
   // Used by the rotation lane too, with the value it holds. `values` reads what is missing.
-  SyncReport sync_targets(const Policy& policy, const AwsAccess& access, const aws::SecretMetadata& secret,
-                          const engine::Labels& labels, engine::Pass& values, Also also);
-  // True when every target carries the version and nobody edited it; no I/O. Changes of the spec are the sync lane's matter.
+  SyncReport sync_targets(const Policy& policy, const AwsAccess& access,
+                          const aws::SecretMetadata& secret, const engine::Labels& labels,
+                          engine::Pass& values, Also also);
+  // True when every target carries the version and nobody edited it; no I/O. Changes of the spec
+  // are the sync lane's matter.
   bool in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const;
   // Writes the outcome into the status (condition Synced, targets).
-  static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report, WallTime now);
+  static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report,
+                        WallTime now);
 
-  // To be called in every update of the status that learns the current version: an event when somebody put another version in place of ours.
-  void tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn, const engine::Labels& labels) const;
+  // To be called in every update of the status that learns the current version: an event when
+  // somebody put another version in place of ours.
+  void tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn,
+                   const engine::Labels& labels) const;
 
   // A version became current just now (our move, or a change noticed): where the sync lag starts.
   void noticed(const std::string& arn);
@@ -82,9 +88,12 @@ class SyncPass {
   bool sync_asked(const Policy& policy) const;
   runtime::Outcome finish_problem(const Policy& policy, const Problem& problem);
   runtime::Outcome sync_gathered(const Gathered& gathered);
-  void sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret, const engine::Labels& labels, engine::Pass& values);
-  Status fetch(const AwsAccess& access, const std::string& arn, const std::string& version_id, engine::Pass& values, bool must_be_current);
-  SyncReport::Target sync_target(const Policy& policy, const TargetSpec& target, const AwsAccess& access, const std::string& arn,
+  void sync_followers(const Gathered& gathered, const aws::SecretMetadata& secret,
+                      const engine::Labels& labels, engine::Pass& values);
+  Status fetch(const AwsAccess& access, const std::string& arn, const std::string& version_id,
+               engine::Pass& values, bool must_be_current);
+  SyncReport::Target sync_target(const Policy& policy, const TargetSpec& target,
+                                 const AwsAccess& access, const std::string& arn,
                                  const engine::Labels& labels, engine::Pass& values, Also also);
   bool spec_written(const Policy& policy) const;
   void observe_lag(const std::string& arn);

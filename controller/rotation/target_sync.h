@@ -1,8 +1,9 @@
 // Writes target Secrets by server-side apply and remembers what it wrote until the watch shows it.
 //
-// Every apply carries the resourceVersion that was looked at: who looked at an older world loses with 409 and looks again. For a Secret that is
-// not in sight it carries "1", which the API server ignores when the object does not exist (201) and refuses when it does (409),
-// so that an unmanaged Secret is never overwritten unseen.
+// Every apply carries the resourceVersion that was looked at: who looked at an older world loses
+// with 409 and looks again. For a Secret that is not in sight it carries "1", which the API server
+// ignores when the object does not exist (201) and refuses when it does (409), so that an unmanaged
+// Secret is never overwritten unseen.
 //
 // Thread rule: any thread; two writes of one target at the same time are decided by the API server.
 #pragma once
@@ -23,7 +24,8 @@
 namespace keyturn::rotation {
 
 struct WrittenTarget {
-  bool replaced_version = false;  // an existing Secret of ours went from one version to another (restarts workloads)
+  bool replaced_version =
+      false;  // an existing Secret of ours went from one version to another (restarts workloads)
   bool created = false;
 };
 
@@ -32,27 +34,33 @@ class TargetSync {
   using SecretInformer = kube::InformerSet<ManagedSecret>;
 
   // `claims`: whether that policy ("ns/name") exists and lists that Secret as a target.
-  TargetSync(kube::Client& client, const SecretInformer& secrets,
-             std::function<bool(const std::string& policy_key, const std::string& secret_name)> claims)
+  TargetSync(
+      kube::Client& client, const SecretInformer& secrets,
+      std::function<bool(const std::string& policy_key, const std::string& secret_name)> claims)
       : client_(client), secrets_(secrets), claims_(std::move(claims)) {}
 
   // The newest sight of a target: what we wrote last, or the watch.
   std::shared_ptr<const ManagedSecret> find(const std::string& key) const;
-  TargetState judge(const Policy& policy, const TargetSpec& target, const std::string& arn, const std::string& version_id,
-                    bool spec_written) const;
+  TargetState judge(const Policy& policy, const TargetSpec& target, const std::string& arn,
+                    const std::string& version_id, bool spec_written) const;
 
-  // Errors: Conflict "TargetInUse", Denied "TargetNotManaged", Invalid (the API server's words), Transient …
-  Result<WrittenTarget> write(const Policy& policy, const TargetSpec& target, const std::string& arn,
-                              const std::string& version_id, const RenderedData& data);
+  // Errors: Conflict "TargetInUse", Denied "TargetNotManaged", Invalid (the API server's words),
+  // Transient …
+  Result<WrittenTarget> write(const Policy& policy, const TargetSpec& target,
+                              const std::string& arn, const std::string& version_id,
+                              const RenderedData& data);
 
-  // From the informer. Ours: the watch shows our own last write, nothing to look at. Overtaken: somebody wrote after us, so what the watch showed
-  // before (older than our write) is nothing to compare with.
+  // From the informer. Ours: the watch shows our own last write, nothing to look at. Overtaken:
+  // somebody wrote after us, so what the watch showed before (older than our write) is nothing to
+  // compare with.
   enum class Observed { NotWritten, Ours, Overtaken, StillBehind };
   Observed observed(const std::string& key, const ManagedSecret* now);
 
  private:
-  Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target, const std::string& arn, const std::string& version_id,
-                                   const RenderedData& data, std::shared_ptr<const ManagedSecret> existing);
+  Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target,
+                                   const std::string& arn, const std::string& version_id,
+                                   const RenderedData& data,
+                                   std::shared_ptr<const ManagedSecret> existing);
   Status recreate(const Policy& policy, const TargetSpec& target, const ManagedSecret& existing);
   Result<std::shared_ptr<const ManagedSecret>> look(const std::string& ns, const std::string& name);
 
@@ -63,7 +71,8 @@ class TargetSync {
   std::unordered_map<std::string, std::shared_ptr<const ManagedSecret>> written_;
 };
 
-// Kubernetes resource versions compare as decimal strings (KEP-5504; true of every etcd-backed server before it).
+// Kubernetes resource versions compare as decimal strings (KEP-5504; true of every etcd-backed
+// server before it).
 bool resource_version_before(const std::string& a, const std::string& b);
 
 }  // namespace keyturn::rotation

@@ -17,7 +17,8 @@ using nlohmann::json;
 bool valid_secret_key(std::string_view key) {
   if (key.empty() || key.size() > 253 || key == "." || key.starts_with("..")) return false;
   return std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   });
 }
 
@@ -29,8 +30,10 @@ Result<RenderedData> default_mapping(const TargetSpec& target, const Document& c
   }
   for (const std::string& key : current.keys()) {
     if (!valid_secret_key(key)) {
-      return invalid("InvalidKey", "target " + target.name + ": the secret's field \"" + printable(key, 60) +
-                                       "\" cannot be a Secret key (letters, digits, '-', '_', '.'); name the keys in spec.targets[].data");
+      return invalid("InvalidKey", "target " + target.name + ": the secret's field \"" +
+                                       printable(key, 60) +
+                                       "\" cannot be a Secret key (letters, digits, '-', '_', "
+                                       "'.'); name the keys in spec.targets[].data");
     }
     std::string pointer = "/";
     for (const char c : key) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
@@ -38,7 +41,8 @@ Result<RenderedData> default_mapping(const TargetSpec& target, const Document& c
     if (!value) return std::move(value).error().with_context("target " + target.name);
     data.emplace_back(key, std::move(value).value());
   }
-  std::sort(data.begin(), data.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(data.begin(), data.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   return data;
 }
 
@@ -64,7 +68,8 @@ bool needs_previous(const TargetSpec& target) {
   });
 }
 
-Result<RenderedData> render_target(const TargetSpec& target, const SecretString& current, const SecretString* previous) {
+Result<RenderedData> render_target(const TargetSpec& target, const SecretString& current,
+                                   const SecretString* previous) {
   const Document document = Document::parse(current);
   if (!target.has_data) return default_mapping(target, document);
   std::optional<Document> before;
@@ -83,19 +88,26 @@ Result<RenderedData> render_target(const TargetSpec& target, const SecretString&
 
 std::string_view to_string(TargetState state) {
   switch (state) {
-    case TargetState::InSync: return "InSync";
-    case TargetState::Missing: return "Missing";
-    case TargetState::OldVersion: return "OldVersion";
-    case TargetState::Drifted: return "Drifted";
-    case TargetState::SpecChanged: return "SpecChanged";
+    case TargetState::InSync:
+      return "InSync";
+    case TargetState::Missing:
+      return "Missing";
+    case TargetState::OldVersion:
+      return "OldVersion";
+    case TargetState::Drifted:
+      return "Drifted";
+    case TargetState::SpecChanged:
+      return "SpecChanged";
   }
   return "?";
 }
 
-TargetState judge_target(const Policy& policy, const TargetSpec& target, const ManagedSecret* existing,
-                         const std::string& arn, const std::string& version_id, bool spec_written) {
+TargetState judge_target(const Policy& policy, const TargetSpec& target,
+                         const ManagedSecret* existing, const std::string& arn,
+                         const std::string& version_id, bool spec_written) {
   if (!existing || existing->being_deleted) return TargetState::Missing;
-  if (existing->version_id != version_id || existing->secret_arn != arn) return TargetState::OldVersion;
+  if (existing->version_id != version_id || existing->secret_arn != arn)
+    return TargetState::OldVersion;
   if (!existing->intact || existing->policy != policy.key()) return TargetState::Drifted;
   if (target.has_data && existing->keys != key_names(target)) return TargetState::SpecChanged;
   if (existing->owned_metadata != wished_metadata(target)) return TargetState::SpecChanged;
@@ -105,10 +117,12 @@ TargetState judge_target(const Policy& policy, const TargetSpec& target, const M
   return spec_written ? TargetState::InSync : TargetState::SpecChanged;
 }
 
-Status may_write(const Policy& policy, const TargetSpec& target, const ManagedSecret& existing, bool other_policy_claims) {
+Status may_write(const Policy& policy, const TargetSpec& target, const ManagedSecret& existing,
+                 bool other_policy_claims) {
   const std::string name = policy.ns + "/" + target.name;
   if (existing.being_deleted) {
-    return make_error(ErrorClass::Transient, "TargetBeingDeleted", "Secret " + name + " is being deleted; it is written again when it is gone");
+    return make_error(ErrorClass::Transient, "TargetBeingDeleted",
+                      "Secret " + name + " is being deleted; it is written again when it is gone");
   }
   if (existing.policy == policy.key()) return {};
   if (!existing.policy.empty() && other_policy_claims) {
@@ -116,14 +130,18 @@ Status may_write(const Policy& policy, const TargetSpec& target, const ManagedSe
                       "Secret " + name + " is written by RotationPolicy " + existing.policy +
                           "; give one of the two policies another target name");
   }
-  if (!existing.policy.empty() && existing.labelled) return {};  // left behind by a policy that is gone
+  if (!existing.policy.empty() && existing.labelled)
+    return {};  // left behind by a policy that is gone
   if (target.adopt) return {};
   return make_error(ErrorClass::Denied, "TargetNotManaged",
-                    "Secret " + name + " exists and is not managed by Keyturn; set adopt: true on the target to take it over, or choose another name");
+                    "Secret " + name +
+                        " exists and is not managed by Keyturn; set adopt: true on the target to "
+                        "take it over, or choose another name");
 }
 
-json secret_object(const Policy& policy, const TargetSpec& target, const std::string& arn, const std::string& version_id,
-                   const RenderedData& data, const std::string& resource_version) {
+json secret_object(const Policy& policy, const TargetSpec& target, const std::string& arn,
+                   const std::string& version_id, const RenderedData& data,
+                   const std::string& resource_version) {
   std::vector<std::string> keys;
   json values = json::object();
   for (const auto& [key, value] : data) {
@@ -137,13 +155,21 @@ json secret_object(const Policy& policy, const TargetSpec& target, const std::st
   annotations[kSecretArnAnnotation] = arn;
   annotations[kVersionIdAnnotation] = version_id;
   annotations[kKeysAnnotation] = join(keys, ",");
-  json metadata = {{"name", target.name}, {"namespace", policy.ns}, {"labels", labels}, {"annotations", annotations},
+  json metadata = {{"name", target.name},
+                   {"namespace", policy.ns},
+                   {"labels", labels},
+                   {"annotations", annotations},
                    {"resourceVersion", resource_version}};
   if (target.deletion_policy == DeletionPolicy::Delete) {
-    metadata["ownerReferences"] = json::array({{{"apiVersion", "keyturn.dev/v1alpha1"}, {"kind", "RotationPolicy"},
-                                                {"name", policy.name}, {"uid", policy.uid}}});
+    metadata["ownerReferences"] = json::array({{{"apiVersion", "keyturn.dev/v1alpha1"},
+                                                {"kind", "RotationPolicy"},
+                                                {"name", policy.name},
+                                                {"uid", policy.uid}}});
   }
-  return {{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"type", target.type},
+  return {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata", std::move(metadata)},
+          {"type", target.type},
           {"data", std::move(values)}};
 }
 

@@ -35,11 +35,13 @@ enum class TargetState {
 std::string_view to_string(TargetState state);
 
 // `existing` null: not in sight. `spec_written`: the policy's generation was fully synced before.
-TargetState judge_target(const Policy& policy, const TargetSpec& target, const ManagedSecret* existing,
-                         const std::string& arn, const std::string& version_id, bool spec_written);
+TargetState judge_target(const Policy& policy, const TargetSpec& target,
+                         const ManagedSecret* existing, const std::string& arn,
+                         const std::string& version_id, bool spec_written);
 
-// Whether this policy may write that existing Secret. Conflict "TargetInUse" (another policy's), Denied "TargetNotManaged".
-// `other_policy_claims`: the policy that the Secret names exists and lists it.
+// Whether this policy may write that existing Secret. Conflict "TargetInUse" (another policy's),
+// Denied "TargetNotManaged". `other_policy_claims`: the policy that the Secret names exists and
+// lists it.
 Status may_write(const Policy& policy, const TargetSpec& target, const ManagedSecret& existing,
                  bool other_policy_claims);
 

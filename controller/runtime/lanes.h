@@ -1,10 +1,12 @@
 // Worker lanes: a bounded set of threads that take keys from one queue and run one function.
 //
 // Sync and rotation have lanes of their own, so that dead backends never stop syncing. The function
-// returns what shall happen to the key; an exception that escapes it is caught, logged by its type (what() of a
-// parser may quote a secret), counted and becomes Outcome::retry with code "Exception".
+// returns what shall happen to the key; an exception that escapes it is caught, logged by its type
+// (what() of a parser may quote a secret), counted and becomes Outcome::retry with code
+// "Exception".
 //
-// Thread rule: start() and stop() from one thread; the functions run on the lane's threads, several at once.
+// Thread rule: start() and stop() from one thread; the functions run on the lane's threads, several
+// at once.
 #pragma once
 
 #include <atomic>
@@ -39,8 +41,9 @@ struct Outcome {
   static Outcome terminal(Error e) { return {Kind::Terminal, Duration(0), std::move(e)}; }
 };
 
-// What the queue is told about a key that ended with `outcome`; before done(), so that no other worker gets the
-// key in between. Done and Terminal: forget; After: forget, add_after; Retry: add_backoff with retry_after.
+// What the queue is told about a key that ended with `outcome`; before done(), so that no other
+// worker gets the key in between. Done and Terminal: forget; After: forget, add_after; Retry:
+// add_backoff with retry_after.
 void settle(WorkQueue& queue, const Key& key, const Outcome& outcome);
 
 class Lane {
@@ -53,8 +56,8 @@ class Lane {
   ~Lane();  // stop(false)
 
   void start();
-  // Shuts the queue down; lets running work finish and, with `drain`, ready keys too. Blocks until the
-  // threads ended. A second call does nothing.
+  // Shuts the queue down; lets running work finish and, with `drain`, ready keys too. Blocks until
+  // the threads ended. A second call does nothing.
   void stop(bool drain);
   const std::string& name() const { return name_; }
   std::uint64_t exceptions() const { return exceptions_; }

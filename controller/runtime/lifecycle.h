@@ -1,7 +1,8 @@
 // Start order, signals, graceful end (controller-runtime's runnable groups in short).
 //
-// Order: listener → watches and caches → (leadership) → lanes. End: lanes drain, then leadership is released,
-// then watches, then the listener; all within 10 s. A second SIGTERM/SIGINT ends the process at once.
+// Order: listener → watches and caches → (leadership) → lanes. End: lanes drain, then leadership is
+// released, then watches, then the listener; all within 10 s. A second SIGTERM/SIGINT ends the
+// process at once.
 //
 // Thread rule: run() from main; stop() from any thread.
 #pragma once
@@ -32,16 +33,17 @@ class Lifecycle {
   void add(Component component);  // started in this order, stopped in the reverse one
 
   // Starts all, waits for stop() or a signal, stops all. Error: a component failed to start (those
-  // already started are stopped). When the drain limit passes, ends the process with status 1 and a message.
-  // The second signal ends it with 128 + the signal's number. Once per object.
+  // already started are stopped). When the drain limit passes, ends the process with status 1 and a
+  // message. The second signal ends it with 128 + the signal's number. Once per object.
   Status run();
   // Before run() too. The first reason is logged.
   void stop(std::string reason);
   // Stop now without draining what is not fenced (a lost lease): ends the process with status 1.
   [[noreturn]] static void die(const std::string& reason);
 
-  // Blocks SIGTERM and SIGINT in this thread and those it starts (run() reads them), and ignores SIGPIPE:
-  // a peer that hangs up is an error of a write. Call first thing in main, before any thread.
+  // Blocks SIGTERM and SIGINT in this thread and those it starts (run() reads them), and ignores
+  // SIGPIPE: a peer that hangs up is an error of a write. Call first thing in main, before any
+  // thread.
   static void block_signals();
 
  private:

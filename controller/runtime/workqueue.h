@@ -1,12 +1,13 @@
-// A work queue of keys with client-go's semantics (util/workqueue): a key is handed to one worker at a
-// time, an add during processing is never lost, adds of a waiting key fold into one.
+// A work queue of keys with client-go's semantics (util/workqueue): a key is handed to one worker
+// at a time, an add during processing is never lost, adds of a waiting key fold into one.
 //
 // add → dirty (pushed unless processing); get: dirty → processing; done: pushed again when dirty.
-// Delays: one entry per key, the earliest wins. Back-off per key: base·2ⁿ up to a cap, plus jitter of up to a half
-// (client-go has none). forget() on success and before a planned requeue.
+// Delays: one entry per key, the earliest wins. Back-off per key: base·2ⁿ up to a cap, plus jitter
+// of up to a half (client-go has none). forget() on success and before a planned requeue.
 //
-// Wake-ups: every pushed key wakes one worker; a delay that becomes the earliest wakes all, since each worker
-// that waits does so until the earliest it knew. So no worker's leaving with a key can strand a delay.
+// Wake-ups: every pushed key wakes one worker; a delay that becomes the earliest wakes all, since
+// each worker that waits does so until the earliest it knew. So no worker's leaving with a key can
+// strand a delay.
 //
 // Thread rule: any thread. Time: monotonic, through the injected clock.
 #pragma once
@@ -28,8 +29,8 @@ namespace keyturn::runtime {
 
 using Key = std::string;  // "namespace/name"
 
-// What workqueue metrics need (names of client-go's workqueue_* set). Called under the queue's lock: be quick,
-// and never call the queue.
+// What workqueue metrics need (names of client-go's workqueue_* set). Called under the queue's
+// lock: be quick, and never call the queue.
 class QueueObserver {
  public:
   virtual ~QueueObserver() = default;
@@ -62,8 +63,8 @@ class WorkQueue {
   // Every key from get() must be given back, by whoever got it. Unknown keys are ignored.
   void done(const Key& key);
 
-  // From here on adds are ignored, delayed keys never become ready. A key that became dirty while it was
-  // processed counts as ready when draining. Calling it again may only make it stricter.
+  // From here on adds are ignored, delayed keys never become ready. A key that became dirty while
+  // it was processed counts as ready when draining. Calling it again may only make it stricter.
   void shutdown(bool drain);
   std::size_t depth() const;  // ready keys
 
@@ -88,8 +89,8 @@ class WorkQueue {
 
   mutable Mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Key> queue_ KT_GUARDED_BY(mutex_);                      // ready, each also in dirty_
-  std::unordered_map<Key, MonoTime> dirty_ KT_GUARDED_BY(mutex_);       // since when it waits
+  std::deque<Key> queue_ KT_GUARDED_BY(mutex_);                    // ready, each also in dirty_
+  std::unordered_map<Key, MonoTime> dirty_ KT_GUARDED_BY(mutex_);  // since when it waits
   std::unordered_map<Key, MonoTime> processing_ KT_GUARDED_BY(mutex_);  // since when it runs
   std::set<std::pair<MonoTime, Key>> delayed_ KT_GUARDED_BY(mutex_);
   std::unordered_map<Key, MonoTime> delayed_at_ KT_GUARDED_BY(mutex_);  // the same, by key

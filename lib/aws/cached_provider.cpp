@@ -60,10 +60,12 @@ bool CachedProvider::resting_locked() const { return last_error_ && clock_.mono(
 Result<std::shared_ptr<const Credentials>> CachedProvider::kept_or_error_locked() const {
   if (age_locked(clock_.now()) != Age::Expired) return kept_;
   if (last_error_) return *last_error_;
-  return make_error(ErrorClass::Transient, "NoCredentials", source_ + ": keys were refused; new ones are needed");
+  return make_error(ErrorClass::Transient, "NoCredentials",
+                    source_ + ": keys were refused; new ones are needed");
 }
 
-Result<std::shared_ptr<const Credentials>> CachedProvider::fetch_and_keep(std::unique_lock<std::mutex>& lock) {
+Result<std::shared_ptr<const Credentials>> CachedProvider::fetch_and_keep(
+    std::unique_lock<std::mutex>& lock) {
   fetching_ = true;
   lock.unlock();
   Result<Credentials> fetched = checked_fetch();
@@ -77,11 +79,13 @@ Result<std::shared_ptr<const Credentials>> CachedProvider::fetch_and_keep(std::u
   } else {
     last_error_ = fetched.error();
     const Duration rest = std::min(kFirstRest * (1 << std::min(failures_++, 10)), kLongestRest);
-    rest_until_ = clock_.mono() + rest / 2 + Duration(static_cast<Duration::rep>(rng_.below(
-                                                 static_cast<std::uint64_t>(rest.count() / 2 + 1))));
+    rest_until_ = clock_.mono() + rest / 2 +
+                  Duration(static_cast<Duration::rep>(
+                      rng_.below(static_cast<std::uint64_t>(rest.count() / 2 + 1))));
     if (kept_) {
       log::warn("fresh AWS keys could not be had; the present ones stay in use until they expire",
-                {{"source", source_}, {"error", last_error_->describe()},
+                {{"source", source_},
+                 {"error", last_error_->describe()},
                  {"expires", kept_->expiration ? format_rfc3339(*kept_->expiration) : "never"}});
     }
   }

@@ -4,7 +4,8 @@
 //   advisory, 15 to 10 min    one caller fetches, the others go on with the kept keys
 //   mandatory, below 10 min   everyone waits for the one fetch
 //   a fetch failed            the kept keys until they expire, then the fetch's error; next try after a back-off
-// Of keys that live less than an hour, a quarter and a sixth of the lifetime take the place of 15 and 10 minutes.
+// Of keys that live less than an hour, a quarter and a sixth of the lifetime take the place of 15
+// and 10 minutes.
 #pragma once
 
 #include <condition_variable>
@@ -23,8 +24,9 @@ namespace keyturn::aws {
 
 class CachedProvider final : public CredentialsProvider {
  public:
-  // `fetch` is called without a lock and never by two threads at once. What it returns must not be expired or blank; such keys are treated as
-  // an error. `source` is for the log: "web identity arn:…".
+  // `fetch` is called without a lock and never by two threads at once. What it returns must not be
+  // expired or blank; such keys are treated as an error. `source` is for the log: "web identity
+  // arn:…".
   using Fetch = std::function<Result<Credentials>()>;
   CachedProvider(std::string source, Fetch fetch, Clock& clock, Rng& rng);
 

@@ -12,7 +12,8 @@
 namespace keyturn::aws {
 namespace {
 
-constexpr std::size_t kMaxReplyBytes = 16u << 20;  // a page of 100 secrets with all their tags is far smaller
+constexpr std::size_t kMaxReplyBytes =
+    16u << 20;  // a page of 100 secrets with all their tags is far smaller
 // AWS accepts a signature within five minutes of its own time.
 constexpr Duration kToleratedSkew = std::chrono::minutes(4);
 
@@ -205,7 +206,8 @@ std::optional<Session::Failure> Session::try_once(const Call& call, Wire& wire, 
   const MonoTime start = options_.clock->mono();
   wire.request.timeout = std::clamp(deadline - start, Duration(1), options_.request_timeout);
   wire.request.connect_timeout = std::min(wire.request.connect_timeout, wire.request.timeout);
-  if (auto refused = refusal(call, deadline)) {  // nothing that may block stands between this and the send
+  if (auto refused =
+          refusal(call, deadline)) {  // nothing that may block stands between this and the send
     Failure failure(std::move(*refused));
     failure.sent = false;
     return failure;
@@ -229,7 +231,8 @@ std::optional<Session::Failure> Session::try_once(const Call& call, Wire& wire, 
 
 std::optional<Error> Session::refusal(const Call& call, MonoTime deadline) const {
   if (options_.stop.stop_requested()) {
-    return make_error(ErrorClass::Unavailable, "Cancelled", context(call) + ": not sent, shutting down");
+    return make_error(ErrorClass::Unavailable, "Cancelled",
+                      context(call) + ": not sent, shutting down");
   }
   if (call.not_after && options_.clock->mono() > *call.not_after) {
     return make_error(ErrorClass::Unavailable, "ViewTooOld",
@@ -248,7 +251,8 @@ Session::Failure Session::judge_transport(const Call& call, Error error) const {
   if (failure.error.cls == ErrorClass::Transient) {
     failure.remedy = failure.error.code == "Timeout" ? Remedy::RetryTimeout : Remedy::Retry;
   } else if (call.mutates && failure.maybe_done) {
-    failure.error.cls = ErrorClass::Transient;  // cancelled under way, or a reply that was too large
+    failure.error.cls =
+        ErrorClass::Transient;  // cancelled under way, or a reply that was too large
   }
   return failure;
 }
@@ -301,12 +305,15 @@ bool Session::refresh_credentials(const Credentials& refused) {
 }
 
 bool Session::pay_and_wait(const Failure& failure, int tries, MonoTime deadline, int& paid) {
-  const bool retryable = failure.remedy == Remedy::Retry || failure.remedy == Remedy::RetryTimeout ||
+  const bool retryable = failure.remedy == Remedy::Retry ||
+                         failure.remedy == Remedy::RetryTimeout ||
                          failure.remedy == Remedy::RetryThrottled;
-  if (!retryable || tries >= options_.settings.max_attempts || options_.stop.stop_requested()) return false;
+  if (!retryable || tries >= options_.settings.max_attempts || options_.stop.stop_requested())
+    return false;
   const Duration delay = retry_delay(tries - 1, *options_.rng, failure.asked_for);
   if (options_.clock->mono() + delay >= deadline) return false;
-  const int cost = failure.remedy == Remedy::RetryTimeout ? RetryBudget::kTimeoutCost : RetryBudget::kRetryCost;
+  const int cost =
+      failure.remedy == Remedy::RetryTimeout ? RetryBudget::kTimeoutCost : RetryBudget::kRetryCost;
   if (!budget_.take(cost)) return false;
   paid = cost;
   wait(delay);
@@ -343,16 +350,19 @@ std::string Session::context(const Call& call) const {
 }
 
 Result<std::shared_ptr<Session>> make_session(SessionOptions options) {
-  if (!options.transport || !options.credentials || options.clock == nullptr || options.rng == nullptr) {
+  if (!options.transport || !options.credentials || options.clock == nullptr ||
+      options.rng == nullptr) {
     return invalid("SessionOptions", "an AWS session needs transport, credentials, clock and rng");
   }
   const std::string& region = options.region.empty() ? options.settings.region : options.region;
   if (region.empty()) {
     return invalid("NoRegion",
-                   "no AWS region: set it in the policy (spec.region), or AWS_REGION, or `region` in the profile");
+                   "no AWS region: set it in the policy (spec.region), or AWS_REGION, or `region` "
+                   "in the profile");
   }
   if (!is_region(region)) {
-    return invalid("BadRegion", "\"" + printable(region, 60) + "\" is not an AWS region such as eu-west-1");
+    return invalid("BadRegion",
+                   "\"" + printable(region, 60) + "\" is not an AWS region such as eu-west-1");
   }
   return std::make_shared<Session>(std::move(options));
 }

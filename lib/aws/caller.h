@@ -1,8 +1,8 @@
-// One operation of an AWS service on the wire: endpoint, signature, retries, clock correction. The clients of this folder
-// (Secrets Manager, STS…) are thin layers of encoding and decoding on top.
+// One operation of an AWS service on the wire: endpoint, signature, retries, clock correction. The
+// clients of this folder (Secrets Manager, STS…) are thin layers of encoding and decoding on top.
 //
-// Thread rule: a Session may be used from any thread; call() blocks, at most SessionOptions::call_timeout and the time that
-// the credentials provider takes.
+// Thread rule: a Session may be used from any thread; call() blocks, at most
+// SessionOptions::call_timeout and the time that the credentials provider takes.
 #pragma once
 
 #include <atomic>
@@ -18,14 +18,14 @@
 namespace keyturn::aws {
 
 struct Call {
-  std::string service;       // endpoint prefix and signing name: "secretsmanager"
-  std::string operation;     // "GetSecretValue"
-  std::string subject;       // what the messages name: the secret, the role
+  std::string service;    // endpoint prefix and signing name: "secretsmanager"
+  std::string operation;  // "GetSecretValue"
+  std::string subject;    // what the messages name: the secret, the role
   std::string content_type;
-  std::string target;        // X-Amz-Target; empty: a Query service, whose errors are XML
-  std::string body;          // wiped by call()
-  bool is_signed = true;     // false: AssumeRoleWithWebIdentity
-  bool mutates = false;      // a failure after a try that may have been carried out stays Transient
+  std::string target;     // X-Amz-Target; empty: a Query service, whose errors are XML
+  std::string body;       // wiped by call()
+  bool is_signed = true;  // false: AssumeRoleWithWebIdentity
+  bool mutates = false;   // a failure after a try that may have been carried out stays Transient
   std::optional<MonoTime> not_after;  // checked before each try: Unavailable "ViewTooOld"
   // Points to a secret inside the body: an error message that repeats it is withheld.
   const SecretString* withheld = nullptr;
@@ -33,7 +33,8 @@ struct Call {
   bool (*lost_race)(const ServiceError& said) = nullptr;
 };
 
-// POST / with X-Amz-Target (AWS JSON 1.1); target prefix as the service's model says, e.g. "secretsmanager".
+// POST / with X-Amz-Target (AWS JSON 1.1); target prefix as the service's model says, e.g.
+// "secretsmanager".
 Call json_call(std::string service, const std::string& target_prefix, std::string operation,
                std::string subject, std::string body);
 // POST / with a form (AWS Query); version is the API's, e.g. "2011-06-15".
@@ -41,7 +42,7 @@ Call query_call(std::string service, std::string operation, const std::string& v
                 std::string subject, QueryParameters parameters);
 
 struct Reply {
-  std::string body;  // may hold secrets: the client wipes it
+  std::string body;              // may hold secrets: the client wipes it
   std::optional<WallTime> date;  // AWS's clock, from the Date header
 };
 

@@ -14,7 +14,8 @@ namespace {
 
 class StaticProvider final : public CredentialsProvider {
  public:
-  explicit StaticProvider(Credentials keys) : keys_(std::make_shared<const Credentials>(std::move(keys))) {}
+  explicit StaticProvider(Credentials keys)
+      : keys_(std::make_shared<const Credentials>(std::move(keys))) {}
 
   Result<std::shared_ptr<const Credentials>> get() override {
     if (keys_->access_key_id.empty() || keys_->secret_access_key.empty()) {
@@ -28,7 +29,8 @@ class StaticProvider final : public CredentialsProvider {
   const std::shared_ptr<const Credentials> keys_;
 };
 
-std::shared_ptr<Session> sts_session(const ChainOptions& options, std::shared_ptr<CredentialsProvider> keys) {
+std::shared_ptr<Session> sts_session(const ChainOptions& options,
+                                     std::shared_ptr<CredentialsProvider> keys) {
   SessionOptions out;
   out.transport = options.transport;
   out.credentials = std::move(keys);
@@ -52,7 +54,8 @@ struct Finding {
 
 class Chain {
  public:
-  explicit Chain(ChainOptions options) : options_(std::move(options)), sts_(sts_session(options_, nullptr)) {}
+  explicit Chain(ChainOptions options)
+      : options_(std::move(options)), sts_(sts_session(options_, nullptr)) {}
 
   Result<Credentials> find() const {
     std::string tried;
@@ -75,8 +78,9 @@ class Chain {
       return Finding::none("AWS_ACCESS_KEY_ID is not set");
     }
     if (keys.access_key_id.empty() || keys.secret_access_key.empty()) {
-      return Finding::of(invalid("PartialCredentials",
-                                 "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set: set both or none"));
+      return Finding::of(invalid(
+          "PartialCredentials",
+          "only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set: set both or none"));
     }
     std::string token = env("AWS_SESSION_TOKEN");
     if (token.empty()) token = env("AWS_SECURITY_TOKEN");  // its old name
@@ -92,11 +96,14 @@ class Chain {
   Finding web_identity() const {
     const std::string file = env("AWS_WEB_IDENTITY_TOKEN_FILE");
     const std::string role = env("AWS_ROLE_ARN");
-    if (file.empty() && role.empty()) return Finding::none("AWS_WEB_IDENTITY_TOKEN_FILE is not set");
-    if (file.empty()) return Finding::none("AWS_ROLE_ARN is set without AWS_WEB_IDENTITY_TOKEN_FILE");
+    if (file.empty() && role.empty())
+      return Finding::none("AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+    if (file.empty())
+      return Finding::none("AWS_ROLE_ARN is set without AWS_WEB_IDENTITY_TOKEN_FILE");
     if (role.empty()) {
-      return Finding::of(invalid("PartialCredentials",
-                                 "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN: set both or none"));
+      return Finding::of(
+          invalid("PartialCredentials",
+                  "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN: set both or none"));
     }
     auto token = read_small_file(file, 64u << 10);  // anew each time: the kubelet replaces it
     if (!token) {
@@ -118,11 +125,14 @@ class Chain {
     const Result<Profile> profile = load_profile(options_.env);
     if (!profile) return Finding::of(profile.error());
     const std::string name = "\"" + printable(profile->name(), 100) + "\"";
-    if (!profile->exists()) return Finding::none("no profile " + name + " (" + profile->places() + ")");
+    if (!profile->exists())
+      return Finding::none("no profile " + name + " (" + profile->places() + ")");
     if (!profile->get("role_arn").empty()) {
-      return Finding::of(invalid("UnsupportedProfile",
-                                 "profile " + name + " has role_arn, which Keyturn does not follow: use a profile "
-                                 "with keys and set identity.roleArn in the policy, or web identity"));
+      return Finding::of(
+          invalid("UnsupportedProfile",
+                  "profile " + name +
+                      " has role_arn, which Keyturn does not follow: use a profile "
+                      "with keys and set identity.roleArn in the policy, or web identity"));
     }
     Credentials keys;
     keys.access_key_id = profile->get("aws_access_key_id");
@@ -147,9 +157,11 @@ class Chain {
   }
 
   Finding container() const {
-    for (const char* name : {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"}) {
+    for (const char* name :
+         {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"}) {
       if (!env(name).empty()) {
-        return Finding::none(std::string(name) + " is set, but this version does not ask it (EKS Pod Identity, ECS)");
+        return Finding::none(std::string(name) +
+                             " is set, but this version does not ask it (EKS Pod Identity, ECS)");
       }
     }
     return Finding::none("AWS_CONTAINER_CREDENTIALS_FULL_URI is not set");
@@ -185,15 +197,16 @@ Result<std::shared_ptr<CredentialsProvider>> make_default_chain(ChainOptions opt
   Clock& clock = *options.clock;
   Rng& rng = *options.rng;
   auto chain = std::make_shared<const Chain>(std::move(options));
-  return std::shared_ptr<CredentialsProvider>(
-      std::make_shared<CachedProvider>("default chain", [chain] { return chain->find(); }, clock, rng));
+  return std::shared_ptr<CredentialsProvider>(std::make_shared<CachedProvider>(
+      "default chain", [chain] { return chain->find(); }, clock, rng));
 }
 
 std::shared_ptr<CredentialsProvider> make_static_provider(Credentials credentials) {
   return std::make_shared<StaticProvider>(std::move(credentials));
 }
 
-std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions options, WebIdentityOptions web) {
+std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions options,
+                                                                WebIdentityOptions web) {
   auto sts = sts_session(options, nullptr);
   const std::string source = "web identity " + web.role_arn;
   auto fetch = [sts, web = std::move(web)]() -> Result<Credentials> {
@@ -204,9 +217,8 @@ std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions opt
   return std::make_shared<CachedProvider>(source, std::move(fetch), *options.clock, *options.rng);
 }
 
-std::shared_ptr<CredentialsProvider> make_assume_role_provider(ChainOptions options,
-                                                               std::shared_ptr<CredentialsProvider> source,
-                                                               AssumeRoleOptions role) {
+std::shared_ptr<CredentialsProvider> make_assume_role_provider(
+    ChainOptions options, std::shared_ptr<CredentialsProvider> source, AssumeRoleOptions role) {
   auto sts = sts_session(options, std::move(source));
   const std::string name = "role " + role.role_arn;
   auto fetch = [sts, role = std::move(role)] { return assume_role(*sts, role); };

@@ -35,7 +35,8 @@ constexpr Row kRows[] = {
     {"InvalidNextTokenException", kInvalid},
     {"EncryptionFailure", kInvalid},
     {"DecryptionFailure", kInvalid},
-    // A quota (versions, labels). The SDKs class it with the throttles: worth a short retry, but no slowing down helps.
+    // A quota (versions, labels). The SDKs class it with the throttles: worth a short retry, but no
+    // slowing down helps.
     {"LimitExceededException", {ErrorClass::Invalid, Remedy::RetryThrottled}},
 
     {"InternalServiceError", kTransient},
@@ -99,7 +100,8 @@ std::string status_code(int status) { return "Http" + std::to_string(status); }
 // "com.amazon.x#Code:http://…" → "Code"
 std::string bare_code(std::string_view type) {
   type = type.substr(0, type.find(':'));
-  if (const auto hash = type.rfind('#'); hash != std::string_view::npos) type.remove_prefix(hash + 1);
+  if (const auto hash = type.rfind('#'); hash != std::string_view::npos)
+    type.remove_prefix(hash + 1);
   return std::string(type);
 }
 

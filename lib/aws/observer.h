@@ -11,8 +11,8 @@ namespace keyturn::aws {
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
-  // One try on the wire (retries are separate). service "secretsmanager", operation "GetSecretValue",
-  // code "ok" or AWS's error code or the transport's ("Timeout").
+  // One try on the wire (retries are separate). service "secretsmanager", operation
+  // "GetSecretValue", code "ok" or AWS's error code or the transport's ("Timeout").
   virtual void on_request(std::string_view service, std::string_view operation,
                           std::string_view code, Duration took) = 0;
 };

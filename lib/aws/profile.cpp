@@ -23,7 +23,8 @@ std::string_view without_inline_comment(std::string_view value) {
 // "[ profile  x ]" → "profile x"
 Result<std::string> section_name(std::string_view line, const std::string& where) {
   const auto end = line.find(']');
-  if (end == std::string_view::npos) return invalid("ProfileFile", where + ": a section lacks its ]");
+  if (end == std::string_view::npos)
+    return invalid("ProfileFile", where + ": a section lacks its ]");
   const std::string_view inner = trim(line.substr(1, end - 1));
   if (inner.empty()) return invalid("ProfileFile", where + ": a section has no name");
   const auto space = inner.find_first_of(" \t");
@@ -31,10 +32,11 @@ Result<std::string> section_name(std::string_view line, const std::string& where
   return std::string(inner.substr(0, space)) + " " + std::string(trim(inner.substr(space)));
 }
 
-Status store_property(ProfileFile::Section& section, std::string_view line, const std::string& parent,
-                      std::string& last_name, const std::string& where) {
+Status store_property(ProfileFile::Section& section, std::string_view line,
+                      const std::string& parent, std::string& last_name, const std::string& where) {
   const auto equals = line.find('=');
-  if (equals == std::string_view::npos) return invalid("ProfileFile", where + ": expected name = value");
+  if (equals == std::string_view::npos)
+    return invalid("ProfileFile", where + ": expected name = value");
   const std::string name = lower_ascii(trim(line.substr(0, equals)));
   if (name.empty()) return invalid("ProfileFile", where + ": a property has no name");
   section[parent.empty() ? name : parent + "." + name] =
@@ -75,14 +77,16 @@ Result<ProfileFile> parse_profile_file(std::string_view text) {
       last_name.clear();
       continue;
     }
-    if (section == nullptr) return invalid("ProfileFile", where + ": text before the first [section]");
+    if (section == nullptr)
+      return invalid("ProfileFile", where + ": text before the first [section]");
     const bool nested = is_blank(line[0]) && !last_name.empty();
     if (nested && content.find('=') == std::string_view::npos) {
       // A folded value; only the nested form matters to us, so it is kept as one line.
       (*section)[last_name].append(" ").append(content);
       continue;
     }
-    if (Status s = store_property(*section, content, nested ? last_name : "", last_name, where); !s) {
+    if (Status s = store_property(*section, content, nested ? last_name : "", last_name, where);
+        !s) {
       return s.error();
     }
   }
@@ -154,10 +158,12 @@ Result<Profile> load_profile(const Environment& env) {
   if (Status s = load(config_path, out.config_); !s) return s.error();
   const std::string chosen = value("AWS_PROFILE");
   out.name_ = chosen.empty() ? "default" : chosen;
-  out.places_ = credentials_path.empty() && config_path.empty() ? "no file: HOME is not set"
-                                                                : credentials_path + ", " + config_path;
-  out.exists_ = out.credentials_.section(out.name_) != nullptr ||
-                out.config_.section(out.name_ == "default" ? "default" : "profile " + out.name_) != nullptr;
+  out.places_ = credentials_path.empty() && config_path.empty()
+                    ? "no file: HOME is not set"
+                    : credentials_path + ", " + config_path;
+  out.exists_ =
+      out.credentials_.section(out.name_) != nullptr ||
+      out.config_.section(out.name_ == "default" ? "default" : "profile " + out.name_) != nullptr;
   if (!out.exists_ && !chosen.empty()) {
     return invalid("ProfileNotFound", "AWS_PROFILE names \"" + printable(chosen, 100) +
                                           "\", which is in neither of " + out.places_);

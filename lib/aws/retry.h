@@ -1,4 +1,5 @@
-// Standard retry mode of the AWS SDKs: a token bucket shared by all clients of a session, and full-jitter back-off.
+// Standard retry mode of the AWS SDKs: a token bucket shared by all clients of a session, and
+// full-jitter back-off.
 #pragma once
 
 #include <mutex>
@@ -9,8 +10,8 @@
 
 namespace keyturn::aws {
 
-// Keeps a failing service from being hit with a multiple of the normal load: a retry has a price, successes pay it
-// back, and an empty bucket means no retry. Thread rule: any thread.
+// Keeps a failing service from being hit with a multiple of the normal load: a retry has a price,
+// successes pay it back, and an empty bucket means no retry. Thread rule: any thread.
 class RetryBudget {
  public:
   static constexpr int kCapacity = 500;
@@ -27,8 +28,8 @@ class RetryBudget {
   int tokens_ = kCapacity;  // guarded by mutex_
 };
 
-// How long to wait before retry number `retry` (0 is the first): rand(0,1) · min(2^retry, 20) s. What the service asks for
-// (x-amz-retry-after) is followed up to five seconds beyond that.
+// How long to wait before retry number `retry` (0 is the first): rand(0,1) · min(2^retry, 20) s.
+// What the service asks for (x-amz-retry-after) is followed up to five seconds beyond that.
 Duration retry_delay(int retry, Rng& rng, std::optional<Duration> asked_for);
 
 }  // namespace keyturn::aws

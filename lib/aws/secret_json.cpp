@@ -11,9 +11,12 @@
 namespace keyturn::aws {
 namespace {
 
-Error bad_json() { return make_error(ErrorClass::Transient, "BadReply", "the reply is not a JSON object"); }
+Error bad_json() {
+  return make_error(ErrorClass::Transient, "BadReply", "the reply is not a JSON object");
+}
 
-// Walks over the text of one object. Positions only; it judges no more than it must to find string borders and depth.
+// Walks over the text of one object. Positions only; it judges no more than it must to find string
+// borders and depth.
 class Walker {
  public:
   explicit Walker(std::string_view text) : text_(text) {}
@@ -21,7 +24,8 @@ class Walker {
   bool at_end() const { return at_ >= text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[at_]; }
   void skip_blanks() {
-    while (!at_end() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (!at_end() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
   bool accept(char c) {
     skip_blanks();
@@ -29,7 +33,8 @@ class Walker {
     ++at_;
     return true;
   }
-  // Inside of a string (between its quotes) as [begin, end). False: no string here, or it has no end.
+  // Inside of a string (between its quotes) as [begin, end). False: no string here, or it has no
+  // end.
   bool string(std::size_t& begin, std::size_t& end) {
     if (!accept('"')) return false;
     begin = at_;
@@ -162,8 +167,8 @@ Result<std::optional<SecretString>> cut_string_member(std::string& json, std::st
     std::string plain;
     const bool valid = unescape(std::string_view(json).substr(begin, end - begin), plain);
     found = SecretString::take(std::move(plain));
-    std::fill(json.begin() + static_cast<std::ptrdiff_t>(begin), json.begin() + static_cast<std::ptrdiff_t>(end),
-              ' ');
+    std::fill(json.begin() + static_cast<std::ptrdiff_t>(begin),
+              json.begin() + static_cast<std::ptrdiff_t>(end), ' ');
     if (!valid) return bad_json();
   } while (walker.accept(','));
   if (!walker.accept('}')) return bad_json();

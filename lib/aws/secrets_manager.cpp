@@ -13,11 +13,13 @@ namespace keyturn::aws {
 namespace {
 
 Call secrets_call(std::string operation, const std::string& subject, std::string body) {
-  return json_call("secretsmanager", "secretsmanager", std::move(operation), subject, std::move(body));
+  return json_call("secretsmanager", "secretsmanager", std::move(operation), subject,
+                   std::move(body));
 }
 
-// AWS documents only that a lost race fails. InvalidParameterException is how it does for a label that is held elsewhere; an
-// InvalidRequestException is one only where it speaks of labels or versions, not of a secret that is being deleted.
+// AWS documents only that a lost race fails. InvalidParameterException is how it does for a label
+// that is held elsewhere; an InvalidRequestException is one only where it speaks of labels or
+// versions, not of a secret that is being deleted.
 bool is_lost_race(const ServiceError& said) {
   if (said.code == "InvalidParameterException") return true;
   if (said.code != "InvalidRequestException") return false;
@@ -50,8 +52,8 @@ class WireSecretsManager final : public SecretsManager {
     auto value = decode_get_value(reply->body);
     if (value && !version_id.empty() && value->version_id != version_id) {
       return make_error(ErrorClass::Transient, "BadReply",
-                        "GetSecretValue " + printable(secret_id) + ": asked for version " + version_id +
-                            ", got " + printable(value->version_id, 64));
+                        "GetSecretValue " + printable(secret_id) + ": asked for version " +
+                            version_id + ", got " + printable(value->version_id, 64));
     }
     return named(std::move(value), "GetSecretValue", secret_id);
   }
@@ -73,8 +75,9 @@ class WireSecretsManager final : public SecretsManager {
       if (page->next_token.empty()) return out;
       next = std::move(page->next_token);
     }
-    return make_error(ErrorClass::Transient, "BadReply",
-                      "ListSecretVersionIds " + printable(secret_id) + ": the list of pages does not end");
+    return make_error(
+        ErrorClass::Transient, "BadReply",
+        "ListSecretVersionIds " + printable(secret_id) + ": the list of pages does not end");
   }
 
   Result<ListSecretsPage> list(const ListSecretsRequest& request) override {
@@ -128,7 +131,8 @@ class WireSecretsManager final : public SecretsManager {
   }
 
  private:
-  // Bytes that are not UTF-8 (a hand-written secret id) are replaced; the service then says that there is no such secret.
+  // Bytes that are not UTF-8 (a hand-written secret id) are replaced; the service then says that
+  // there is no such secret.
   static std::string to_text(const nlohmann::json& json) {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
@@ -140,8 +144,9 @@ class WireSecretsManager final : public SecretsManager {
   template <class T>
   static Result<T> named(Result<T> result, const char* operation, const std::string& subject) {
     if (result) return result;
-    return result.error().with_context(subject.empty() ? std::string(operation)
-                                                       : std::string(operation) + " " + printable(subject));
+    return result.error().with_context(subject.empty()
+                                           ? std::string(operation)
+                                           : std::string(operation) + " " + printable(subject));
   }
 
   const std::shared_ptr<Session> session_;

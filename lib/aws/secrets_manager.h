@@ -1,16 +1,18 @@
-// AWS Secrets Manager as the engine sees it: an abstract client, so that the simulation can stand in.
-// Operations and fields are AWS's (API version 2017-10-17), reduced to what Keyturn uses.
+// AWS Secrets Manager as the engine sees it: an abstract client, so that the simulation can stand
+// in. Operations and fields are AWS's (API version 2017-10-17), reduced to what Keyturn uses.
 //
 // Errors: class by AWS error code, never by HTTP status; Error::code is AWS's code
-// (ResourceNotFoundException → NotFound; ResourceExistsException → Conflict; AccessDeniedException, expired or
-// unknown keys → Denied; InvalidRequestException, InvalidParameterException, ValidationException, Decryption/EncryptionFailure,
-// LimitExceededException → Invalid; throttles → Throttled; InternalServiceError, 5xx, sockets → Transient).
-// A Transient error of a write means: outcome unknown. Also when a later try was refused for another reason
-// (throttled, denied…) while an earlier one may have been carried out; only Conflict keeps its class then.
+// (ResourceNotFoundException → NotFound; ResourceExistsException → Conflict; AccessDeniedException,
+// expired or unknown keys → Denied; InvalidRequestException, InvalidParameterException,
+// ValidationException, Decryption/EncryptionFailure, LimitExceededException → Invalid; throttles →
+// Throttled; InternalServiceError, 5xx, sockets → Transient). A Transient error of a write means:
+// outcome unknown. Also when a later try was refused for another reason (throttled, denied…) while
+// an earlier one may have been carried out; only Conflict keeps its class then.
 //
-// Writes carry `not_after`, the monotonic time up to which the view they were planned from may be acted on. It is looked at
-// directly before each try, retries included. Too late for the first try: Unavailable "ViewTooOld", nothing
-// was sent. Too late for a retry: the error of the last try that was sent.
+// Writes carry `not_after`, the monotonic time up to which the view they were planned from may be
+// acted on. It is looked at directly before each try, retries included. Too late for the first try:
+// Unavailable "ViewTooOld", nothing was sent. Too late for a retry: the error of the last try that
+// was sent.
 //
 // Thread rule: implementations may be called from any thread; each call blocks with a deadline.
 #pragma once
@@ -52,8 +54,8 @@ struct SecretValue {
   std::string arn;
   std::string name;
   std::string version_id;
-  SecretString value;      // SecretString; empty when binary
-  bool binary = false;     // SecretBinary: Keyturn refuses these
+  SecretString value;   // SecretString; empty when binary
+  bool binary = false;  // SecretBinary: Keyturn refuses these
   std::set<std::string> stages;
   std::optional<WallTime> created;
 };
@@ -77,20 +79,23 @@ struct ListSecretsPage {
 
 struct PutSecretValueRequest {
   std::string secret_id;
-  std::string client_request_token;  // becomes the version id; same id + same value again is a success
+  std::string
+      client_request_token;  // becomes the version id; same id + same value again is a success
   SecretString value;
-  std::set<std::string> stages;      // taken from other versions atomically; empty means AWSCURRENT: never do that
-  std::string rotation_token;        // Lambda form only
+  std::set<std::string>
+      stages;  // taken from other versions atomically; empty means AWSCURRENT: never do that
+  std::string rotation_token;         // Lambda form only
   std::optional<MonoTime> not_after;  // see above
 };
 
 // UpdateSecretVersionStage: a compare-and-swap on one label's holder. Losing it is
-// InvalidParameterException or InvalidRequestException: the implementation maps both to Conflict here.
+// InvalidParameterException or InvalidRequestException: the implementation maps both to Conflict
+// here.
 struct UpdateStageRequest {
   std::string secret_id;
   std::string stage;
-  std::string remove_from;  // empty: nobody holds it
-  std::string move_to;      // empty: only removed
+  std::string remove_from;            // empty: nobody holds it
+  std::string move_to;                // empty: only removed
   std::optional<MonoTime> not_after;  // see above
 };
 

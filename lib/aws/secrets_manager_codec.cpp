@@ -54,7 +54,8 @@ std::set<std::string> labels(const Json* list, const char* name) {
   if (list == nullptr || list->is_null()) return out;
   if (!list->is_array()) throw BadMember{std::string(name) + " is not a list"};
   for (const Json& label : *list) {
-    if (!label.is_string()) throw BadMember{std::string(name) + " holds something else than a string"};
+    if (!label.is_string())
+      throw BadMember{std::string(name) + " holds something else than a string"};
     out.insert(label.get<std::string>());
   }
   return out;
@@ -109,11 +110,14 @@ SecretMetadata metadata(const Json& from, const char* stages_name) {
   return out;
 }
 
-// Runs a reader over a parsed reply. The library's own messages are not passed on: they quote the text.
+// Runs a reader over a parsed reply. The library's own messages are not passed on: they quote the
+// text.
 template <class Reader>
-auto decode(const std::string& body, Reader read) -> Result<decltype(read(std::declval<const Json&>()))> {
+auto decode(const std::string& body, Reader read)
+    -> Result<decltype(read(std::declval<const Json&>()))> {
   const auto bad = [](const std::string& why) {
-    return make_error(ErrorClass::Transient, "BadReply", "Secrets Manager's reply cannot be used: " + why);
+    return make_error(ErrorClass::Transient, "BadReply",
+                      "Secrets Manager's reply cannot be used: " + why);
   };
   const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return bad("it is not a JSON object");
@@ -136,9 +140,11 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 Status check_put(const PutSecretValueRequest& request) {
   constexpr std::size_t kMaxValue = 65536;
   const std::string which = printable(request.secret_id) + ": ";
-  if (request.value.empty()) return invalid("EmptyValue", which + "Secrets Manager stores no empty value");
+  if (request.value.empty())
+    return invalid("EmptyValue", which + "Secrets Manager stores no empty value");
   if (request.value.size() > kMaxValue) {
-    return invalid("ValueTooLarge", which + "the new value has " + std::to_string(request.value.size()) +
+    return invalid("ValueTooLarge", which + "the new value has " +
+                                        std::to_string(request.value.size()) +
                                         " bytes, Secrets Manager stores at most 65536");
   }
   if (!is_utf8(request.value.reveal())) {

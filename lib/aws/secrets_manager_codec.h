@@ -1,5 +1,6 @@
-// Secrets Manager's JSON. Decoders are strict about what Keyturn needs and blind to everything else: unknown members are
-// ignored, null means absent, a missing or mistyped one is Transient "BadReply" and named. None quotes the reply.
+// Secrets Manager's JSON. Decoders are strict about what Keyturn needs and blind to everything
+// else: unknown members are ignored, null means absent, a missing or mistyped one is Transient
+// "BadReply" and named. None quotes the reply.
 //
 // Thread rule: pure functions; any bytes are accepted.
 #pragma once
@@ -13,7 +14,8 @@
 namespace keyturn::aws {
 
 Result<SecretMetadata> decode_describe(const std::string& body);
-Result<SecretValue> decode_get_value(std::string& body);  // the value is cut out of the body, the rest wiped
+Result<SecretValue> decode_get_value(
+    std::string& body);  // the value is cut out of the body, the rest wiped
 Result<ListSecretsPage> decode_list(const std::string& body);
 
 struct VersionsPage {

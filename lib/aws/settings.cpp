@@ -11,7 +11,8 @@
 namespace keyturn::aws {
 namespace {
 
-// The services Keyturn talks to, with their names in AWS_ENDPOINT_URL_<…> (and, in lower case, in profiles).
+// The services Keyturn talks to, with their names in AWS_ENDPOINT_URL_<…> (and, in lower case, in
+// profiles).
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kServices = {{
     {"secretsmanager", "SECRETS_MANAGER"},
     {"sts", "STS"},
@@ -38,11 +39,12 @@ constexpr Partition kPartitions[] = {
 
 bool is_true(const std::string& text) { return iequals_ascii(text, "true"); }
 
-// scheme://host[:port][/path], nothing else: no user, query or fragment. The slash at the end is dropped.
+// scheme://host[:port][/path], nothing else: no user, query or fragment. The slash at the end is
+// dropped.
 Result<std::string> checked_override(const std::string& service, std::string_view url) {
   const auto bad = [&](const char* why) {
-    return invalid("BadEndpoint", "the endpoint configured for " + service + ", \"" + printable(url, 200) +
-                                      "\", " + why);
+    return invalid("BadEndpoint", "the endpoint configured for " + service + ", \"" +
+                                      printable(url, 200) + "\", " + why);
   };
   const std::string_view scheme = url.starts_with("https://") ? "https://" : "http://";
   if (!url.starts_with(scheme)) return bad("does not start with https:// or http://");
@@ -58,26 +60,28 @@ Result<std::string> checked_override(const std::string& service, std::string_vie
   return out;
 }
 
-std::string service_host(const Settings& settings, const std::string& service, const std::string& region,
-                         const Partition& partition) {
+std::string service_host(const Settings& settings, const std::string& service,
+                         const std::string& region, const Partition& partition) {
   const bool gov = partition.region_prefix == "us-gov-";
   // STS has no FIPS name in GovCloud: its ordinary one is validated.
   const bool fips_name = settings.use_fips && !(service == "sts" && gov && !settings.use_dualstack);
   // Secrets Manager's ordinary name already answers on IPv6 in these partitions.
-  const bool ordinary_is_dual = service == "secretsmanager" && (partition.region_prefix.empty() || gov ||
-                                                                partition.region_prefix == "cn-");
+  const bool ordinary_is_dual =
+      service == "secretsmanager" &&
+      (partition.region_prefix.empty() || gov || partition.region_prefix == "cn-");
   const bool dual_suffix = settings.use_dualstack && !ordinary_is_dual;
   return service + (fips_name ? "-fips." : ".") + region + "." +
          std::string(dual_suffix ? partition.dualstack_suffix : partition.suffix);
 }
 
 Result<int> parse_attempts(const std::string& text) {
-  const bool digits = !text.empty() && text.size() <= 2 &&
-                      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits =
+      !text.empty() && text.size() <= 2 &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
   const int count = digits ? std::stoi(text) : 0;
   if (count < 1) {
-    return invalid("BadSetting",
-                   "AWS_MAX_ATTEMPTS is \"" + printable(text, 40) + "\": expected a number from 1 to 99");
+    return invalid("BadSetting", "AWS_MAX_ATTEMPTS is \"" + printable(text, 40) +
+                                     "\": expected a number from 1 to 99");
   }
   return count;
 }
@@ -115,7 +119,8 @@ Result<Settings> load_settings(const Environment& env) {
   out.region = env("AWS_REGION").value_or("");
   if (out.region.empty()) out.region = setting("AWS_DEFAULT_REGION", "region");
   if (!out.region.empty() && !is_region(out.region)) {
-    return invalid("BadRegion", "AWS_REGION (or the profile's region) is \"" + printable(out.region, 60) +
+    return invalid("BadRegion", "AWS_REGION (or the profile's region) is \"" +
+                                    printable(out.region, 60) +
                                     "\", which is not an AWS region such as eu-west-1");
   }
   if (const std::string attempts = setting("AWS_MAX_ATTEMPTS", "max_attempts"); !attempts.empty()) {
@@ -144,20 +149,24 @@ bool is_region(std::string_view text) {
   if (text.size() > 32) return false;
   const std::vector<std::string> parts = split(text, '-');
   const auto all = [](const std::string& part, char low, char high) {
-    return !part.empty() && std::all_of(part.begin(), part.end(), [&](char c) { return c >= low && c <= high; });
+    return !part.empty() &&
+           std::all_of(part.begin(), part.end(), [&](char c) { return c >= low && c <= high; });
   };
   if (parts.size() < 3 || parts[0].size() < 2 || parts[0].size() > 4) return false;
   if (parts.back().size() > 2 || !all(parts.back(), '0', '9')) return false;
-  return std::all_of(parts.begin(), parts.end() - 1, [&](const std::string& p) { return all(p, 'a', 'z'); });
+  return std::all_of(parts.begin(), parts.end() - 1,
+                     [&](const std::string& p) { return all(p, 'a', 'z'); });
 }
 
 Result<std::string> endpoint_for(const Settings& settings, const std::string& service,
                                  const std::string& region) {
   if (region.empty()) {
-    return invalid("NoRegion", "no AWS region: set AWS_REGION, `region` in the profile, or spec.region");
+    return invalid("NoRegion",
+                   "no AWS region: set AWS_REGION, `region` in the profile, or spec.region");
   }
   if (!is_region(region)) {
-    return invalid("BadRegion", "\"" + printable(region, 60) + "\" is not an AWS region such as eu-west-1");
+    return invalid("BadRegion",
+                   "\"" + printable(region, 60) + "\" is not an AWS region such as eu-west-1");
   }
   auto configured = settings.endpoint_urls.find(service);
   if (configured == settings.endpoint_urls.end()) configured = settings.endpoint_urls.find("");
@@ -169,11 +178,12 @@ Result<std::string> endpoint_for(const Settings& settings, const std::string& se
     }
     return checked_override(service, configured->second);
   }
-  const auto* partition = std::find_if(std::begin(kPartitions), std::end(kPartitions), [&](const Partition& p) {
-    return region.starts_with(p.region_prefix);
-  });
+  const auto* partition =
+      std::find_if(std::begin(kPartitions), std::end(kPartitions),
+                   [&](const Partition& p) { return region.starts_with(p.region_prefix); });
   if (settings.use_dualstack && partition->dualstack_suffix.empty()) {
-    return invalid("BadEndpoint", "AWS_USE_DUALSTACK_ENDPOINT: there is no dual-stack endpoint in " + region);
+    return invalid("BadEndpoint",
+                   "AWS_USE_DUALSTACK_ENDPOINT: there is no dual-stack endpoint in " + region);
   }
   return "https://" + service_host(settings, service, region, *partition);
 }

@@ -15,9 +15,10 @@ namespace keyturn::aws {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
-// Proxies and HTTP libraries add or change these on the way, so they are never signed. `authorization` is the result.
+// Proxies and HTTP libraries add or change these on the way, so they are never signed.
+// `authorization` is the result.
 constexpr std::array<std::string_view, 10> kNeverSigned = {
-    "authorization", "connection", "expect",  "keep-alive", "te",
+    "authorization", "connection",        "expect",  "keep-alive", "te",
     "trailer",       "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id"};
 constexpr std::array<std::string_view, 3> kAddedBySigning = {"x-amz-date", "x-amz-security-token",
                                                              "authorization"};
@@ -37,7 +38,8 @@ std::string collapse(std::string_view value) {
   return out;
 }
 
-// RFC 3986 §5.2.4, and empty segments dropped as AWS does; then every octet but unreserved and '/' encoded.
+// RFC 3986 §5.2.4, and empty segments dropped as AWS does; then every octet but unreserved and '/'
+// encoded.
 std::string canonical_path(std::string_view path) {
   std::vector<std::string> kept;
   for (std::string& segment : split(path, '/')) {
@@ -90,7 +92,8 @@ std::string signed_names(const std::map<std::string, std::string>& headers) {
 }
 
 std::string credential_scope(const SigningScope& scope) {
-  return amz_date(scope.time).substr(0, 8) + "/" + scope.region + "/" + scope.service + "/aws4_request";
+  return amz_date(scope.time).substr(0, 8) + "/" + scope.region + "/" + scope.service +
+         "/aws4_request";
 }
 
 }  // namespace
@@ -110,9 +113,10 @@ std::string amz_date(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);
   std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+  std::snprintf(text.data(), text.size(), "%04d%02u%02uT%02d%02d%02dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                static_cast<int>(clock.minutes().count()),
                 static_cast<int>(clock.seconds().count()));
   return text.data();
 }
@@ -153,11 +157,13 @@ std::string signature(const SecretString& secret_access_key, std::string_view to
 void sign(SignableRequest& request, const Credentials& credentials, const SigningScope& scope) {
   std::erase_if(request.headers, [](const auto& header) {
     const std::string lower = lower_ascii(header.first);
-    return std::find(kAddedBySigning.begin(), kAddedBySigning.end(), lower) != kAddedBySigning.end();
+    return std::find(kAddedBySigning.begin(), kAddedBySigning.end(), lower) !=
+           kAddedBySigning.end();
   });
   request.headers.emplace_back("X-Amz-Date", amz_date(scope.time));
   if (!credentials.session_token.empty()) {
-    request.headers.emplace_back("X-Amz-Security-Token", std::string(credentials.session_token.reveal()));
+    request.headers.emplace_back("X-Amz-Security-Token",
+                                 std::string(credentials.session_token.reveal()));
   }
   std::string canonical = canonical_request(request);
   const std::string signed_hex =

@@ -12,7 +12,8 @@ namespace {
 
 const std::string kVersion = "2011-06-15";
 
-// The keys' expiry as our clock will show it: AWS's expiry is AWS's time, and our clock may be wrong by hours.
+// The keys' expiry as our clock will show it: AWS's expiry is AWS's time, and our clock may be
+// wrong by hours.
 void move_to_our_clock(Credentials& keys, const Reply& reply, const Clock& clock) {
   if (!keys.expiration || !reply.date) return;
   *keys.expiration += clock.now() - *reply.date;
@@ -53,7 +54,8 @@ Result<Credentials> assume_role(Session& session, const AssumeRoleOptions& role)
     parameters.emplace_back(member + ".Key", key);
     parameters.emplace_back(member + ".Value", value);
   }
-  return keys_from(session, query_call("sts", "AssumeRole", kVersion, role.role_arn, std::move(parameters)));
+  return keys_from(session,
+                   query_call("sts", "AssumeRole", kVersion, role.role_arn, std::move(parameters)));
 }
 
 Result<Credentials> parse_sts_reply(std::string& xml, const std::string& operation) {
@@ -70,7 +72,8 @@ Result<Credentials> parse_sts_reply(std::string& xml, const std::string& operati
     keys.access_key_id = node.child_value("AccessKeyId");
     keys.secret_access_key = SecretString(node.child_value("SecretAccessKey"));
     keys.session_token = SecretString(node.child_value("SessionToken"));
-    if (keys.access_key_id.empty() || keys.secret_access_key.empty() || keys.session_token.empty()) {
+    if (keys.access_key_id.empty() || keys.secret_access_key.empty() ||
+        keys.session_token.empty()) {
       return bad("lacks AccessKeyId, SecretAccessKey or SessionToken");
     }
     const Result<WallTime> expiration = parse_rfc3339(node.child_value("Expiration"));
@@ -85,7 +88,8 @@ Result<Credentials> parse_sts_reply(std::string& xml, const std::string& operati
 std::string role_session_name(std::string_view wish) {
   std::string out;
   for (char c : wish.substr(0, 64)) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') ||
                          std::string_view("_+=,.@-").find(c) != std::string_view::npos;
     out += allowed ? c : '-';
   }

@@ -24,8 +24,8 @@ class Clock {
   virtual MonoTime mono() const = 0;
 
   // Waits on `cv` until notified or until mono() >= deadline. `lock` is held on entry and on
-  // return, and may be let go and taken again in between. Returns false when the deadline has passed.
-  // May wake for no reason, as any wait does. MonoTime::max(): no deadline.
+  // return, and may be let go and taken again in between. Returns false when the deadline has
+  // passed. May wake for no reason, as any wait does. MonoTime::max(): no deadline.
   virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& cv,
                           MonoTime deadline) = 0;
 };

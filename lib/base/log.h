@@ -3,8 +3,8 @@
 //   log::info("secret rotated", {{"namespace", ns}, {"policy", name}, {"versionId", id}});
 //
 // Keys of a line: time, level, msg, then the fields in their order. Fields are strings; names are
-// lowerCamelCase (namespace, policy, secretArn, versionId, step, error…). No SecretString converts to a
-// Field. Bytes that are not UTF-8 are replaced; control characters never reach a terminal.
+// lowerCamelCase (namespace, policy, secretArn, versionId, step, error…). No SecretString converts
+// to a Field. Bytes that are not UTF-8 are replaced; control characters never reach a terminal.
 // Thread rule: any thread; lines never interleave.
 #pragma once
 
@@ -32,8 +32,8 @@ using Fields = std::initializer_list<Field>;
 
 void configure(Level level, Format format);
 
-// For tests: lines (without '\n') go to `sink` instead of stderr; an empty function undoes it. The sink is
-// called under the log's lock: it must not log.
+// For tests: lines (without '\n') go to `sink` instead of stderr; an empty function undoes it. The
+// sink is called under the log's lock: it must not log.
 using Sink = std::function<void(std::string_view line)>;
 void set_sink(Sink sink);
 

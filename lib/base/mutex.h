@@ -1,4 +1,5 @@
-// std::mutex with clang's thread-safety annotations, so that -Wthread-safety checks what each mutex guards.
+// std::mutex with clang's thread-safety annotations, so that -Wthread-safety checks what each mutex
+// guards.
 //
 //   Mutex mutex_;
 //   int depth_ KT_GUARDED_BY(mutex_) = 0;
@@ -29,8 +30,8 @@ class KT_ANNOTATION(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-// Holds a Mutex for a scope. native() is for waiting on a condition variable (Clock::wait_until), which gives
-// the mutex back as it found it.
+// Holds a Mutex for a scope. native() is for waiting on a condition variable (Clock::wait_until),
+// which gives the mutex back as it found it.
 class KT_ANNOTATION(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) KT_ANNOTATION(acquire_capability(mutex)) : lock_(mutex.mutex_) {}

@@ -16,7 +16,8 @@ class SecretString {
  public:
   SecretString() = default;
   explicit SecretString(std::string_view value);
-  // Takes over the bytes and wipes what is left in the argument (small strings are copied by a move).
+  // Takes over the bytes and wipes what is left in the argument (small strings are copied by a
+  // move).
   static SecretString take(std::string&& value);
   ~SecretString();
   SecretString(SecretString&& other) noexcept;

@@ -12,7 +12,7 @@
 
 namespace keyturn {
 
-std::string_view trim(std::string_view text);  // ASCII white space
+std::string_view trim(std::string_view text);                           // ASCII white space
 std::vector<std::string> split(std::string_view text, char separator);  // "" gives {""}
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string lower_ascii(std::string_view text);
@@ -34,8 +34,8 @@ bool glob_match(std::string_view pattern, std::string_view text);
 // Valid UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 
-// For messages: at most `max` bytes of output, cut at a character, control characters (C0, DEL, C1) and
-// bytes that are not UTF-8 as \xNN; "…" is put after what was cut.
+// For messages: at most `max` bytes of output, cut at a character, control characters (C0, DEL, C1)
+// and bytes that are not UTF-8 as \xNN; "…" is put after what was cut.
 std::string printable(std::string_view text, std::size_t max = 200);
 
 inline std::span<const std::byte> as_bytes_of(std::string_view text) {

@@ -5,9 +5,10 @@
 // refused: readers disagree on which counts. Thread rule: plain values. Errors name the pointer,
 // never a part of the value.
 //   Invalid "BadPointer"      the pointer itself is malformed
-//   Invalid "NotAnObject"     a field of a bare string; says where the text stops being a JSON
-//   object NotFound "NoSuchField"    nothing there Invalid "DuplicateField"  the pointer passes a
-//   name that stands twice Invalid "NotAScalar"      replacing an object or an array by a string
+//   Invalid "NotAnObject"     a field of a bare string; says where the text stops being JSON
+//   NotFound "NoSuchField"    nothing there
+//   Invalid "DuplicateField"  the pointer passes a name that stands twice
+//   Invalid "NotAScalar"      replacing an object or an array by a string
 //   Invalid "NotUnicode"      a new value that is not UTF-8, which JSON cannot hold
 #pragma once
 

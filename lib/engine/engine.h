@@ -9,8 +9,9 @@
 //     if (r.kind != StepResult::Kind::Progress) break;           // Driver: do d.action, then tell by the next situation
 //   }
 //
-// A dry run stops after decide(). A pass begins with a look and should end within Timing::view_age(): what was seen by then may
-// no longer be acted on, and perform() answers After{0}.
+// A dry run stops after decide(). A pass begins with a look and should end within
+// Timing::view_age(): what was seen by then may no longer be acted on, and perform() answers
+// After{0}.
 //
 // Thread rule: an Engine may be used from any thread, a Pass and a View by one.
 #pragma once
@@ -35,24 +36,24 @@ namespace keyturn::engine {
 // All protocol times derive from the request deadline (design 2.2; docs/protocol.md).
 struct Timing {
   Duration request_deadline{15000};
-  Duration view_age() const { return 2 * request_deadline; }              // 30 s
-  Duration quiet() const { return view_age() + request_deadline; }        // 45 s
+  Duration view_age() const { return 2 * request_deadline; }        // 30 s
+  Duration quiet() const { return view_age() + request_deadline; }  // 45 s
   Duration leftover_age{3'600'000};
 };
 
 // What happened, for history, metrics and events.
 enum class Event {
   None,
-  Started,      // a new version was put (Decision::version_id)
-  Decided,      // its test was accepted and finishing was decided
-  GaveUp,       // its test was rejected, or AWSCURRENT was changed under it: giving up was decided
-  Finished,     // AWSCURRENT moved to it
-  Abandoned,    // what was minted for a version that was given up is revoked
-  Retired,      // the old credential is revoked
-  Kept,         // the old version's credential is the current one: nothing was revoked
-  Rebased,      // forward only: a working credential was carried into a new successor
-  Interfered,   // somebody moved labels: ours was released
-  CleanedUp,    // leftovers were looked for (and revoked, StepResult::note says which)
+  Started,     // a new version was put (Decision::version_id)
+  Decided,     // its test was accepted and finishing was decided
+  GaveUp,      // its test was rejected, or AWSCURRENT was changed under it: giving up was decided
+  Finished,    // AWSCURRENT moved to it
+  Abandoned,   // what was minted for a version that was given up is revoked
+  Retired,     // the old credential is revoked
+  Kept,        // the old version's credential is the current one: nothing was revoked
+  Rebased,     // forward only: a working credential was carried into a new successor
+  Interfered,  // somebody moved labels: ours was released
+  CleanedUp,   // leftovers were looked for (and revoked, StepResult::note says which)
 };
 std::string_view to_string(Event event);
 
@@ -75,7 +76,8 @@ struct StepResult {
 class Pass {
  public:
   const SecretString* find(const std::string& version_id) const;
-  void keep(const std::string& version_id, SecretString value, std::optional<WallTime> created = {});
+  void keep(const std::string& version_id, SecretString value,
+            std::optional<WallTime> created = {});
   std::optional<WallTime> created(const std::string& version_id) const;
   // Versions whose credential was tested Accepted in this very pass.
   bool tested(const std::string& version_id) const { return tested_ == version_id; }
@@ -90,20 +92,27 @@ class Pass {
   std::string tested_;
 };
 
-// Memory shared by all passes of a process: for each secret since when its labels and gate stayed the same (quiet), and which versions'
-// credentials are equal. Holds no values. Virtual only for the exhaustive exploration, whose time is abstract. Losing it costs a wait, never safety. Thread rule: any thread.
+// Memory shared by all passes of a process: for each secret since when its labels and gate stayed
+// the same (quiet), and which versions' credentials are equal. Holds no values. Virtual only for
+// the exhaustive exploration, whose time is abstract. Losing it costs a wait, never safety. Thread
+// rule: any thread.
 class Memory {
  public:
   virtual ~Memory() = default;
   // Notes that this fingerprint is seen now.
   void observe(const std::string& arn, const std::string& fingerprint, MonoTime now);
   // Since when (mono) this fingerprint has been seen without a change; `now` when it is a new one.
-  virtual MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now);
-  std::optional<bool> equal(const std::string& arn, const std::string& a, const std::string& b) const;
-  void remember_equal(const std::string& arn, const std::string& a, const std::string& b, bool is_equal);
-  // Forward only: the credential of `current` was found working while `latest` was the latest version and nothing was in flight.
+  virtual MonoTime unchanged_since(const std::string& arn, const std::string& fingerprint,
+                                   MonoTime now);
+  std::optional<bool> equal(const std::string& arn, const std::string& a,
+                            const std::string& b) const;
+  void remember_equal(const std::string& arn, const std::string& a, const std::string& b,
+                      bool is_equal);
+  // Forward only: the credential of `current` was found working while `latest` was the latest
+  // version and nothing was in flight.
   bool works(const std::string& arn, const std::string& current, const std::string& latest) const;
-  void remember_works(const std::string& arn, const std::string& current, const std::string& latest);
+  void remember_works(const std::string& arn, const std::string& current,
+                      const std::string& latest);
   // The credential of `version_id` was revoked by this process.
   bool retired(const std::string& arn, const std::string& version_id) const;
   void remember_retired(const std::string& arn, const std::string& version_id);
@@ -133,17 +142,23 @@ class Engine {
   };
   explicit Engine(Deps deps) : deps_(deps) {}
 
-  // DescribeSecret (and, only when somebody else's version is pending, GetSecretValue to see whether it holds a value).
+  // DescribeSecret (and, only when somebody else's version is pending, GetSecretValue to see
+  // whether it holds a value).
   Result<View> look(const std::string& secret_id) const;
   // plan() with what this process knows. No request.
   Decision decide(const View& view, const Situation& situation) const;
-  // One decision's requests. `view` is updated by what the replies proved (its age stays); after Progress decide again.
-  StepResult perform(View& view, const Decision& decision, const Situation& situation, Pass& pass) const;
-  // A version's value, from the pass or by GetSecretValue (by version id). Invalid "BinarySecret" for a binary one.
-  Result<const SecretString*> value(const View& view, const std::string& version_id, Pass& pass) const;
+  // One decision's requests. `view` is updated by what the replies proved (its age stays); after
+  // Progress decide again.
+  StepResult perform(View& view, const Decision& decision, const Situation& situation,
+                     Pass& pass) const;
+  // A version's value, from the pass or by GetSecretValue (by version id). Invalid "BinarySecret"
+  // for a binary one.
+  Result<const SecretString*> value(const View& view, const std::string& version_id,
+                                    Pass& pass) const;
   // What must stay the same for quiet: every label, LastChangedDate, and the gate's verdict.
   static std::string fingerprint(const View& view, const Situation& situation);
-  // The key under which Memory knows this secret: equality of credentials is a matter of the strategy.
+  // The key under which Memory knows this secret: equality of credentials is a matter of the
+  // strategy.
   std::string memory_key(const View& view) const;
 
  private:

@@ -20,7 +20,8 @@ StepResult Steps::give_up() {
 
 Steps::Stop Steps::set(const SecretString& pending, const SecretString& current) {
   const SecretString* previous = pass_.find(labels().previous);
-  if (backend() == Backend::ForwardOnly) {  // a single password: the previous value may be needed to be let in
+  if (backend() ==
+      Backend::ForwardOnly) {  // a single password: the previous value may be needed to be let in
     const auto read = value_if_any(labels().previous);
     if (!read.ok()) return failed(read.error());
     previous = *read;
@@ -28,7 +29,8 @@ Steps::Stop Steps::set(const SecretString& pending, const SecretString& current)
   if (auto stop = too_old()) return stop;
   const auto done = strategy().set(context(decision_.version_id), pending, current, previous);
   if (!done.ok()) return failed(done.error());
-  if (done->state == SetResult::State::NotYet) return after(done->look_again, "The backend has not taken the new credential yet.");
+  if (done->state == SetResult::State::NotYet)
+    return after(done->look_again, "The backend has not taken the new credential yet.");
   return std::nullopt;
 }
 
@@ -40,29 +42,37 @@ StepResult Steps::set_and_test() {
   if (decision_.quiet) {
     if (auto stop = quiet()) return *stop;
   }
-  const bool lambda = situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
+  const bool lambda =
+      situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
   if (backend() == Backend::ForwardOnly && !lambda) {
-    // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put planned from an older view takes the labels
-    // from the only version that works afterwards.
+    // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put
+    // planned from an older view takes the labels from the only version that works afterwards.
     const TestResult already = strategy().test(context(decision_.version_id), **pending);
     if (already.verdict == Verdict::Unknown) return waiting(already);
     if (already.verdict == Verdict::Accepted) return decide_to_finish();
     if (auto stop = quiet()) return *stop;
-    if (!confirmation(Readers::None)()) return after(kLookAgain, "Something changed before the new credential was set.");
+    if (!confirmation(Readers::None)())
+      return after(kLookAgain, "Something changed before the new credential was set.");
   }
   if (!lambda || decision_.step == Step::SetSecret) {
     if (auto stop = set(**pending, **current)) return *stop;
-    if (lambda) return {.kind = StepResult::Kind::Driver, .note = "The backend has taken the new credential."};
+    if (lambda)
+      return {.kind = StepResult::Kind::Driver,
+              .note = "The backend has taken the new credential."};
   }
   const TestResult test = strategy().test(context(decision_.version_id), **pending);
   switch (test.verdict) {
-    case Verdict::Unknown: return waiting(test);
+    case Verdict::Unknown:
+      return waiting(test);
     case Verdict::Rejected: {
-      if (lambda) return failed(make_error(ErrorClass::Denied, "TestRejected", "The new credential does not work: " + test.detail));
+      if (lambda)
+        return failed(make_error(ErrorClass::Denied, "TestRejected",
+                                 "The new credential does not work: " + test.detail));
       if (auto stop = move(kBaton, decision_.version_id, decision_.compare_with)) return *stop;
       return progress(Event::GaveUp, "The new credential does not work: " + test.detail);
     }
-    case Verdict::Accepted: break;
+    case Verdict::Accepted:
+      break;
   }
   if (lambda && decision_.step == Step::TestSecret) {
     return {.kind = StepResult::Kind::Driver, .note = "The new credential works."};
@@ -81,7 +91,8 @@ StepResult Steps::drop_pending() {
   return progress(Event::None);
 }
 
-// Nothing becomes current that does not work now: two changes by a person can make an attempt that was given up look decided.
+// Nothing becomes current that does not work now: two changes by a person can make an attempt that
+// was given up look decided.
 StepResult Steps::retest_and_move() {
   const std::string& version = decision_.version_id;
   if (!pass_.tested(version)) {
@@ -90,10 +101,14 @@ StepResult Steps::retest_and_move() {
     const TestResult test = strategy().test(context(version), **latest);
     if (test.verdict == Verdict::Unknown) return waiting(test);
     if (test.verdict == Verdict::Rejected) {
-      if (situation_.lambda) return failed(make_error(ErrorClass::Denied, "TestRejected", "The new credential does not work: " + test.detail));
+      if (situation_.lambda)
+        return failed(make_error(ErrorClass::Denied, "TestRejected",
+                                 "The new credential does not work: " + test.detail));
       if (backend() == Backend::ForwardOnly) return rebase();
       if (auto stop = move(kBaton, labels().current, "")) return *stop;
-      return progress(Event::GaveUp, "The new credential stopped working before it became current: " + test.detail);
+      return progress(
+          Event::GaveUp,
+          "The new credential stopped working before it became current: " + test.detail);
     }
     pass_.mark_tested(version);
   }

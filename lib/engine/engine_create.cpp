@@ -6,7 +6,8 @@ namespace keyturn::engine {
 StepResult Steps::create() {
   const auto current = value(labels().current);
   if (!current.ok()) return failed(current.error());
-  if (const Status known = strategy().recognise(**current); !known.ok()) return failed(known.error());
+  if (const Status known = strategy().recognise(**current); !known.ok())
+    return failed(known.error());
 
   std::string note;
   if (backend() == Backend::ForwardOnly && !situation_.lambda) {
@@ -28,7 +29,8 @@ StepResult Steps::carry(const std::string& from, Event event) {
   if (!credential.ok()) return failed(credential.error());
   const auto current = value(labels().current);
   if (!current.ok()) return failed(current.error());
-  // The same value may be put twice without an error, and then the labels are not attached: so the id is looked at first.
+  // The same value may be put twice without an error, and then the labels are not attached: so the
+  // id is looked at first.
   if (auto stop = look_whether_taken()) return *stop;
   auto carried = strategy().carry(**credential, **current);
   if (!carried.ok()) return failed(carried.error());
@@ -47,12 +49,13 @@ StepResult Steps::put(SecretString value, bool made_here, Event event) {
   const std::string id = next_id();
   std::set<std::string> stages{std::string(kPending), std::string(kLatest)};
   if (backend() != Backend::None) stages.insert(std::string(kBaton));
-  const Status stored = deps_.secrets.put_value({.secret_id = view_.secret.arn,
-                                                 .client_request_token = id,
-                                                 .value = value.clone(),
-                                                 .stages = stages,
-                                                 .rotation_token = situation_.lambda ? situation_.lambda->rotation_token : "",
-                                                 .not_after = view_.seen_at + deps_.timing.view_age()});
+  const Status stored = deps_.secrets.put_value(
+      {.secret_id = view_.secret.arn,
+       .client_request_token = id,
+       .value = value.clone(),
+       .stages = stages,
+       .rotation_token = situation_.lambda ? situation_.lambda->rotation_token : "",
+       .not_after = view_.seen_at + deps_.timing.view_age()});
   if (stored.ok()) {
     pass_.keep(id, std::move(value));
     compare_with_known(id);
@@ -62,7 +65,8 @@ StepResult Steps::put(SecretString value, bool made_here, Event event) {
     return progress(event, "Version " + id + " was put.");
   }
   const Error& error = stored.error();
-  if (error.cls == ErrorClass::Transient) return failed(error);  // it may have been stored, or may yet be
+  if (error.cls == ErrorClass::Transient)
+    return failed(error);  // it may have been stored, or may yet be
   if (error.cls == ErrorClass::Conflict) {
     const auto theirs = deps_.secrets.get_value(view_.secret.arn, id);
     const bool ours = theirs.ok() && !theirs->binary && theirs->value == value;
@@ -78,14 +82,16 @@ void Steps::discard(const SecretString& value) {
   (void)strategy().discard(context(next_id()), value);
 }
 
-// The id of the next version exists. Either somebody was faster, or the version lost our label and the chain of ids has to go on from it.
+// The id of the next version exists. Either somebody was faster, or the version lost our label and
+// the chain of ids has to go on from it.
 StepResult Steps::taken() {
   const Labels before = labels();
   const std::string id = next_id();
   auto fresh = engine_.look(view_.secret.arn);
   if (!fresh.ok()) return failed(fresh.error());
   view_ = std::move(fresh).value();
-  if (labels() != before) return progress(Event::None, "Somebody else was faster; going on from what they did.");
+  if (labels() != before)
+    return progress(Event::None, "Somebody else was faster; going on from what they did.");
   if (auto stop = move(kLatest, holder(view_.secret.stages, kLatest), id)) return *stop;
   return progress(Event::None, "Version " + id + " had lost KEYTURN_LATEST; it was put back.");
 }
@@ -93,7 +99,8 @@ StepResult Steps::taken() {
 StepResult Steps::hand_over() {
   const Status asked = strategy().hand_over(context(decision_.version_id));
   if (!asked.ok()) return failed(asked.error());
-  StepResult waiting_for_aws = after(deps_.timing.request_deadline, "AWS was asked to rotate the secret.");
+  StepResult waiting_for_aws =
+      after(deps_.timing.request_deadline, "AWS was asked to rotate the secret.");
   waiting_for_aws.event = Event::Started;
   return waiting_for_aws;
 }
@@ -102,7 +109,9 @@ void Steps::compare_with_known(const std::string& version_id) {
   const SecretString* value = pass_.find(version_id);
   for (const std::string& other : {labels().current, labels().previous}) {
     const SecretString* known = other.empty() ? nullptr : pass_.find(other);
-    if (known != nullptr) deps_.memory.remember_equal(key(), version_id, other, strategy().same_credential(*value, *known));
+    if (known != nullptr)
+      deps_.memory.remember_equal(key(), version_id, other,
+                                  strategy().same_credential(*value, *known));
   }
 }
 

@@ -1,10 +1,12 @@
-// Whatever revokes: what a given-up attempt minted (row 6), the old credential (row 10), leftovers (row 12).
+// Whatever revokes: what a given-up attempt minted (row 6), the old credential (row 10), leftovers
+// (row 12).
 #include "lib/engine/engine_steps.h"
 
 namespace keyturn::engine {
 
-// Asked directly before a revocation: the labels are still those that the decision was made on, and the gate is still open. What an
-// attempt minted was never current, so that revoking it waits for no reader.
+// Asked directly before a revocation: the labels are still those that the decision was made on, and
+// the gate is still open. What an attempt minted was never current, so that revoking it waits for
+// no reader.
 std::function<bool()> Steps::confirmation(Readers readers) {
   return [this, readers, before = Engine::fingerprint(view_, situation_)] {
     if (!look_again() || Engine::fingerprint(view_, situation_) != before) return false;
@@ -19,7 +21,8 @@ StepResult Steps::abandon() {
   if (!pending.ok()) return failed(pending.error());
   if (*pending != nullptr) {
     if (auto stop = too_old()) return *stop;
-    const Status revoked = strategy().abandon(context(version), **pending, confirmation(Readers::None));
+    const Status revoked =
+        strategy().abandon(context(version), **pending, confirmation(Readers::None));
     if (!revoked.ok()) return failed(revoked.error());
   }
   if (auto stop = move(kPending, version, "")) return *stop;
@@ -35,10 +38,12 @@ StepResult Steps::retire() {
   if (!retired.ok()) return failed(retired.error());
   if (*retired == nullptr) {
     if (auto stop = move(kBaton, version, "")) return *stop;
-    return progress(Event::Interfered, "Version " + version + " has no value that could be revoked; it is released.");
+    return progress(Event::Interfered,
+                    "Version " + version + " has no value that could be revoked; it is released.");
   }
   if (auto stop = too_old()) return *stop;
-  const Status revoked = strategy().retire(context(version), **retired, **current, confirmation(Readers::Possible));
+  const Status revoked =
+      strategy().retire(context(version), **retired, **current, confirmation(Readers::Possible));
   if (!revoked.ok()) return failed(revoked.error());
   deps_.memory.remember_retired(key(), version);
   if (auto stop = move(kBaton, version, "")) return *stop;
@@ -55,25 +60,30 @@ StepResult Steps::clean_up() {
   return progress(Event::CleanedUp, std::move(note));
 }
 
-// Ours by their mark, old enough that nobody is still busy with them, and not the credential of a labelled version.
-Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current, const SecretString* previous) {
+// Ours by their mark, old enough that nobody is still busy with them, and not the credential of a
+// labelled version.
+Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current,
+                                                    const SecretString* previous) {
   auto listed = strategy().leftovers(context(labels().current), current);
   if (!listed.ok()) return listed;
   std::vector<Leftover> found;
   const WallTime old = deps_.clock.now() - deps_.timing.leftover_age;
   for (Leftover& leftover : *listed) {
-    const bool held = strategy().is_leftover(leftover, current) || (previous != nullptr && strategy().is_leftover(leftover, *previous));
+    const bool held = strategy().is_leftover(leftover, current) ||
+                      (previous != nullptr && strategy().is_leftover(leftover, *previous));
     if (!held && leftover.created && *leftover.created <= old) found.push_back(std::move(leftover));
   }
   return found;
 }
 
-// V is what C was made from, so its credential was to be revoked; without a baton the record of that is gone: it was done, perhaps by a
-// process that is no more, or it was lost. Doing it twice costs a wait; testing whether it is needed would believe a wrong answer.
+// V is what C was made from, so its credential was to be revoked; without a baton the record of
+// that is gone: it was done, perhaps by a process that is no more, or it was lost. Doing it twice
+// costs a wait; testing whether it is needed would believe a wrong answer.
 bool Steps::retirement_was_lost(const SecretString& current, const SecretString* previous) {
   if (previous == nullptr || !strategy().traits().can_revoke) return false;
   if (!made_from(view_.secret.arn, labels().current, labels().previous)) return false;
-  return !strategy().same_credential(*previous, current) && !deps_.memory.retired(key(), labels().previous);
+  return !strategy().same_credential(*previous, current) &&
+         !deps_.memory.retired(key(), labels().previous);
 }
 
 Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& note) {
@@ -88,16 +98,20 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
   if (auto stop = quiet()) return stop;
   const auto confirm = confirmation(Readers::Possible);
   for (const Leftover& leftover : *leftovers) {
-    if (!confirm()) return after(kLookAgain, "Something changed before a leftover credential was revoked.");
-    const Status revoked = strategy().revoke_leftover(context(leftover.version_id), leftover, current);
+    if (!confirm())
+      return after(kLookAgain, "Something changed before a leftover credential was revoked.");
+    const Status revoked =
+        strategy().revoke_leftover(context(leftover.version_id), leftover, current);
     if (!revoked.ok()) return failed(revoked.error());
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") + leftover.backend_id;
   }
   if (lost) {
-    const Status revoked = strategy().retire(context(labels().previous), **previous, current, confirm);
+    const Status revoked =
+        strategy().retire(context(labels().previous), **previous, current, confirm);
     if (!revoked.ok()) return failed(revoked.error());
     deps_.memory.remember_retired(key(), labels().previous);
-    note += (note.empty() ? "Revoked leftover credentials: " : ", ") + ("that of version " + labels().previous);
+    note += (note.empty() ? "Revoked leftover credentials: " : ", ") +
+            ("that of version " + labels().previous);
   }
   return std::nullopt;
 }

@@ -14,8 +14,14 @@ namespace keyturn::engine {
 
 class Steps {
  public:
-  Steps(const Engine& engine, View& view, const Decision& decision, const Situation& situation, Pass& pass)
-      : engine_(engine), deps_(engine.deps_), view_(view), decision_(decision), situation_(situation), pass_(pass) {}
+  Steps(const Engine& engine, View& view, const Decision& decision, const Situation& situation,
+        Pass& pass)
+      : engine_(engine),
+        deps_(engine.deps_),
+        view_(view),
+        decision_(decision),
+        situation_(situation),
+        pass_(pass) {}
   StepResult run();
 
  private:
@@ -35,7 +41,8 @@ class Steps {
 
   // engine_create.cpp: row 12
   StepResult create();
-  StepResult carry(const std::string& from, Event event);  // a new version with an existing version's credential
+  StepResult carry(const std::string& from,
+                   Event event);  // a new version with an existing version's credential
   StepResult put(SecretString value, bool made_here, Event event);
   StepResult taken();
   StepResult hand_over();
@@ -52,7 +59,8 @@ class Steps {
   StepResult retire();
   StepResult clean_up();
   Stop revoke_leftovers(const SecretString& current, std::string& note);
-  Result<std::vector<Leftover>> find_leftovers(const SecretString& current, const SecretString* previous);
+  Result<std::vector<Leftover>> find_leftovers(const SecretString& current,
+                                               const SecretString* previous);
   bool retirement_was_lost(const SecretString& current, const SecretString* previous);
   enum class Readers { None, Possible };
   std::function<bool()> confirmation(Readers readers);
@@ -62,8 +70,11 @@ class Steps {
   Stop too_old() const;
   bool look_again();  // false: the look failed, or the same decision does not hold any more
   Stop move(std::string_view label, const std::string& from, const std::string& to);
-  Result<const SecretString*> value(const std::string& version_id) { return engine_.value(view_, version_id, pass_); }
-  Result<const SecretString*> value_if_any(const std::string& version_id);  // null: no such version, no value, or binary
+  Result<const SecretString*> value(const std::string& version_id) {
+    return engine_.value(view_, version_id, pass_);
+  }
+  Result<const SecretString*> value_if_any(
+      const std::string& version_id);  // null: no such version, no value, or binary
   StepContext context(const std::string& version_id) const;
   // The id of the version to make, should one be made.
   std::string next_id() const {
@@ -79,7 +90,8 @@ class Steps {
   static StepResult failed(Error error);
   static StepResult waiting(const TestResult& unknown);
 
-  // After a lost race the labels are looked at again, but not at once: what was read may be a little stale.
+  // After a lost race the labels are looked at again, but not at once: what was read may be a
+  // little stale.
   static constexpr Duration kLookAgain{1000};
 
   const Engine& engine_;

@@ -34,7 +34,8 @@ void move_label(aws::StagesByVersion& stages, std::string_view label, const std:
   if (!from.empty()) {
     const auto held = stages.find(from);
     held->second.erase(std::string(label));
-    if (held->second.empty()) stages.erase(held);  // DescribeSecret does not show versions without labels
+    if (held->second.empty())
+      stages.erase(held);  // DescribeSecret does not show versions without labels
   }
   if (!to.empty()) stages[to].insert(std::string(label));
   if (label == kCurrent && !from.empty()) move_label(stages, kPrevious, from);
@@ -50,7 +51,8 @@ Labels read_labels(const std::string& arn, const aws::StagesByVersion& stages) {
   return l;
 }
 
-std::string successor_id(const std::string& arn, const std::string& current, const std::string& latest) {
+std::string successor_id(const std::string& arn, const std::string& current,
+                         const std::string& latest) {
   const Sha256 base = sha256(material(arn, current));
   const Sha256 chain = sha256(material(arn, current) + '\n' + (latest.empty() ? "-" : latest));
   std::array<std::byte, 16> bytes;

@@ -6,7 +6,8 @@ namespace keyturn::engine {
 
 namespace {
 
-// Pairs of versions whose equality is remembered for one secret; older answers are found again by reading.
+// Pairs of versions whose equality is remembered for one secret; older answers are found again by
+// reading.
 constexpr std::size_t kMaxPairs = 8;
 
 std::pair<std::string, std::string> unordered(const std::string& a, const std::string& b) {
@@ -20,7 +21,8 @@ const SecretString* Pass::find(const std::string& version_id) const {
   return found == values_.end() ? nullptr : &found->second.value;
 }
 
-void Pass::keep(const std::string& version_id, SecretString value, std::optional<WallTime> created) {
+void Pass::keep(const std::string& version_id, SecretString value,
+                std::optional<WallTime> created) {
   values_.insert_or_assign(version_id, Entry{std::move(value), created});
 }
 
@@ -37,13 +39,15 @@ void Memory::observe(const std::string& arn, const std::string& fingerprint, Mon
   entry.since = now;
 }
 
-MonoTime Memory::unchanged_since(const std::string& arn, const std::string& fingerprint, MonoTime now) {
+MonoTime Memory::unchanged_since(const std::string& arn, const std::string& fingerprint,
+                                 MonoTime now) {
   observe(arn, fingerprint, now);
   const std::lock_guard lock(mutex_);
   return secrets_[arn].since;
 }
 
-std::optional<bool> Memory::equal(const std::string& arn, const std::string& a, const std::string& b) const {
+std::optional<bool> Memory::equal(const std::string& arn, const std::string& a,
+                                  const std::string& b) const {
   if (a == b) return true;
   const std::lock_guard lock(mutex_);
   const auto secret = secrets_.find(arn);
@@ -52,20 +56,23 @@ std::optional<bool> Memory::equal(const std::string& arn, const std::string& a, 
   return known == secret->second.equal.end() ? std::nullopt : std::optional<bool>(known->second);
 }
 
-void Memory::remember_equal(const std::string& arn, const std::string& a, const std::string& b, bool is_equal) {
+void Memory::remember_equal(const std::string& arn, const std::string& a, const std::string& b,
+                            bool is_equal) {
   const std::lock_guard lock(mutex_);
   auto& equal = secrets_[arn].equal;
   if (equal.size() >= kMaxPairs) equal.clear();
   equal[unordered(a, b)] = is_equal;
 }
 
-bool Memory::works(const std::string& arn, const std::string& current, const std::string& latest) const {
+bool Memory::works(const std::string& arn, const std::string& current,
+                   const std::string& latest) const {
   const std::lock_guard lock(mutex_);
   const auto secret = secrets_.find(arn);
   return secret != secrets_.end() && secret->second.works == std::pair(current, latest);
 }
 
-void Memory::remember_works(const std::string& arn, const std::string& current, const std::string& latest) {
+void Memory::remember_works(const std::string& arn, const std::string& current,
+                            const std::string& latest) {
   const std::lock_guard lock(mutex_);
   secrets_[arn].works = {current, latest};
 }

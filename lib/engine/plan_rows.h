@@ -1,5 +1,5 @@
-// The rows of the protocol's table as small pure functions, and the chains in which the kinds of backend ask them
-// (docs/protocol.md). Internal to lib/engine. Thread rule: pure functions.
+// The rows of the protocol's table as small pure functions, and the chains in which the kinds of
+// backend ask them (docs/protocol.md). Internal to lib/engine. Thread rule: pure functions.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,9 @@ struct Input {
     return made_from(view.secret.arn, id, view.labels.current);
   }
   // Exactly this attempt was permitted by the driver.
-  bool permitted() const { return !situation.permit.empty() && situation.permit == next_version(view); }
+  bool permitted() const {
+    return !situation.permit.empty() && situation.permit == next_version(view);
+  }
 };
 
 // A row answers when it applies; the first answer is the decision.
@@ -30,10 +32,10 @@ using Row = std::optional<Decision> (*)(const Input&);
 std::span<const Row> two_credentials();
 std::span<const Row> forward_only();
 std::span<const Row> without_backend();
-std::span<const Row> onlooker();      // ReadOnly
+std::span<const Row> onlooker();  // ReadOnly
 std::span<const Row> delegated();
 std::span<const Row> lambda_form();
-std::span<const Row> refused();       // a secret that may not be rotated: its targets still follow
+std::span<const Row> refused();  // a secret that may not be rotated: its targets still follow
 
 // Shared by several chains.
 std::optional<Decision> pending_is_current(const Input& in);  // row 5
@@ -42,8 +44,9 @@ std::optional<Decision> roll_out(const Input& in);            // row 8
 std::optional<Decision> gate(const Input& in);                // row 8
 std::optional<Decision> retire(const Input& in);              // rows 9, 10
 std::optional<Decision> foreign_pending(const Input& in);     // row 11
-std::optional<Decision> roll_back(const Input& in);           // row 12, asked for before the old version is retired
-std::optional<Decision> clean_up(const Input& in);            // row 12
-std::optional<Decision> start(const Input& in);               // row 12
+std::optional<Decision> roll_back(
+    const Input& in);  // row 12, asked for before the old version is retired
+std::optional<Decision> clean_up(const Input& in);  // row 12
+std::optional<Decision> start(const Input& in);     // row 12
 
 }  // namespace keyturn::engine::rows

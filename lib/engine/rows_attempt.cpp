@@ -1,4 +1,5 @@
-// Rows 1 to 6: an attempt under way, for backends that hold two credentials and for those that only go forward.
+// Rows 1 to 6: an attempt under way, for backends that hold two credentials and for those that only
+// go forward.
 #include <array>
 
 #include "lib/engine/plan_rows.h"
@@ -21,17 +22,25 @@ bool overtaken(const Input& in) {
 // K = C, L ≠ C, L ≠ V, base(L) = C: finishing was decided, AWSCURRENT has not moved.
 bool decided(const Input& in) {
   const Labels& l = in.labels();
-  return !l.baton.empty() && l.baton == l.current && !l.latest.empty() && l.latest != l.current && l.latest != l.previous &&
-         in.made_from_current(l.latest);
+  return !l.baton.empty() && l.baton == l.current && !l.latest.empty() && l.latest != l.current &&
+         l.latest != l.previous && in.made_from_current(l.latest);
 }
 
-// A rollback's attempt holds the credential that AWSPREVIOUS has: given up, its baton goes back there.
+// A rollback's attempt holds the credential that AWSPREVIOUS has: given up, its baton goes back
+// there.
 std::optional<Decision> know_rollback(const Input& in) {
   const Labels& l = in.labels();
-  if (!undecided(l) || in.traits.backend != Backend::TwoCredentials || in.known.baton_is_previous) return std::nullopt;
-  return Decision{.action = Action::Compare, .row = overtaken(in) ? 1 : 2, .step = Step::TestSecret, .version_id = l.baton,
-                  .compare_with = l.previous, .reason = "Comparing",
-                  .message = "Whether the pending version holds the previous credential decides what giving up means."};
+  if (!undecided(l) || in.traits.backend != Backend::TwoCredentials || in.known.baton_is_previous)
+    return std::nullopt;
+  return Decision{.action = Action::Compare,
+                  .row = overtaken(in) ? 1 : 2,
+                  .step = Step::TestSecret,
+                  .version_id = l.baton,
+                  .compare_with = l.previous,
+                  .reason = "Comparing",
+                  .message =
+                      "Whether the pending version holds the previous credential decides what "
+                      "giving up means."};
 }
 
 std::string baton_goes_to(const Input& in) {
@@ -39,63 +48,109 @@ std::string baton_goes_to(const Input& in) {
 }
 
 Decision ask_backend(const Input& in, int row) {
-  return Decision{.action = Action::Rebase, .row = row, .step = Step::TestSecret, .version_id = next_version(in.view), .quiet = true,
-                  .reason = "AskingBackend",
-                  .message = "Before anything is given up the backend is asked which of the known values works."};
+  return Decision{
+      .action = Action::Rebase,
+      .row = row,
+      .step = Step::TestSecret,
+      .version_id = next_version(in.view),
+      .quiet = true,
+      .reason = "AskingBackend",
+      .message =
+          "Before anything is given up the backend is asked which of the known values works."};
 }
 
 std::optional<Decision> give_up(const Input& in) {  // row 1
   if (!undecided(in.labels()) || !overtaken(in)) return std::nullopt;
-  return Decision{.action = Action::GiveUp, .row = 1, .step = Step::TestSecret, .version_id = in.labels().baton,
-                  .compare_with = baton_goes_to(in), .reason = "Overtaken",
-                  .message = "AWSCURRENT or AWSPENDING was changed during the rotation; the attempt is given up."};
+  return Decision{
+      .action = Action::GiveUp,
+      .row = 1,
+      .step = Step::TestSecret,
+      .version_id = in.labels().baton,
+      .compare_with = baton_goes_to(in),
+      .reason = "Overtaken",
+      .message =
+          "AWSCURRENT or AWSPENDING was changed during the rotation; the attempt is given up."};
 }
 
 std::optional<Decision> set_and_test(const Input& in) {  // row 2
   if (!undecided(in.labels())) return std::nullopt;
-  return Decision{.action = Action::SetAndTest, .row = 2, .step = Step::SetSecret, .version_id = in.labels().baton,
-                  .compare_with = baton_goes_to(in), .quiet = in.known.baton_is_previous.value_or(false), .reason = "Testing",
+  return Decision{.action = Action::SetAndTest,
+                  .row = 2,
+                  .step = Step::SetSecret,
+                  .version_id = in.labels().baton,
+                  .compare_with = baton_goes_to(in),
+                  .quiet = in.known.baton_is_previous.value_or(false),
+                  .reason = "Testing",
                   .message = "The new credential is set at the backend and tested."};
 }
 
 std::optional<Decision> finish(const Input& in) {  // row 3
   if (!decided(in)) return std::nullopt;
   const Labels& l = in.labels();
-  // A forward-only backend holds nothing but the new value by now: AWSPENDING stays on it until AWSCURRENT is there, so that it has a
-  // label even if somebody takes ours away. Giving up asks the backend there, so a version that is in use is not lost.
+  // A forward-only backend holds nothing but the new value by now: AWSPENDING stays on it until
+  // AWSCURRENT is there, so that it has a label even if somebody takes ours away. Giving up asks
+  // the backend there, so a version that is in use is not lost.
   if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly) {
-    return Decision{.action = Action::DropPending, .row = 3, .step = Step::FinishSecret, .version_id = l.latest, .reason = "Finishing",
-                    .message = "The new credential works; AWSPENDING is dropped before AWSCURRENT moves."};
+    return Decision{
+        .action = Action::DropPending,
+        .row = 3,
+        .step = Step::FinishSecret,
+        .version_id = l.latest,
+        .reason = "Finishing",
+        .message = "The new credential works; AWSPENDING is dropped before AWSCURRENT moves."};
   }
-  return Decision{.action = Action::RetestAndMove, .row = 3, .step = Step::FinishSecret, .version_id = l.latest, .reason = "Finishing",
+  return Decision{.action = Action::RetestAndMove,
+                  .row = 3,
+                  .step = Step::FinishSecret,
+                  .version_id = l.latest,
+                  .reason = "Finishing",
                   .message = "AWSCURRENT moves to the new version."};
 }
 
 std::optional<Decision> interfered(const Input& in) {  // row 4
   const Labels& l = in.labels();
   if (l.baton.empty() || l.baton != l.current) return std::nullopt;
-  return Decision{.action = Action::DropBaton, .row = 4, .step = Step::FinishSecret, .version_id = l.baton, .reason = "Interfered",
-                  .message = "Somebody moved the labels during the rotation; it is released and nothing is revoked."};
+  return Decision{
+      .action = Action::DropBaton,
+      .row = 4,
+      .step = Step::FinishSecret,
+      .version_id = l.baton,
+      .reason = "Interfered",
+      .message =
+          "Somebody moved the labels during the rotation; it is released and nothing is revoked."};
 }
 
-bool given_up(const Labels& l) { return !l.pending.empty() && l.pending == l.latest && l.pending != l.current; }
+bool given_up(const Labels& l) {
+  return !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
+}
 
 Decision drop_given_up(const Labels& l) {
-  return Decision{.action = Action::DropPending, .row = 6, .step = Step::TestSecret, .version_id = l.pending, .reason = "GivenUp",
+  return Decision{.action = Action::DropPending,
+                  .row = 6,
+                  .step = Step::TestSecret,
+                  .version_id = l.pending,
+                  .reason = "GivenUp",
                   .message = "The attempt was given up; AWSPENDING is dropped."};
 }
 
 std::optional<Decision> abandon(const Input& in) {  // row 6
   const Labels& l = in.labels();
   if (!given_up(l)) return std::nullopt;
-  // It was current for a while, by somebody's hand: readers may hold it, so it is left to the clean-up of leftovers.
+  // It was current for a while, by somebody's hand: readers may hold it, so it is left to the
+  // clean-up of leftovers.
   if (l.latest == l.previous) return drop_given_up(l);
-  return Decision{.action = Action::Abandon, .row = 6, .step = Step::TestSecret, .version_id = l.pending, .quiet = true,
-                  .reason = "GivenUp", .message = "The attempt was given up; what was minted for it is revoked."};
+  return Decision{.action = Action::Abandon,
+                  .row = 6,
+                  .step = Step::TestSecret,
+                  .version_id = l.pending,
+                  .quiet = true,
+                  .reason = "GivenUp",
+                  .message = "The attempt was given up; what was minted for it is revoked."};
 }
 
-// Forward only. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so each first asks the backend, in a
-// state in which no further set() is planned and after those in flight have landed (quiet).
+// Forward only. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so
+// each first asks the backend, in a state in which no further set() is planned and after those in
+// flight have landed (quiet).
 
 bool must_ask(const Input& in) {
   const Labels& l = in.labels();
@@ -113,7 +168,8 @@ std::optional<Decision> ask_before_release(const Input& in) {
   return ask_backend(in, 4);
 }
 
-// AWSPENDING still on a version that was given up, or a baton from a rotation whose new version is not the current one.
+// AWSPENDING still on a version that was given up, or a baton from a rotation whose new version is
+// not the current one.
 std::optional<Decision> ask_after_giving_up(const Input& in) {
   if (!must_ask(in) || (!given_up(in.labels()) && in.labels().baton.empty())) return std::nullopt;
   return ask_backend(in, 6);
@@ -124,13 +180,27 @@ std::optional<Decision> release_pending(const Input& in) {
   return drop_given_up(in.labels());
 }
 
-constexpr std::array<Row, 15> kTwoCredentials{know_rollback, give_up, set_and_test, finish,  interfered, pending_is_current, abandon,
-                                              roll_back,     sync,    roll_out,     gate,    retire,     foreign_pending,    clean_up,
-                                              start};
-constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up, give_up,             set_and_test,    finish,    ask_before_release,
-                                           interfered,           pending_is_current,  ask_after_giving_up, release_pending, roll_back,
-                                           sync,                 roll_out,            gate,            retire,    foreign_pending,
-                                           clean_up,             start};
+constexpr std::array<Row, 15> kTwoCredentials{
+    know_rollback,   give_up,   set_and_test, finish,   interfered, pending_is_current,
+    abandon,         roll_back, sync,         roll_out, gate,       retire,
+    foreign_pending, clean_up,  start};
+constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
+                                           give_up,
+                                           set_and_test,
+                                           finish,
+                                           ask_before_release,
+                                           interfered,
+                                           pending_is_current,
+                                           ask_after_giving_up,
+                                           release_pending,
+                                           roll_back,
+                                           sync,
+                                           roll_out,
+                                           gate,
+                                           retire,
+                                           foreign_pending,
+                                           clean_up,
+                                           start};
 
 }  // namespace
 

@@ -1,9 +1,11 @@
-// What a kind of credential must be able to do. One implementation a strategy, in lib/engine/strategies; the engine knows no other.
+// What a kind of credential must be able to do. One implementation a strategy, in
+// lib/engine/strategies; the engine knows no other.
 //
-// Every method may run twice, in any process, after a crash at any point: it looks at the backend first, and "already done" is success.
-// A method does a bounded number of requests with deadlines (30 s in all) and never sleeps: what takes longer answers "not yet".
-// Secret values come as the whole SecretString of a version; a strategy reads and writes its credential fields inside and leaves
-// the rest as it is, byte for byte.
+// Every method may run twice, in any process, after a crash at any point: it looks at the backend
+// first, and "already done" is success. A method does a bounded number of requests with deadlines
+// (30 s in all) and never sleeps: what takes longer answers "not yet". Secret values come as the
+// whole SecretString of a version; a strategy reads and writes its credential fields inside and
+// leaves the rest as it is, byte for byte.
 //
 // Thread rule: a Strategy is immutable after construction and may be used from any thread.
 #pragma once
@@ -24,36 +26,38 @@ namespace keyturn::engine {
 
 // Which column of the protocol applies.
 enum class Backend {
-  None,           // generic: the value itself is the credential, nothing to revoke, no baton
-  TwoCredentials, // old and new live side by side until the old one is revoked
-  ForwardOnly,    // once set was accepted the old value is gone or going: only forward
-  Delegated,      // AWS drives the labels (RotateSecret); we only look
-  ReadOnly,       // syncOnly: never writes to AWS
+  None,            // generic: the value itself is the credential, nothing to revoke, no baton
+  TwoCredentials,  // old and new live side by side until the old one is revoked
+  ForwardOnly,     // once set was accepted the old value is gone or going: only forward
+  Delegated,       // AWS drives the labels (RotateSecret); we only look
+  ReadOnly,        // syncOnly: never writes to AWS
 };
 
 struct Traits {
-  std::string name;          // the key in spec.strategy: "generic"
+  std::string name;  // the key in spec.strategy: "generic"
   Backend backend = Backend::None;
-  bool can_rollback = false; // a version with the old credential can become current again
-  bool can_revoke = false;   // has something to retire
-  bool soft_revoke = false;  // disable → look again → delete
+  bool can_rollback = false;  // a version with the old credential can become current again
+  bool can_revoke = false;    // has something to retire
+  bool soft_revoke = false;   // disable → look again → delete
 };
 
-// Whom a step works for. Everything a strategy mints carries `arn` and `version_id` where the backend has room for a mark.
+// Whom a step works for. Everything a strategy mints carries `arn` and `version_id` where the
+// backend has room for a mark.
 struct StepContext {
   std::string arn;         // canonical secret ARN
   std::string version_id;  // of the version being made, tested or retired
   Clock* clock = nullptr;
-  Rng* rng = nullptr;      // CSPRNG
-  MonoTime deadline{};     // no request that changes anything is sent after it
+  Rng* rng = nullptr;   // CSPRNG
+  MonoTime deadline{};  // no request that changes anything is sent after it
 };
 
 enum class Verdict { Accepted, Rejected, Unknown };
-// Unknown is not no: unreachable, time-out, throttled, not yet. Only Rejected may lead to giving up.
+// Unknown is not no: unreachable, time-out, throttled, not yet. Only Rejected may lead to giving
+// up.
 struct TestResult {
   Verdict verdict = Verdict::Unknown;
-  std::string detail{};                   // for people; no secret
-  std::optional<Duration> look_again{};    // with Unknown: not before
+  std::string detail{};                  // for people; no secret
+  std::optional<Duration> look_again{};  // with Unknown: not before
 };
 
 // set(): whether the backend took the pending value.
@@ -73,51 +77,64 @@ class Strategy {
   virtual ~Strategy() = default;
   virtual const Traits& traits() const = 0;
 
-  // Whether this strategy can work on that value at all; Invalid says what is missing and how to mend it (the policy is Stalled).
-  // `current` may be empty: a secret that has no value yet.
+  // Whether this strategy can work on that value at all; Invalid says what is missing and how to
+  // mend it (the policy is Stalled). `current` may be empty: a secret that has no value yet.
   virtual Status recognise(const SecretString& current) const = 0;
 
-  // The next value. Either chooses it (no side effect) or has the backend mint it (the credential lives from then on, marked with arn and version id).
-  virtual Result<SecretString> create(const StepContext& ctx, const SecretString& current) const = 0;
+  // The next value. Either chooses it (no side effect) or has the backend mint it (the credential
+  // lives from then on, marked with arn and version id).
+  virtual Result<SecretString> create(const StepContext& ctx,
+                                      const SecretString& current) const = 0;
 
-  // Deletes what create() minted for a value that lost the race for its version id. Absent is success.
+  // Deletes what create() minted for a value that lost the race for its version id. Absent is
+  // success.
   virtual Status discard(const StepContext& ctx, const SecretString& minted) const = 0;
 
-  // Makes the backend accept the pending value where create() did not: first asks whether it already does. `previous` may be null.
-  // A reply that was lost is an error of class Transient; set() will be called again.
-  virtual Result<SetResult> set(const StepContext& ctx, const SecretString& pending, const SecretString& current,
+  // Makes the backend accept the pending value where create() did not: first asks whether it
+  // already does. `previous` may be null. A reply that was lost is an error of class Transient;
+  // set() will be called again.
+  virtual Result<SetResult> set(const StepContext& ctx, const SecretString& pending,
+                                const SecretString& current,
                                 const SecretString* previous) const = 0;
 
   // Proves on a fresh connection that `value` works.
   virtual TestResult test(const StepContext& ctx, const SecretString& value) const = 0;
 
-  // Revokes the credential of `retired`, which is not `current`'s. Absent is success. `confirm` looks at the labels and the gate again and is
-  // called directly before each request that takes the credential away: before deleting, and with soft_revoke also before disabling. False
-  // means that something changed: undo the disabling and return Conflict.
-  virtual Status retire(const StepContext& ctx, const SecretString& retired, const SecretString& current,
+  // Revokes the credential of `retired`, which is not `current`'s. Absent is success. `confirm`
+  // looks at the labels and the gate again and is called directly before each request that takes
+  // the credential away: before deleting, and with soft_revoke also before disabling. False means
+  // that something changed: undo the disabling and return Conflict.
+  virtual Status retire(const StepContext& ctx, const SecretString& retired,
+                        const SecretString& current,
                         const std::function<bool()>& confirm) const = 0;
 
-  // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says so); else does nothing. `confirm` as above.
-  virtual Status abandon(const StepContext& ctx, const SecretString& pending, const std::function<bool()>& confirm) const = 0;
+  // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says
+  // so); else does nothing. `confirm` as above.
+  virtual Status abandon(const StepContext& ctx, const SecretString& pending,
+                         const std::function<bool()>& confirm) const = 0;
 
-  // Delegated only: asks the one who drives the labels to rotate now, making version ctx.version_id (RotateSecret's ClientRequestToken, so
-  // that two who ask make one version).
+  // Delegated only: asks the one who drives the labels to rotate now, making version ctx.version_id
+  // (RotateSecret's ClientRequestToken, so that two who ask make one version).
   virtual Status hand_over(const StepContext& ctx) const;
 
   // Whether two values hold the same credential, whatever their other fields.
   virtual bool same_credential(const SecretString& a, const SecretString& b) const = 0;
 
-  // `onto` with the credential fields of `from`: a rollback, and the rebase of forward-only backends. Invalid: cannot (the reason says why).
+  // `onto` with the credential fields of `from`: a rollback, and the rebase of forward-only
+  // backends. Invalid: cannot (the reason says why).
   virtual Result<SecretString> carry(const SecretString& from, const SecretString& onto) const = 0;
 
   // Credentials at the backend with our mark for ctx.arn. Strategies without a backend return none.
-  virtual Result<std::vector<Leftover>> leftovers(const StepContext& ctx, const SecretString& current) const = 0;
+  virtual Result<std::vector<Leftover>> leftovers(const StepContext& ctx,
+                                                  const SecretString& current) const = 0;
   // Whether `value` is that leftover's credential.
   virtual bool is_leftover(const Leftover& leftover, const SecretString& value) const = 0;
   // Absent is success. The engine has looked again directly before.
-  virtual Status revoke_leftover(const StepContext& ctx, const Leftover& leftover, const SecretString& current) const = 0;
+  virtual Status revoke_leftover(const StepContext& ctx, const Leftover& leftover,
+                                 const SecretString& current) const = 0;
 
-  // Everything outside the secret that the spec or this value refers to, for the access rules (2.6): checked before any step.
+  // Everything outside the secret that the spec or this value refers to, for the access rules
+  // (2.6): checked before any step.
   struct References {
     std::vector<std::string> secrets;    // names or ARNs
     std::vector<std::string> resources;  // ARNs

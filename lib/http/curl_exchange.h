@@ -22,8 +22,8 @@ struct MultiDeleter {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
 
-// The multi handle owns the kept-alive connections and can be woken from another thread; the easy handle is the
-// request. Members are destroyed in reverse order, as libcurl wants it.
+// The multi handle owns the kept-alive connections and can be woken from another thread; the easy
+// handle is the request. Members are destroyed in reverse order, as libcurl wants it.
 struct CurlHandle {
   std::string origin;  // of the last exchange: where its live connections most likely lead
   std::unique_ptr<CURLM, MultiDeleter> multi;

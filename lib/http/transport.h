@@ -1,8 +1,9 @@
 // One HTTP exchange, blocking, with a deadline. The only way out of the process for AWS,
 // backends and the Kubernetes API; tests put a fake here.
 //
-// HTTP/1.1 keep-alive only: libcurl 7.88.1 (Debian 12) cannot watch the health of an HTTP/2 connection.
-// Redirects are never followed: a redirect would carry credentials to a host nobody allowed.
+// HTTP/1.1 keep-alive only: libcurl 7.88.1 (Debian 12) cannot watch the health of an HTTP/2
+// connection. Redirects are never followed: a redirect would carry credentials to a host nobody
+// allowed.
 //
 // Thread rule: a Transport may be used from any thread; each call blocks its caller.
 // Errors: any HTTP status is a success here. Else by class and code:
@@ -10,8 +11,9 @@
 //                "Timeout", "Reset", "BadReply": it may have been sent, its outcome is unknown
 //   Invalid      "BadUrl", "BadHeader", "BadProxy", "BadTlsConfig": can never be sent; "TooLarge": the reply
 //   Unavailable  "Cancelled": stopped by its caller (may have been sent); "DeadlineOver": timeout <= 0, not sent
-// A request that a server may already have read is sent again (on a fresh connection, when a kept-alive one turns
-// out dead) only if its method is idempotent (RFC 9110 §9.2.2), as Go does: a POST may have minted something.
+// A request that a server may already have read is sent again (on a fresh connection, when a
+// kept-alive one turns out dead) only if its method is idempotent (RFC 9110 §9.2.2), as Go does: a
+// POST may have minted something.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +47,7 @@ struct TlsConfig {
   std::string ca_pem;           // empty: the system's trust store
   std::string client_cert_pem;  // with client_key_pem; empty: none
   std::string client_key_pem;
-  std::string server_name;      // SNI and verification name, when it differs from the URL's host
+  std::string server_name;  // SNI and verification name, when it differs from the URL's host
   bool insecure_skip_verify = false;
 };
 
@@ -58,8 +60,8 @@ struct Request {
   // The whole exchange; for stream(): until the end of the stream. Duration::max(): no deadline.
   Duration timeout{15000};
   std::shared_ptr<const TlsConfig> tls;  // null: system trust
-  // "": from the environment (HTTPS_PROXY, NO_PROXY…), as Go does; kNoProxy: none; else a proxy's URL, used
-  // for every host.
+  // "": from the environment (HTTPS_PROXY, NO_PROXY…), as Go does; kNoProxy: none; else a proxy's
+  // URL, used for every host.
   std::string proxy;
   // Bodies and headers of this request may hold secrets: wiped from our buffers after use.
   bool sensitive = false;
@@ -80,8 +82,9 @@ class Transport {
 
   virtual Result<Response> send(const Request& request) = 0;
 
-  // As send(), but hands the body of a 2xx reply to `on_data` as it arrives (any chunking) and returns
-  // it empty; other statuses keep their body. on_data returning false ends the stream: success.
+  // As send(), but hands the body of a 2xx reply to `on_data` as it arrives (any chunking) and
+  // returns it empty; other statuses keep their body. on_data returning false ends the stream:
+  // success.
   virtual Result<Response> stream(const Request& request,
                                   const std::function<bool(std::string_view)>& on_data) = 0;
 };

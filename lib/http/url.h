@@ -1,6 +1,6 @@
-// The parts of a URL that decide where a request goes. Parsed by libcurl, as the request will be, so that what
-// is checked (access rules, proxies) is what is connected to.
-// Thread rule: pure functions.
+// The parts of a URL that decide where a request goes. Parsed by libcurl, as the request will be,
+// so that what is checked (access rules, proxies) is what is connected to. Thread rule: pure
+// functions.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct Url {
   std::string origin() const;
 };
 
-// Invalid "BadUrl" for anything but http and https, for user information, for odd characters. The message
-// does not repeat the URL: it may hold a secret.
+// Invalid "BadUrl" for anything but http and https, for user information, for odd characters. The
+// message does not repeat the URL: it may hold a secret.
 Result<Url> parse_url(const std::string& url);
 
 }  // namespace keyturn::http

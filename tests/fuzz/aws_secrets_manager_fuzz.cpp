@@ -1,4 +1,5 @@
-// Secrets Manager's replies. The value is cut out by code of ours: it must be what nlohmann reads there.
+// Secrets Manager's replies. The value is cut out by code of ours: it must be what nlohmann reads
+// there.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -10,7 +11,8 @@
 
 namespace {
 
-// A name written with escapes ("Secret\u0053tring") is read by the parser only. AWS does not write those.
+// A name written with escapes ("Secret\u0053tring") is read by the parser only. AWS does not write
+// those.
 bool may_have_escaped_names(const std::string& body) {
   for (const char* letters : {"\\u004", "\\u005", "\\u006", "\\u007"}) {
     if (body.find(letters) != std::string::npos) return true;

@@ -1,4 +1,5 @@
-// Kubeconfig files: any text is a configuration or an error that names the file; merging it with itself changes nothing.
+// Kubeconfig files: any text is a configuration or an error that names the file; merging it with
+// itself changes nothing.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

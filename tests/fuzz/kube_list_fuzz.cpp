@@ -1,4 +1,5 @@
-// List replies cut into objects while they arrive: the same at any chunking, and the same as parsing the whole.
+// List replies cut into objects while they arrive: the same at any chunking, and the same as
+// parsing the whole.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,10 +26,11 @@ Scan scan(std::string_view text, std::size_t chunk) {
   keyturn::kube::ListScanner scanner(4096);
   Scan result;
   while (!text.empty()) {
-    const auto fed = scanner.feed(text.substr(0, chunk), [&](std::string_view item) -> keyturn::Status {
-      result.items.emplace_back(item);
-      return {};
-    });
+    const auto fed =
+        scanner.feed(text.substr(0, chunk), [&](std::string_view item) -> keyturn::Status {
+          result.items.emplace_back(item);
+          return {};
+        });
     if (!fed) return result;
     text.remove_prefix(std::min(chunk, text.size()));
   }

@@ -1,4 +1,5 @@
-// The stream of a watch: cut at any boundary it gives the same lines, and any line is an event or an error.
+// The stream of a watch: cut at any boundary it gives the same lines, and any line is an event or
+// an error.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::string& line : whole) {
     const auto event = keyturn::kube::decode_watch_event(line);
     if (!event) continue;
-    const bool named = event->type == WatchEvent::Type::Added || event->type == WatchEvent::Type::Modified ||
+    const bool named = event->type == WatchEvent::Type::Added ||
+                       event->type == WatchEvent::Type::Modified ||
                        event->type == WatchEvent::Type::Deleted;
     if (named == event->identity.key.empty()) std::abort();
     if (event->type == WatchEvent::Type::Error &&

@@ -1,4 +1,5 @@
-// Runs a fuzz entry point over every file of the folders named on the command line: what libFuzzer does with a corpus, without libFuzzer.
+// Runs a fuzz entry point over every file of the folders named on the command line: what libFuzzer
+// does with a corpus, without libFuzzer.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

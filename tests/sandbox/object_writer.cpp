@@ -1,7 +1,6 @@
 // Creating and applying; what every body goes through first.
 #include "tests/sandbox/object_writer.h"
 
-
 #include "lib/base/rng.h"
 #include "lib/base/time.h"
 #include "lib/base/uuid.h"

@@ -1,8 +1,9 @@
-// Fake backends and the four fake strategies of the simulation, one per kind of backend: minting with two credentials, forward only,
-// delegated, none. A secret's value is "<credential>;<other fields>".
+// Fake backends and the four fake strategies of the simulation, one per kind of backend: minting
+// with two credentials, forward only, delegated, none. A secret's value is "<credential>;<other
+// fields>".
 //
-// Every request to a backend goes through Hook first and last, so that a harness can schedule, fail or lose it.
-// Thread rule: not thread-safe; the harness lets one actor run at a time.
+// Every request to a backend goes through Hook first and last, so that a harness can schedule, fail
+// or lose it. Thread rule: not thread-safe; the harness lets one actor run at a time.
 #pragma once
 
 #include <functional>
@@ -27,7 +28,8 @@ std::string credential_of(std::string_view value);
 std::string others_of(std::string_view value);
 std::string make_value(const std::string& credential, const std::string& others);
 
-// What the minting strategy asks of its backend: several credentials at a time, each with a mark saying for whom it was minted.
+// What the minting strategy asks of its backend: several credentials at a time, each with a mark
+// saying for whom it was minted.
 class Tokens {
  public:
   struct Token {
@@ -41,7 +43,8 @@ class Tokens {
   virtual Status set_active(const std::string& token, bool active) = 0;
   virtual engine::TestResult login(const std::string& token) = 0;
   virtual Result<std::map<std::string, Token>> list(const std::string& arn) = 0;
-  // The strategy is between its last look and the revocation: what a person does by hand in that instant is not protected.
+  // The strategy is between its last look and the revocation: what a person does by hand in that
+  // instant is not protected.
   virtual void revoking(bool /*under_way*/) {}
 };
 
@@ -65,7 +68,8 @@ class TokenBackend final : public Tokens {
   }
   bool accepts(const std::string& token) const;
   void add(const std::string& token) { tokens_[token].created = clock_.now(); }
-  void add_marked(const std::string& arn, const std::string& version_id);  // minted, and nobody was told
+  void add_marked(const std::string& arn,
+                  const std::string& version_id);  // minted, and nobody was told
   void remove(const std::string& token) { tokens_.erase(token); }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
 
@@ -99,8 +103,8 @@ class PasswordBackend final : public Passwords {
 // What the rules lose when a test takes them away (tests/simulation/explore.cpp).
 struct MintingOptions {
   bool soft_revoke = false;
-  bool checks_mark = true;      // abandon() revokes only what was minted for the version
-  bool asks_confirm = true;     // retire() and abandon() look again directly before revoking
+  bool checks_mark = true;   // abandon() revokes only what was minted for the version
+  bool asks_confirm = true;  // retire() and abandon() look again directly before revoking
   bool lists_leftovers = true;
   bool discards = true;
 };
@@ -109,6 +113,7 @@ std::unique_ptr<engine::Strategy> make_minting(Tokens& backend, MintingOptions o
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend);
 std::unique_ptr<engine::Strategy> make_none();
 // `rotate` is AWS's RotateSecret with that ClientRequestToken.
-std::unique_ptr<engine::Strategy> make_delegated(std::function<Status(const std::string& version_id)> rotate);
+std::unique_ptr<engine::Strategy> make_delegated(
+    std::function<Status(const std::string& version_id)> rotate);
 
 }  // namespace keyturn::simulation

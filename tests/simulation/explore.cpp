@@ -1,7 +1,9 @@
-// explore: every interleaving of two leaders that run the real plan and steps, within budgets of crashes, acts of people and wrong answers;
-// then the same with one rule taken away at a time, each of which must be missed.
+// explore: every interleaving of two leaders that run the real plan and steps, within budgets of
+// crashes, acts of people and wrong answers; then the same with one rule taken away at a time, each
+// of which must be missed.
 //
-// usage: explore [--kind minting|forwardOnly|none] [--budgets CRASHES PEOPLE WRONG ROTATIONS] [--limit STATES] [--without RULE]
+// usage: explore [--kind minting|forwardOnly|none] [--budgets CRASHES PEOPLE WRONG ROTATIONS]
+// [--limit STATES] [--without RULE]
 //        explore --all    (what `make test` runs)
 #include <chrono>
 #include <cstdio>
@@ -40,7 +42,8 @@ const Ablation kAblations[] = {
     {"waiting for the roll-out", &Rules::gate, Kind::Minting, {0, 0, 0, 1}},
     {"asking the backend", &Rules::asks_backend, Kind::ForwardOnly, {0, 0, 1, 1}},
 };
-// Second lines: not missed one at a time within these budgets. Each has a unit test of its own (tests/unit/engine/engine_test.cpp).
+// Second lines: not missed one at a time within these budgets. Each has a unit test of its own
+// (tests/unit/engine/engine_test.cpp).
 const Ablation kSecondLines[] = {
     {"looking again before revoking", &Rules::confirm, Kind::Minting, {0, 1, 0, 1}},
     {"the retest before the move", &Rules::retest, Kind::Minting, {0, 2, 0, 1}},
@@ -48,15 +51,21 @@ const Ablation kSecondLines[] = {
     {"the resourceVersion on applies", &Rules::revision, Kind::Minting, {0, 1, 0, 1}},
 };
 
-const char* name_of(Kind kind) { return kind == Kind::Minting ? "minting" : kind == Kind::ForwardOnly ? "forwardOnly" : "none"; }
+const char* name_of(Kind kind) {
+  return kind == Kind::Minting ? "minting" : kind == Kind::ForwardOnly ? "forwardOnly" : "none";
+}
 
-Outcome run(Kind kind, const Rules& rules, const Budgets& b, std::size_t limit, bool stop_at_first) {
+Outcome run(Kind kind, const Rules& rules, const Budgets& b, std::size_t limit,
+            bool stop_at_first) {
   const auto start = std::chrono::steady_clock::now();
   const Outcome out = Explorer(kind, rules, b).explore(limit, stop_at_first);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%-12s crashes %d, people %d, wrong answers %d, rotations %d: %zu states, %zu of a leader, %zu kinds of violation%s (%.1f s)\n", name_of(kind),
-              b.crashes, b.people, b.wrong, b.rotations, out.states, out.local_states, out.violations.size(),
-              out.exhaustive ? "" : ", NOT exhaustive: limit reached", seconds);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf(
+      "%-12s crashes %d, people %d, wrong answers %d, rotations %d: %zu states, %zu of a leader, "
+      "%zu kinds of violation%s (%.1f s)\n",
+      name_of(kind), b.crashes, b.people, b.wrong, b.rotations, out.states, out.local_states,
+      out.violations.size(), out.exhaustive ? "" : ", NOT exhaustive: limit reached", seconds);
   std::fflush(stdout);
   return out;
 }
@@ -80,15 +89,18 @@ bool missed(const Ablation& a, std::size_t limit, bool verbose) {
   std::printf("without %-34s ", a.name);
   const Outcome out = run(a.kind, rules, a.budgets, limit, true);
   if (verbose) print(out);
-  if (out.violations.empty()) std::printf("    NOT MISSED: the exploration does not see what this rule is for\n");
+  if (out.violations.empty())
+    std::printf("    NOT MISSED: the exploration does not see what this rule is for\n");
   return !out.violations.empty();
 }
 
 int all() {
   bool good = true;
-  for (const Kind kind : {Kind::Minting, Kind::ForwardOnly, Kind::None}) good = holds(kind, {1, 1, 1, 1}, 60'000'000) && good;
+  for (const Kind kind : {Kind::Minting, Kind::ForwardOnly, Kind::None})
+    good = holds(kind, {1, 1, 1, 1}, 60'000'000) && good;
   for (const Ablation& a : kAblations) good = missed(a, 20'000'000, false) && good;
-  std::printf(good ? "explore: all rules hold, and each is missed when taken away\n" : "explore: FAILED\n");
+  std::printf(good ? "explore: all rules hold, and each is missed when taken away\n"
+                   : "explore: FAILED\n");
   return good ? 0 : 1;
 }
 
@@ -102,7 +114,9 @@ int main_of(const std::vector<std::string>& args) {
     if (args[i] == "--all") return all();
     if (args[i] == "--kind") {
       const std::string& name = args.at(++i);
-      kind = name == "forwardOnly" ? Kind::ForwardOnly : name == "none" ? Kind::None : Kind::Minting;
+      kind = name == "forwardOnly" ? Kind::ForwardOnly
+             : name == "none"      ? Kind::None
+                                   : Kind::Minting;
     } else if (args[i] == "--budgets") {
       budgets.crashes = number();
       budgets.people = number();
@@ -113,7 +127,9 @@ int main_of(const std::vector<std::string>& args) {
     } else if (args[i] == "--without") {
       without = args.at(++i);
     } else {
-      std::fprintf(stderr, "usage: explore [--kind K] [--budgets C P W R] [--limit N] [--without RULE] | --all\n");
+      std::fprintf(
+          stderr,
+          "usage: explore [--kind K] [--budgets C P W R] [--limit N] [--without RULE] | --all\n");
       return 2;
     }
   }

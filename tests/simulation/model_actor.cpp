@@ -20,7 +20,9 @@ namespace {
 const std::string kArn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:model-AbCdEf";
 constexpr int kTurns = 40;
 
-Cred token_number(std::string_view credential) { return static_cast<Cred>(std::atoi(std::string(credential.substr(1)).c_str())); }
+Cred token_number(std::string_view credential) {
+  return static_cast<Cred>(std::atoi(std::string(credential.substr(1)).c_str()));
+}
 std::string token_name(Cred token) { return "t" + std::to_string(token); }
 
 char label_letter(const std::string& stage) {
@@ -33,7 +35,9 @@ struct Asks {
   Request request;
 };
 
-Error lost_race() { return make_error(ErrorClass::Conflict, "InvalidParameterException", "the label is elsewhere"); }
+Error lost_race() {
+  return make_error(ErrorClass::Conflict, "InvalidParameterException", "the label is elsewhere");
+}
 
 class NoRng final : public Rng {
  public:
@@ -43,7 +47,8 @@ class NoRng final : public Rng {
 // A strategy with a rule taken away.
 class Careless final : public engine::Strategy {
  public:
-  // `numbered`: names the values of the strategy without a backend, which draws them, so that the model can tell them apart.
+  // `numbered`: names the values of the strategy without a backend, which draws them, so that the
+  // model can tell them apart.
   Careless(std::unique_ptr<engine::Strategy> real, bool compares, Passwords* numbered)
       : real_(std::move(real)), compares_(compares), numbered_(numbered) {}
   const engine::Traits& traits() const override { return real_->traits(); }
@@ -52,27 +57,44 @@ class Careless final : public engine::Strategy {
     if (numbered_ == nullptr) return real_->create(x, c);
     return SecretString(make_value(numbered_->choose(*x.rng), others_of(c.reveal())));
   }
-  Status discard(const engine::StepContext& x, const SecretString& m) const override { return real_->discard(x, m); }
-  Result<engine::SetResult> set(const engine::StepContext& x, const SecretString& p, const SecretString& c, const SecretString* v) const override {
+  Status discard(const engine::StepContext& x, const SecretString& m) const override {
+    return real_->discard(x, m);
+  }
+  Result<engine::SetResult> set(const engine::StepContext& x, const SecretString& p,
+                                const SecretString& c, const SecretString* v) const override {
     return real_->set(x, p, c, v);
   }
-  engine::TestResult test(const engine::StepContext& x, const SecretString& v) const override { return real_->test(x, v); }
-  Status retire(const engine::StepContext& x, const SecretString& r, const SecretString& c, const std::function<bool()>& f) const override {
+  engine::TestResult test(const engine::StepContext& x, const SecretString& v) const override {
+    return real_->test(x, v);
+  }
+  Status retire(const engine::StepContext& x, const SecretString& r, const SecretString& c,
+                const std::function<bool()>& f) const override {
     return real_->retire(x, r, c, f);
   }
-  Status abandon(const engine::StepContext& x, const SecretString& p, const std::function<bool()>& f) const override {
+  Status abandon(const engine::StepContext& x, const SecretString& p,
+                 const std::function<bool()>& f) const override {
     return real_->abandon(x, p, f);
   }
-  bool same_credential(const SecretString& a, const SecretString& b) const override { return compares_ && real_->same_credential(a, b); }
-  Result<SecretString> carry(const SecretString& f, const SecretString& o) const override { return real_->carry(f, o); }
-  Result<std::vector<engine::Leftover>> leftovers(const engine::StepContext& x, const SecretString& c) const override {
+  bool same_credential(const SecretString& a, const SecretString& b) const override {
+    return compares_ && real_->same_credential(a, b);
+  }
+  Result<SecretString> carry(const SecretString& f, const SecretString& o) const override {
+    return real_->carry(f, o);
+  }
+  Result<std::vector<engine::Leftover>> leftovers(const engine::StepContext& x,
+                                                  const SecretString& c) const override {
     return real_->leftovers(x, c);
   }
-  bool is_leftover(const engine::Leftover& l, const SecretString& v) const override { return real_->is_leftover(l, v); }
-  Status revoke_leftover(const engine::StepContext& x, const engine::Leftover& l, const SecretString& c) const override {
+  bool is_leftover(const engine::Leftover& l, const SecretString& v) const override {
+    return real_->is_leftover(l, v);
+  }
+  Status revoke_leftover(const engine::StepContext& x, const engine::Leftover& l,
+                         const SecretString& c) const override {
     return real_->revoke_leftover(x, l, c);
   }
-  Result<References> references(const SecretString& c) const override { return real_->references(c); }
+  Result<References> references(const SecretString& c) const override {
+    return real_->references(c);
+  }
 
  private:
   const std::unique_ptr<engine::Strategy> real_;
@@ -83,28 +105,50 @@ class Careless final : public engine::Strategy {
 }  // namespace
 
 std::string to_string(const Request& r) {
-  static const char* const kNames[] = {"looks", "reads", "puts", "moves", "mints for", "revokes", "tests", "lists", "chooses", "changes",
-                                       "waits for quiet", "syncs", "rolls out", "notes that it works", "ends"};
+  static const char* const kNames[] = {"looks",
+                                       "reads",
+                                       "puts",
+                                       "moves",
+                                       "mints for",
+                                       "revokes",
+                                       "tests",
+                                       "lists",
+                                       "chooses",
+                                       "changes",
+                                       "waits for quiet",
+                                       "syncs",
+                                       "rolls out",
+                                       "notes that it works",
+                                       "ends"};
   std::string text = kNames[static_cast<int>(r.kind)];
   if (r.kind == Request::Kind::Update) {
-    return text + " " + r.label + " " + version_name(r.version).substr(0, 18) + " -> " + version_name(r.to).substr(0, 18);
+    return text + " " + r.label + " " + version_name(r.version).substr(0, 18) + " -> " +
+           version_name(r.to).substr(0, 18);
   }
-  if (r.kind == Request::Kind::Change) return text + " " + token_name(r.token) + " -> " + token_name(r.other_token);
+  if (r.kind == Request::Kind::Change)
+    return text + " " + token_name(r.token) + " -> " + token_name(r.other_token);
   if (r.version != 0) text += " " + version_name(r.version).substr(0, 18);
   if (r.token != 0) text += " " + token_name(r.token);
   return text;
 }
 
 // One pass over recorded replies.
-class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwords, public engine::Memory {
+class Tree::Run final : public aws::SecretsManager,
+                        public Tokens,
+                        public Passwords,
+                        public engine::Memory {
  public:
-  Run(Kind kind, const Rules& rules, std::vector<const std::string*> replies) : kind_(kind), rules_(rules), replies_(std::move(replies)) {
+  Run(Kind kind, const Rules& rules, std::vector<const std::string*> replies)
+      : kind_(kind), rules_(rules), replies_(std::move(replies)) {
     std::unique_ptr<engine::Strategy> real;
-    const MintingOptions options{.checks_mark = rules.only_minted, .asks_confirm = rules.confirm, .lists_leftovers = rules.leftovers};
+    const MintingOptions options{.checks_mark = rules.only_minted,
+                                 .asks_confirm = rules.confirm,
+                                 .lists_leftovers = rules.leftovers};
     if (kind == Kind::Minting) real = make_minting(*this, options);
     if (kind == Kind::ForwardOnly) real = make_forward_only(*this);
     if (kind == Kind::None) real = make_none();
-    strategy_ = std::make_unique<Careless>(std::move(real), rules.compares, kind == Kind::None ? this : nullptr);
+    strategy_ = std::make_unique<Careless>(std::move(real), rules.compares,
+                                           kind == Kind::None ? this : nullptr);
   }
 
   Request next() {
@@ -136,22 +180,27 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     label(seen_.baton, engine::kBaton);
     return m;
   }
-  Result<aws::SecretValue> get_value(const std::string&, const std::string& id, const std::string&) override {
+  Result<aws::SecretValue> get_value(const std::string&, const std::string& id,
+                                     const std::string&) override {
     const std::string& reply = ask({.kind = Request::Kind::Read, .version = version_number(id)});
-    if (reply[0] == 0) return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no such version");
+    if (reply[0] == 0)
+      return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no such version");
     aws::SecretValue v;
     v.version_id = id;
-    v.value = SecretString(make_value(token_name(static_cast<Cred>(reply[0])), std::to_string(reply[1])));
+    v.value =
+        SecretString(make_value(token_name(static_cast<Cred>(reply[0])), std::to_string(reply[1])));
     return v;
   }
   Status put_value(const aws::PutSecretValueRequest& r) override {
     const std::string value(r.value.reveal());
-    const std::string& reply = ask({.kind = Request::Kind::Put,
-                                    .version = version_number(r.client_request_token),
-                                    .token = token_number(credential_of(value)),
-                                    .others = static_cast<std::uint8_t>(std::atoi(others_of(value).c_str())),
-                                    .baton = r.stages.contains(std::string(engine::kBaton))});
-    if (reply[0] == 0) return make_error(ErrorClass::Conflict, "ResourceExistsException", "the id is taken");
+    const std::string& reply =
+        ask({.kind = Request::Kind::Put,
+             .version = version_number(r.client_request_token),
+             .token = token_number(credential_of(value)),
+             .others = static_cast<std::uint8_t>(std::atoi(others_of(value).c_str())),
+             .baton = r.stages.contains(std::string(engine::kBaton))});
+    if (reply[0] == 0)
+      return make_error(ErrorClass::Conflict, "ResourceExistsException", "the id is taken");
     quiet_ = false;  // our own change, too, is a change
     return {};
   }
@@ -164,11 +213,16 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     quiet_ = false;
     return {};
   }
-  Result<std::vector<aws::VersionInfo>> list_versions(const std::string&, bool) override { return std::vector<aws::VersionInfo>(); }
-  Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest&) override { return aws::ListSecretsPage(); }
+  Result<std::vector<aws::VersionInfo>> list_versions(const std::string&, bool) override {
+    return std::vector<aws::VersionInfo>();
+  }
+  Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest&) override {
+    return aws::ListSecretsPage();
+  }
 
   Result<std::string> mint(const std::string&, const std::string& version) override {
-    return token_name(static_cast<Cred>(ask({.kind = Request::Kind::Mint, .version = version_number(version)})[0]));
+    return token_name(static_cast<Cred>(
+        ask({.kind = Request::Kind::Mint, .version = version_number(version)})[0]));
   }
   Status revoke(const std::string& token) override {
     (void)ask({.kind = Request::Kind::Revoke, .token = token_number(token)});
@@ -177,9 +231,12 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
   Status set_active(const std::string&, bool) override { return {}; }
   engine::TestResult login(const std::string& token) override {
     switch (ask({.kind = Request::Kind::Login, .token = token_number(token)})[0]) {
-      case 0: return {.verdict = Verdict::Rejected};
-      case 1: return {.verdict = Verdict::Accepted};
-      default: return {.verdict = Verdict::Unknown};
+      case 0:
+        return {.verdict = Verdict::Rejected};
+      case 1:
+        return {.verdict = Verdict::Accepted};
+      default:
+        return {.verdict = Verdict::Unknown};
     }
   }
   Result<std::map<std::string, Tokens::Token>> list(const std::string& arn) override {
@@ -188,19 +245,28 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     for (std::size_t i = 0; i < reply.size(); i += 4) {
       Ver mark;
       std::memcpy(&mark, reply.data() + i + 1, sizeof(Ver));
-      const bool busy = reply[i + 3] != 0;  // somebody is still at work with it: younger than an hour
-      found[token_name(static_cast<Cred>(reply[i]))] = {.arn = arn, .version_id = version_name(mark), .created = busy ? clock_.now() : WallTime()};
+      const bool busy =
+          reply[i + 3] != 0;  // somebody is still at work with it: younger than an hour
+      found[token_name(static_cast<Cred>(reply[i]))] = {
+          .arn = arn,
+          .version_id = version_name(mark),
+          .created = busy ? clock_.now() : WallTime()};
     }
     return found;
   }
-  std::string choose(Rng&) override { return token_name(static_cast<Cred>(ask({.kind = Request::Kind::Choose})[0])); }
+  std::string choose(Rng&) override {
+    return token_name(static_cast<Cred>(ask({.kind = Request::Kind::Choose})[0]));
+  }
   Status change(const std::string& from, const std::string& to) override {
-    const std::string& reply = ask({.kind = Request::Kind::Change, .token = token_number(from), .other_token = token_number(to)});
+    const std::string& reply = ask({.kind = Request::Kind::Change,
+                                    .token = token_number(from),
+                                    .other_token = token_number(to)});
     if (reply[0] == 0) return make_error(ErrorClass::Denied, "Unauthorized", "not let in");
     return {};
   }
 
-  // Quiet is a matter of the world: what other leaders planned from an older view has landed or expired.
+  // Quiet is a matter of the world: what other leaders planned from an older view has landed or
+  // expired.
   MonoTime unchanged_since(const std::string&, const std::string&, MonoTime now) override {
     const bool yes = !rules_.quiet || quiet_ || ask({.kind = Request::Kind::Quiet})[0] != 0;
     return yes ? now - Duration(3'600'000) : now;
@@ -221,12 +287,17 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
     Situation s;
     s.retire = true;
     s.clean_up = seen_.clean_up != 0 && !cleaned_up_;
-    const auto seen_current = [this, &view] { return seen_.current == version_number(view.labels.current); };
+    const auto seen_current = [this, &view] {
+      return seen_.current == version_number(view.labels.current);
+    };
     s.targets_synced = !rules_.gate || (seen_current() && seen_.synced != 0);
     s.rolled_out = !rules_.gate || (seen_current() && seen_.rolled_out != 0);
     s.gate_open = s.targets_synced && s.rolled_out;
-    s.gate_still_open = [this, seen_current] { return !rules_.gate || (seen_current() && seen_.synced != 0 && seen_.rolled_out != 0); };
-    const bool as_looked = seen_.current == version_number(view.labels.current) && seen_.latest == version_number(view.labels.latest);
+    s.gate_still_open = [this, seen_current] {
+      return !rules_.gate || (seen_current() && seen_.synced != 0 && seen_.rolled_out != 0);
+    };
+    const bool as_looked = seen_.current == version_number(view.labels.current) &&
+                           seen_.latest == version_number(view.labels.latest);
     if (as_looked && (seen_.due != 0 || seen_.rollback != 0)) s.permit = engine::next_version(view);
     s.rollback = seen_.rollback != 0;
     return s;
@@ -235,11 +306,15 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
   void spoil(const View& view, Decision& d) const {
     const engine::Labels& l = view.labels;
     if (!rules_.quiet_before_rollback && d.action == Action::SetAndTest) d.quiet = false;
-    if (!rules_.pending_first && kind_ == Kind::Minting && d.action == Action::DropPending && d.row == 3) d.action = Action::RetestAndMove;
-    if (!rules_.pending_first && kind_ == Kind::ForwardOnly && d.action == Action::RetestAndMove && l.pending == l.latest) {
+    if (!rules_.pending_first && kind_ == Kind::Minting && d.action == Action::DropPending &&
+        d.row == 3)
+      d.action = Action::RetestAndMove;
+    if (!rules_.pending_first && kind_ == Kind::ForwardOnly && d.action == Action::RetestAndMove &&
+        l.pending == l.latest) {
       d.action = Action::DropPending;
     }
-    if (!rules_.was_current && d.action == Action::DropPending && d.row == 6 && kind_ == Kind::Minting) {
+    if (!rules_.was_current && d.action == Action::DropPending && d.row == 6 &&
+        kind_ == Kind::Minting) {
       d.action = Action::Abandon;
       d.quiet = true;
     }
@@ -255,17 +330,25 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
       d.action = l.pending == l.latest ? Action::DropPending : Action::RetestAndMove;
       d.version_id = l.latest;
     }
-    if (kind_ == Kind::None && d.action == Action::DropPending && d.row == 6) d.action = Action::MoveCurrent;
+    if (kind_ == Kind::None && d.action == Action::DropPending && d.row == 6)
+      d.action = Action::MoveCurrent;
   }
   static void without_asking(const engine::Labels& l, Decision& d) {
     const bool drops_pending = d.row == 6 && l.pending == l.latest;
-    d.action = d.row == 1 ? Action::GiveUp : drops_pending ? Action::DropPending : Action::DropBaton;
+    d.action = d.row == 1      ? Action::GiveUp
+               : drops_pending ? Action::DropPending
+                               : Action::DropBaton;
     d.version_id = drops_pending ? l.pending : l.baton;
   }
 
   void pass() {
     NoRng rng;
-    const engine::Engine e({.secrets = *this, .strategy = *strategy_, .memory = *this, .clock = clock_, .rng = rng, .timing = {}});
+    const engine::Engine e({.secrets = *this,
+                            .strategy = *strategy_,
+                            .memory = *this,
+                            .clock = clock_,
+                            .rng = rng,
+                            .timing = {}});
     auto view = e.look(kArn);
     if (!view.ok()) return;
     if (seen_.works) remember_works(e.memory_key(*view), view->labels.current, view->labels.latest);
@@ -279,7 +362,9 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
       if (d.action == Action::Sync) {
         const auto value = e.value(*view, d.version_id, values);
         if (!value.ok()) return;
-        (void)ask({.kind = Request::Kind::Sync, .version = version_number(d.version_id), .token = token_number(credential_of((*value)->reveal()))});
+        (void)ask({.kind = Request::Kind::Sync,
+                   .version = version_number(d.version_id),
+                   .token = token_number(credential_of((*value)->reveal()))});
         return;
       }
       if (d.action == Action::Rollout) {
@@ -288,7 +373,8 @@ class Tree::Run final : public aws::SecretsManager, public Tokens, public Passwo
       }
       const bool knew = works(e.memory_key(*view), view->labels.current, view->labels.latest);
       const StepResult r = e.perform(*view, d, s, values);
-      if (!knew && works(e.memory_key(*view), view->labels.current, view->labels.latest)) (void)ask({.kind = Request::Kind::Remember});
+      if (!knew && works(e.memory_key(*view), view->labels.current, view->labels.latest))
+        (void)ask({.kind = Request::Kind::Remember});
       if (r.event == engine::Event::CleanedUp) cleaned_up_ = true;
       if (r.kind != StepResult::Kind::Progress) return;
     }
@@ -316,12 +402,14 @@ Tree::~Tree() = default;
 Node Tree::child(Node node, const std::string& reply) {
   std::string key(reinterpret_cast<const char*>(&node), sizeof(node));
   key += reply;
-  const auto [at, fresh] = children_.try_emplace(std::move(key), static_cast<Node>(entries_.size()));
+  const auto [at, fresh] =
+      children_.try_emplace(std::move(key), static_cast<Node>(entries_.size()));
   if (!fresh) return at->second;
   const Node made = at->second;
   entries_.push_back(Entry{.parent = node, .reply = reply, .next = {}, .seen = {}, .quiet = false});
   std::vector<const std::string*> replies;
-  for (Node n = made; n != 0; n = entries_[n].parent) replies.insert(replies.begin(), &entries_[n].reply);
+  for (Node n = made; n != 0; n = entries_[n].parent)
+    replies.insert(replies.begin(), &entries_[n].reply);
   Run run(kind_, rules_, std::move(replies));
   entries_[made].next = run.next();
   entries_[made].seen = run.seen();

@@ -20,10 +20,14 @@ std::string byte(std::uint8_t value) { return std::string(1, static_cast<char>(v
 
 Ver World::*label(char letter) {
   switch (letter) {
-    case 'C': return &World::current;
-    case 'P': return &World::pending;
-    case 'L': return &World::latest;
-    default: return &World::baton;
+    case 'C':
+      return &World::current;
+    case 'P':
+      return &World::pending;
+    case 'L':
+      return &World::latest;
+    default:
+      return &World::baton;
   }
 }
 
@@ -37,7 +41,9 @@ void looked(World& w, std::size_t n) {
   w.written = static_cast<std::uint8_t>(w.written & ~(1u << n));
 }
 
-std::uint8_t swapped(std::uint8_t bits) { return static_cast<std::uint8_t>((bits >> 1 & 1u) | (bits & 1u) << 1); }
+std::uint8_t swapped(std::uint8_t bits) {
+  return static_cast<std::uint8_t>((bits >> 1 & 1u) | (bits & 1u) << 1);
+}
 
 World other_way_round(World w) {
   std::swap(w.actor[0], w.actor[1]);
@@ -49,7 +55,9 @@ World other_way_round(World w) {
   return w;
 }
 
-bool revokes(const Tree& tree, Node node) { return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke; }
+bool revokes(const Tree& tree, Node node) {
+  return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke;
+}
 
 }  // namespace
 
@@ -67,19 +75,23 @@ void Explorer::absorb(World& w, std::size_t n) {
         reply = byte(v->token) + byte(v->others);
         break;
       }
-      case Request::Kind::Choose: reply = byte(++w.tokens); break;
+      case Request::Kind::Choose:
+        reply = byte(++w.tokens);
+        break;
       case Request::Kind::Remember:
         w.works[n * 2] = w.current;
         w.works[n * 2 + 1] = w.latest;
         break;
-      case Request::Kind::Rollout:  // pods restart whenever they like; when all else is at rest, they do when they are told
+      case Request::Kind::Rollout:  // pods restart whenever they like; when all else is at rest,
+                                    // they do when they are told
         if (settling_) w.pod = w.secret_token;
         break;
       case Request::Kind::End:
         if (r.cleaned_up && w.ending == 1) w.ending = 2;
         drop_pass(w, n);
         return;
-      default: return;
+      default:
+        return;
     }
     w.actor[n] = tree_.child(w.actor[n], reply);
   }
@@ -92,17 +104,21 @@ void Explorer::answer(World w, std::size_t n, const std::string& reply, const ch
   emit(w, how);
 }
 
-// The labels have been quiet: what the other leader planned from an older view has landed (an earlier branch) or expired.
+// The labels have been quiet: what the other leader planned from an older view has landed (an
+// earlier branch) or expired.
 void Explorer::expire_others(World& w, std::size_t n) {
   const std::size_t other = 1 - n;
   if (w.actor[other] == 0) return;
-  const bool stale = rules_.undone_changes ? ((w.stale >> other) & 1u) != 0
-                                           : !tree_.entry(w.actor[other]).seen.same_labels_and_gate(look(w, kind_, other));
+  const bool stale =
+      rules_.undone_changes
+          ? ((w.stale >> other) & 1u) != 0
+          : !tree_.entry(w.actor[other]).seen.same_labels_and_gate(look(w, kind_, other));
   if (stale) drop_pass(w, other);
 }
 
-// A request that cannot succeed any more and ends its pass: its leader is as good as between two passes. AWSPENDING never returns to a
-// version, since ids never repeat, and AWSCURRENT only by a person's hand.
+// A request that cannot succeed any more and ends its pass: its leader is as good as between two
+// passes. AWSPENDING never returns to a version, since ids never repeat, and AWSCURRENT only by a
+// person's hand.
 bool Explorer::in_vain(const World& w, const Request& r, std::size_t n) const {
   if (r.kind == Request::Kind::Sync) return rules_.revision && (w.written >> n & 1u) != 0;
   if (r.kind != Request::Kind::Update || r.version == 0) return false;
@@ -110,12 +126,15 @@ bool Explorer::in_vain(const World& w, const Request& r, std::size_t n) const {
   return r.label == 'C' && w.people == 0 && w.current != r.version;
 }
 
-// Every change makes the views of all passes under way stale, the changer's own included. And what can make no difference is forgotten.
+// Every change makes the views of all passes under way stale, the changer's own included. And what
+// can make no difference is forgotten.
 World Explorer::noticing(const World& before, World after) const {
-  const bool changed = !look(before, Kind::None, 0).same_labels_and_gate(look(after, Kind::None, 0));
+  const bool changed =
+      !look(before, Kind::None, 0).same_labels_and_gate(look(after, Kind::None, 0));
   for (unsigned n = 0; n < 2; ++n) {
     if (changed) after.stale = static_cast<std::uint8_t>(after.stale | 1u << n);
-    if (after.actor[n] != 0 && in_vain(after, tree_.entry(after.actor[n]).next, n)) drop_pass(after, n);
+    if (after.actor[n] != 0 && in_vain(after, tree_.entry(after.actor[n]).next, n))
+      drop_pass(after, n);
     if (after.actor[n] == 0) looked(after, n);
     if (!after.accepts(after.minted[n])) after.minted[n] = 0;
   }
@@ -126,14 +145,16 @@ World Explorer::noticing(const World& before, World after) const {
   return after;
 }
 
-void Explorer::execute(const World& before, std::size_t n, const std::function<void(const World&, const char* how)>& emit) {
+void Explorer::execute(const World& before, std::size_t n,
+                       const std::function<void(const World&, const char* how)>& emit) {
   const Request r = tree_.entry(before.actor[n]).next;
   World w = before;
   switch (r.kind) {
     case Request::Kind::Describe:
       looked(w, n);
       return answer(w, n, bytes(look(w, kind_, n)), "", emit);
-    case Request::Kind::Read: return answer(w, n, kNo, " (not there)", emit);
+    case Request::Kind::Read:
+      return answer(w, n, kNo, " (not there)", emit);
     case Request::Kind::Put: {
       if (const Stored* there = w.find(r.version)) {
         const bool same = there->token == r.token && there->others == r.others;
@@ -187,7 +208,8 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
       for (Cred t = 1; t <= w.tokens; ++t) {
         if (!w.accepts(t) || w.mark[t] == 0) continue;
         const bool busy = w.minted[0] == t || w.minted[1] == t;
-        reply += byte(t) + std::string(reinterpret_cast<const char*>(&w.mark[t]), sizeof(Ver)) + byte(busy ? 1 : 0);
+        reply += byte(t) + std::string(reinterpret_cast<const char*>(&w.mark[t]), sizeof(Ver)) +
+                 byte(busy ? 1 : 0);
       }
       return answer(w, n, reply, "", emit);
     }
@@ -205,7 +227,8 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
       return answer(w, n, bytes(seen), "", emit);
     }
     case Request::Kind::Sync:
-      if ((w.written >> n & 1u) != 0 && rules_.revision) return answer(w, n, "", " (somebody else wrote it)", emit);
+      if ((w.written >> n & 1u) != 0 && rules_.revision)
+        return answer(w, n, "", " (somebody else wrote it)", emit);
       w.secret_version = r.version;
       w.secret_token = r.token;
       w.written = 3;
@@ -213,7 +236,8 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
     case Request::Kind::Rollout:
     case Request::Kind::Choose:
     case Request::Kind::Remember:
-    case Request::Kind::End: return;  // absorbed
+    case Request::Kind::End:
+      return;  // absorbed
   }
 }
 
@@ -221,17 +245,19 @@ void Explorer::execute(const World& before, std::size_t n, const std::function<v
 World Explorer::canonical(World w) { return w.actor[0] < w.actor[1] ? other_way_round(w) : w; }
 
 void Explorer::successors(const World& w, const Emit& tell) {
-  const auto emit = [&](const std::string& name, const World& next) { tell(name, canonical(noticing(w, next))); };
+  const auto emit = [&](const std::string& name, const World& next) {
+    tell(name, canonical(noticing(w, next)));
+  };
   for (std::size_t n = 0; n < 2; ++n) {
     std::string who, what;
     if (naming_) {
       who = w.actor[n] == 0 ? "a leader " : "leader #" + std::to_string(w.actor[n]) + " ";
       what = who + to_string(tree_.entry(w.actor[n]).next);
     }
-    execute(w, n, [&](const World& next, const char* how) {
-      emit(naming_ ? what + how : what, next);
-    });
-    if (w.crashes > 0 && (w.actor[n] != 0 || w.works[n * 2] != 0)) {  // after its last request, before its next
+    execute(w, n,
+            [&](const World& next, const char* how) { emit(naming_ ? what + how : what, next); });
+    if (w.crashes > 0 &&
+        (w.actor[n] != 0 || w.works[n * 2] != 0)) {  // after its last request, before its next
       World dead = w;
       dead.crashes--;
       drop_pass(dead, n);
@@ -275,7 +301,8 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
       if (next.ending == 0) {
         next.ending = 1;
       } else if (next.ending == 1 || next == w) {
-        const bool foreign = next.latest_dropped != 0 && next.pending != 0 && next.pending != next.current;  // a person has to say
+        const bool foreign = next.latest_dropped != 0 && next.pending != 0 &&
+                             next.pending != next.current;  // a person has to say
         if (next.ending == 1 && !foreign) return "I3: does not come to its end";
         if (std::string wrong = check_at_rest(next, kind_); !wrong.empty()) return wrong;
         settled_.insert(path.begin(), path.end());
@@ -343,14 +370,17 @@ Outcome Explorer::explore(std::size_t limit, bool stop_at_first) {
   Outcome out;
   std::set<std::string> kinds;
   bool fresh = false;
-  intern(first_world(kind_, budgets_.crashes, budgets_.people, budgets_.wrong, budgets_.rotations), 0, fresh);
+  intern(first_world(kind_, budgets_.crashes, budgets_.people, budgets_.wrong, budgets_.rotations),
+         0, fresh);
   for (std::size_t at = 0; at < worlds_.size(); ++at) {
     const World w = worlds_[at];
     try {
       std::string wrong = check_always(w, kind_);
       if (wrong.empty()) wrong = settle(w, nullptr);
       if (wrong.empty()) {
-        successors(w, [&](const std::string&, const World& next) { intern(next, static_cast<std::uint32_t>(at), fresh); });
+        successors(w, [&](const std::string&, const World& next) {
+          intern(next, static_cast<std::uint32_t>(at), fresh);
+        });
       } else if (kinds.insert(wrong).second) {
         out.violations.push_back(tell(wrong, at));
       }

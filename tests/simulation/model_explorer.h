@@ -1,4 +1,5 @@
-// Breadth-first search over every interleaving of two leaders, crashes, wrong answers and people, within budgets.
+// Breadth-first search over every interleaving of two leaders, crashes, wrong answers and people,
+// within budgets.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +32,18 @@ struct Outcome {
 
 class Explorer {
  public:
-  Explorer(Kind kind, const Rules& rules, const Budgets& budgets) : kind_(kind), rules_(rules), budgets_(budgets), tree_(kind, rules) {}
+  Explorer(Kind kind, const Rules& rules, const Budgets& budgets)
+      : kind_(kind), rules_(rules), budgets_(budgets), tree_(kind, rules) {}
   // Stops at `limit` states, or at the first violation when asked to.
   Outcome explore(std::size_t limit, bool stop_at_first);
 
  private:
   using Emit = std::function<void(const std::string& name, const World& next)>;
   void successors(const World& w, const Emit& emit);
-  void execute(const World& w, std::size_t n, const std::function<void(const World&, const char* how)>& emit);
-  void answer(World w, std::size_t n, const std::string& reply, const char* how, const std::function<void(const World&, const char*)>& emit);
+  void execute(const World& w, std::size_t n,
+               const std::function<void(const World&, const char* how)>& emit);
+  void answer(World w, std::size_t n, const std::string& reply, const char* how,
+              const std::function<void(const World&, const char*)>& emit);
   void absorb(World& w, std::size_t n);
   World noticing(const World& before, World after) const;
   bool in_vain(const World& w, const Request& r, std::size_t n) const;
@@ -59,7 +63,8 @@ class Explorer {
   std::vector<World> worlds_;
   std::vector<std::uint32_t> parents_;
   std::vector<std::uint32_t> table_;
-  std::unordered_set<std::size_t> settled_;  // hashes of worlds from which one healthy leader reaches a clean end
+  std::unordered_set<std::size_t>
+      settled_;  // hashes of worlds from which one healthy leader reaches a clean end
   std::uint32_t rows_ = 0;
   bool settling_ = false;
   bool naming_ = false;  // names of transitions are made only for a trace

@@ -64,11 +64,14 @@ Seen look(const World& w, Kind kind, std::size_t actor) {
   s.baton = w.baton;
   s.synced = w.secret_version == w.current;
   s.rolled_out = w.pod == w.token(w.current);
-  const bool at_rest = w.baton == 0 && (w.pending == 0 || w.pending == w.current);  // else nothing starts
+  const bool at_rest =
+      w.baton == 0 && (w.pending == 0 || w.pending == w.current);  // else nothing starts
   s.due = at_rest && (may_start || (kind != Kind::Minting && w.ending == 1));
-  s.rollback = w.rollback_of != 0 && w.rollback_of == w.current && w.baton != 0 && w.baton != w.current;  // else it was refused
+  s.rollback = w.rollback_of != 0 && w.rollback_of == w.current && w.baton != 0 &&
+               w.baton != w.current;  // else it was refused
   s.clean_up = kind == Kind::Minting && w.ending == 1;
-  s.works = kind == Kind::ForwardOnly && w.works[actor * 2] == w.current && w.works[actor * 2 + 1] == w.latest;
+  s.works = kind == Kind::ForwardOnly && w.works[actor * 2] == w.current &&
+            w.works[actor * 2 + 1] == w.latest;
   return s;
 }
 
@@ -82,7 +85,8 @@ std::string check_always(const World& w, Kind kind) {
   if (kind == Kind::ForwardOnly && resting && w.edits == 0 && !w.accepts(w.token(w.current))) {
     return "I3: given up although the backend holds the new password alone";
   }
-  bool held = w.accepts(w.token(w.current)) || w.accepts(w.token(w.pending)) || w.accepts(w.token(w.previous));
+  bool held = w.accepts(w.token(w.current)) || w.accepts(w.token(w.pending)) ||
+              w.accepts(w.token(w.previous));
   if (kind == Kind::ForwardOnly) held = held || w.accepts(w.token(w.latest));
   return held ? "" : "I2: no labelled version holds a working credential";
 }
@@ -91,11 +95,13 @@ std::string check_at_rest(const World& w, Kind kind) {
   if (kind != Kind::None && !w.accepts(w.token(w.current))) return "I3: AWSCURRENT does not work";
   if (!w.consumed()) return "I3: the target or the pod does not hold AWSCURRENT";
   if (w.baton != 0) return "I3: the baton is left";
-  if (w.pending != 0 && w.pending != w.current && w.latest_dropped == 0) return "I3: AWSPENDING is left";
+  if (w.pending != 0 && w.pending != w.current && w.latest_dropped == 0)
+    return "I3: AWSPENDING is left";
   const Stored* current = w.find(w.current);
   if (current->others != w.others) return "a person's edit of another field is lost";
   const int due = w.rotations + (kind != Kind::Minting && w.ending == 2 ? 1 : 0);
-  if (w.edits == 0 && w.wronged == 0 && w.finished != due) return "I4: a due rotation did not happen exactly once";
+  if (w.edits == 0 && w.wronged == 0 && w.finished != due)
+    return "I4: a due rotation did not happen exactly once";
   if (kind != Kind::Minting) return {};
   for (Cred t = 1; t <= w.tokens; ++t) {
     const bool ours = w.accepts(t) && t != w.token(w.current) && ((w.excused >> t) & 1u) == 0;
@@ -127,7 +133,8 @@ World saved(const World& w, Cred token, std::uint8_t others) {
 
 }  // namespace
 
-void people(const World& w, Kind kind, bool revocation_under_way, const std::function<void(const char*, const World&)>& emit) {
+void people(const World& w, Kind kind, bool revocation_under_way,
+            const std::function<void(const char*, const World&)>& emit) {
   if (w.people == 0) return;
   // Between our last look and a revocation only a commanded rollback is safe (docs/protocol.md).
   const bool back_is_safe = !revocation_under_way && w.previous != 0;
@@ -138,7 +145,8 @@ void people(const World& w, Kind kind, bool revocation_under_way, const std::fun
     n.edits++;
     emit("a person moves AWSCURRENT back by hand", n);
   }
-  if (!revocation_under_way && w.pending != 0 && w.pending != w.current && w.accepts(w.token(w.pending))) {
+  if (!revocation_under_way && w.pending != 0 && w.pending != w.current &&
+      w.accepts(w.token(w.pending))) {
     World n = taken_over(w);
     n.others = w.find(w.pending)->others;
     n.excused |= 1u << w.token(w.pending);
@@ -146,7 +154,8 @@ void people(const World& w, Kind kind, bool revocation_under_way, const std::fun
     n.edits++;
     emit("a person moves AWSCURRENT to the pending version by hand", n);
   }
-  emit("a person edits another field", saved(w, w.token(w.current), static_cast<std::uint8_t>(w.edits + 1)));
+  emit("a person edits another field",
+       saved(w, w.token(w.current), static_cast<std::uint8_t>(w.edits + 1)));
   {
     const Cred fresh = static_cast<Cred>(w.tokens + 1);
     World n = saved(w, fresh, w.others);
@@ -168,7 +177,8 @@ void people(const World& w, Kind kind, bool revocation_under_way, const std::fun
   drop("a person drops the baton", &World::baton, true);
   drop("a person drops KEYTURN_LATEST", &World::latest, false);
   const bool retiring = w.baton != 0 && w.baton != w.current && w.baton != w.latest;
-  if (kind == Kind::Minting && retiring && w.current == w.latest && (w.pending == 0 || w.pending == w.current) && w.rollback_of != w.current) {
+  if (kind == Kind::Minting && retiring && w.current == w.latest &&
+      (w.pending == 0 || w.pending == w.current) && w.rollback_of != w.current) {
     World n = w;
     n.people--;
     n.rollback_of = w.current;
@@ -177,7 +187,8 @@ void people(const World& w, Kind kind, bool revocation_under_way, const std::fun
   }
 }
 
-World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong, std::uint8_t rotations) {
+World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong,
+                  std::uint8_t rotations) {
   World w;
   const Ver v0 = version_number("first");
   w.tokens = 1;

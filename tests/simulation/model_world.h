@@ -1,7 +1,9 @@
-// The world of the exhaustive exploration: one secret, its backend, one target and one pod, two leaders, and budgets for crashes, wrong
-// answers and people. A value type without padding, so that it can be hashed and compared as bytes.
+// The world of the exhaustive exploration: one secret, its backend, one target and one pod, two
+// leaders, and budgets for crashes, wrong answers and people. A value type without padding, so that
+// it can be hashed and compared as bytes.
 //
-// A leader's local state is a node of the replay tree (model_actor.h): the replies that its pass has received so far.
+// A leader's local state is a node of the replay tree (model_actor.h): the replies that its pass
+// has received so far.
 #pragma once
 
 #include <array>
@@ -14,9 +16,9 @@
 
 namespace keyturn::simulation::model {
 
-using Ver = std::uint16_t;    // a version's number in the registry of names; 0: none
+using Ver = std::uint16_t;   // a version's number in the registry of names; 0: none
 using Cred = std::uint8_t;   // a credential, numbered as they come to life; 0: none
-using Node = std::uint32_t;   // of the replay tree; 0: between two passes
+using Node = std::uint32_t;  // of the replay tree; 0: between two passes
 
 enum class Kind : std::uint8_t { Minting, ForwardOnly, None };
 
@@ -33,26 +35,31 @@ struct World {
   std::array<Stored, kVersions> versions{};
   std::array<Ver, kTokens> mark{};  // for which version a credential was minted
   std::array<Node, 2> actor{};
-  std::uint32_t live = 0;      // credentials that the backend accepts, by bit
-  std::uint32_t excused = 0;   // credentials that a person took over: reported, not revoked
+  std::uint32_t live = 0;     // credentials that the backend accepts, by bit
+  std::uint32_t excused = 0;  // credentials that a person took over: reported, not revoked
   Ver current = 0, previous = 0, pending = 0, latest = 0, baton = 0;
-  Ver secret_version = 0;      // the target's annotation
-  Ver rollback_of = 0;         // a person asked to roll back while this version is current
-  std::array<Ver, 4> works{};  // forward only, per leader: C and L of which it knows that C works
+  Ver secret_version = 0;        // the target's annotation
+  Ver rollback_of = 0;           // a person asked to roll back while this version is current
+  std::array<Ver, 4> works{};    // forward only, per leader: C and L of which it knows that C works
   std::array<Cred, 2> minted{};  // by a pass that is still busy with it
   Cred secret_token = 0, pod = 0;
-  std::uint8_t written = 0;    // leaders, by bit, since whose last look the target was written: the resourceVersion they know is old
+  std::uint8_t written = 0;  // leaders, by bit, since whose last look the target was written: the
+                             // resourceVersion they know is old
   std::uint8_t tokens = 0;
-  std::uint8_t others = 0;     // what the current version's other fields must be: a person's last word
+  std::uint8_t others = 0;  // what the current version's other fields must be: a person's last word
   std::uint8_t crashes = 0, people = 0, wrong = 0, rotations = 0;  // budgets
   std::uint8_t attempts = 0, finished = 0;
-  std::uint8_t ending = 0;     // settling: 1 the last clean-up (or, forward only, a last rotation) is asked for, 2 it was done
-  std::uint8_t edits = 0;      // names for what people put
-  std::uint8_t wronged = 0;    // wrong answers given so far
-  std::uint8_t stale = 0;      // leaders, by bit, since whose last look a label or the gate has changed
-  std::uint8_t latest_dropped = 0;  // a person took KEYTURN_LATEST away: our own pending version may look like somebody else's
+  std::uint8_t ending = 0;   // settling: 1 the last clean-up (or, forward only, a last rotation) is
+                             // asked for, 2 it was done
+  std::uint8_t edits = 0;    // names for what people put
+  std::uint8_t wronged = 0;  // wrong answers given so far
+  std::uint8_t stale = 0;  // leaders, by bit, since whose last look a label or the gate has changed
+  std::uint8_t latest_dropped = 0;  // a person took KEYTURN_LATEST away: our own pending version
+                                    // may look like somebody else's
 
-  friend bool operator==(const World& a, const World& b) { return std::memcmp(&a, &b, sizeof(World)) == 0; }
+  friend bool operator==(const World& a, const World& b) {
+    return std::memcmp(&a, &b, sizeof(World)) == 0;
+  }
 
   const Stored* find(Ver id) const {
     for (const Stored& v : versions) {
@@ -65,7 +72,9 @@ struct World {
     return v == nullptr ? Cred{0} : v->token;
   }
   bool accepts(Cred t) const { return t != 0 && ((live >> t) & 1u) != 0; }
-  bool consumed() const { return secret_version == current && secret_token == token(current) && pod == secret_token; }
+  bool consumed() const {
+    return secret_version == current && secret_token == token(current) && pod == secret_token;
+  }
   void add(Ver id, Cred t, std::uint8_t other_fields);
   void move_current(Ver to) {
     if (to == current) return;
@@ -83,16 +92,19 @@ struct WorldHash {
 Ver version_number(const std::string& name);
 const std::string& version_name(Ver number);
 
-// What one look at the world shows a leader. What only matters as a yes or no is one, so that leaders who know the same are the same.
+// What one look at the world shows a leader. What only matters as a yes or no is one, so that
+// leaders who know the same are the same.
 struct Seen {
   Ver current, previous, pending, latest, baton;
   std::uint8_t synced, rolled_out;
   std::uint8_t due, rollback, clean_up, works, quiet, unused;
 
-  // What quiet watches; the real one sees a change that was undone by LastChangedDate, the world by World::stale.
+  // What quiet watches; the real one sees a change that was undone by LastChangedDate, the world by
+  // World::stale.
   bool same_labels_and_gate(const Seen& o) const {
-    return current == o.current && previous == o.previous && pending == o.pending && latest == o.latest && baton == o.baton &&
-           synced == o.synced && rolled_out == o.rolled_out;
+    return current == o.current && previous == o.previous && pending == o.pending &&
+           latest == o.latest && baton == o.baton && synced == o.synced &&
+           rolled_out == o.rolled_out;
   }
 };
 static_assert(std::has_unique_object_representations_v<Seen>);
@@ -103,8 +115,8 @@ struct Rules {
   bool quiet = true;                  // before revocations and before a forward-only set
   bool quiet_before_rollback = true;  // before a rollback's test
   bool undone_changes = true;         // quiet sees a change that was undone
-  bool pending_first = true;          // AWSPENDING is dropped before AWSCURRENT moves (forward only: after)
-  bool was_current = true;            // a version that was current is not revoked as an attempt
+  bool pending_first = true;  // AWSPENDING is dropped before AWSCURRENT moves (forward only: after)
+  bool was_current = true;    // a version that was current is not revoked as an attempt
   bool chained_ids = true;
   bool compares = true;
   bool only_minted = true;
@@ -121,8 +133,10 @@ std::string check_always(const World& w, Kind kind);
 std::string check_at_rest(const World& w, Kind kind);
 
 // What a person may do here; `emit(name, world)` for each.
-void people(const World& w, Kind kind, bool revocation_under_way, const std::function<void(const char*, const World&)>& emit);
+void people(const World& w, Kind kind, bool revocation_under_way,
+            const std::function<void(const char*, const World&)>& emit);
 
-World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong, std::uint8_t rotations);
+World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong,
+                  std::uint8_t rotations);
 
 }  // namespace keyturn::simulation::model

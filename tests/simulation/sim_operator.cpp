@@ -21,8 +21,8 @@ constexpr Duration kCleanUpEvery{3 * 3'600'000};
 
 void SimOperator::restart() {
   memory_ = std::make_unique<engine::Memory>();
-  engine_ = std::make_unique<engine::Engine>(
-      engine::Engine::Deps{world_, world_.strategy(), *memory_, world_.clock(), world_.rng(), engine::Timing{}});
+  engine_ = std::make_unique<engine::Engine>(engine::Engine::Deps{
+      world_, world_.strategy(), *memory_, world_.clock(), world_.rng(), engine::Timing{}});
   given_up_ = 0;
   not_before_ = cleaned_up_ = MonoTime{};
 }
@@ -55,7 +55,8 @@ void SimOperator::live() {
 bool SimOperator::gate_open(const std::string& current) const {
   const auto& cluster = world_.cluster();
   if (cluster.version != current) return false;
-  return std::all_of(cluster.pods.begin(), cluster.pods.end(), [&](const SimWorld::Pod& pod) { return pod.value == cluster.value; });
+  return std::all_of(cluster.pods.begin(), cluster.pods.end(),
+                     [&](const SimWorld::Pod& pod) { return pod.value == cluster.value; });
 }
 
 Situation SimOperator::judge(const View& view) {
@@ -85,13 +86,15 @@ Duration SimOperator::pass() {
     const Situation s = judge(*view);
     const Decision d = engine_->decide(*view, s);
     world_.fired(d.row);
-    world_.tell("leader " + std::to_string(number_) + " decides " + std::string(to_string(d.action)) + " row " + std::to_string(d.row) + " " +
+    world_.tell("leader " + std::to_string(number_) + " decides " +
+                std::string(to_string(d.action)) + " row " + std::to_string(d.row) + " " +
                 d.version_id.substr(0, 18) + " " + d.reason);
     if (d.action == Action::Sync) {
       const int resource_version = world_.cluster().resource_version;
       const auto value = engine_->value(*view, d.version_id, values);
       if (!value.ok()) return kPoll;
-      if (!world_.apply_secret(d.version_id, std::string((*value)->reveal()), resource_version)) return Duration(500);
+      if (!world_.apply_secret(d.version_id, std::string((*value)->reveal()), resource_version))
+        return Duration(500);
       continue;
     }
     if (d.action == Action::Rollout) {
@@ -99,11 +102,13 @@ Duration SimOperator::pass() {
       continue;
     }
     const StepResult r = engine_->perform(*view, d, s, values);
-    if (r.event == Event::GaveUp) not_before_ = world_.clock().mono() + kBackOff * (1 << std::min(given_up_++, 4));
+    if (r.event == Event::GaveUp)
+      not_before_ = world_.clock().mono() + kBackOff * (1 << std::min(given_up_++, 4));
     if (r.event == Event::Finished) given_up_ = 0;
     if (r.event == Event::CleanedUp) cleaned_up_ = world_.clock().mono();
     if (d.action == Action::Refuse && s.rollback) world_.rollback_answered();
-    world_.tell("leader " + std::to_string(number_) + "   " + std::string(to_string(r.event)) + " " + r.note);
+    world_.tell("leader " + std::to_string(number_) + "   " + std::string(to_string(r.event)) +
+                " " + r.note);
     if (r.kind == StepResult::Kind::Progress) continue;
     if (r.kind == StepResult::Kind::After) return r.delay;
     if (r.kind == StepResult::Kind::Retry) return std::max(r.delay, Duration(5000));

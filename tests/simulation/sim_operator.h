@@ -1,5 +1,5 @@
-// A leader of the seeded simulation: what the operator does around the engine, reduced to its decisions. Dies by an exception and comes
-// back with an empty memory.
+// A leader of the seeded simulation: what the operator does around the engine, reduced to its
+// decisions. Dies by an exception and comes back with an empty memory.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ class SimOperator {
   std::unique_ptr<engine::Memory> memory_;
   std::unique_ptr<engine::Engine> engine_;
   int given_up_ = 0;
-  MonoTime not_before_{};     // after an attempt that was given up
+  MonoTime not_before_{};  // after an attempt that was given up
   MonoTime cleaned_up_{};
 };
 

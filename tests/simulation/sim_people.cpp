@@ -24,7 +24,8 @@ void SimWorld::saved_by_person(const std::string& credential, const std::string&
 
 void SimWorld::person_moves(std::string_view label, const std::string& to) {
   ++meddled_;
-  tell("a person moves " + std::string(label) + " to " + (to.empty() ? "nowhere" : to.substr(0, 18)));
+  tell("a person moves " + std::string(label) + " to " +
+       (to.empty() ? "nowhere" : to.substr(0, 18)));
   aws_.move_label(arn_, std::string(label), to);
 }
 
@@ -44,9 +45,12 @@ void SimWorld::people() {
   const auto before = aws_.stages(arn_);
   const std::string others = others_, password = password_.password();
   one_act();
-  // Nobody takes all labels but the baton from the only value that works, or that is just being set.
+  // Nobody takes all labels but the baton from the only value that works, or that is just being
+  // set.
   const std::string attempt = holder(engine::kBaton);
-  const auto bare = [&](const aws::StagesByVersion& stages) { return stages.at(attempt).size() == 1; };
+  const auto bare = [&](const aws::StagesByVersion& stages) {
+    return stages.at(attempt).size() == 1;
+  };
   const bool stripped = !attempt.empty() && bare(aws_.stages(arn_)) && !bare(before);
   if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped)) {
     others_ = others;
@@ -57,11 +61,13 @@ void SimWorld::people() {
 }
 
 void SimWorld::one_act() {
-  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious), pending = holder(engine::kPending);
+  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious),
+                    pending = holder(engine::kPending);
   const std::string latest = holder(engine::kLatest), baton = holder(engine::kBaton);
   const std::string credential = credential_of(*aws_.value_of(arn_, current));
   switch (rng_.below(9)) {
-    case 0: return saved_by_person(credential, std::to_string(++names_));  // another field is edited
+    case 0:
+      return saved_by_person(credential, std::to_string(++names_));  // another field is edited
     case 1: {
       const std::string own = "own" + std::to_string(++names_);
       tokens_.add(own);
@@ -105,7 +111,8 @@ void SimWorld::one_act() {
 void SimWorld::check() {
   if (failure_ || kind_ == Kind::None || kind_ == Kind::Delegated) return;
   if (two_credentials()) {
-    if (!accepted(credential_of(cluster_.value))) return fail("I1: the Secret's credential is dead");
+    if (!accepted(credential_of(cluster_.value)))
+      return fail("I1: the Secret's credential is dead");
     for (const Pod& pod : cluster_.pods) {
       if (!accepted(credential_of(pod.value))) return fail("I1: a pod's credential is dead");
     }
@@ -114,31 +121,40 @@ void SimWorld::check() {
 }
 
 bool SimWorld::some_label_works() const {
-  return works(holder(engine::kCurrent)) || works(holder(engine::kPending)) || works(holder(engine::kPrevious)) ||
+  return works(holder(engine::kCurrent)) || works(holder(engine::kPending)) ||
+         works(holder(engine::kPrevious)) ||
          (kind_ == Kind::ForwardOnly && works(holder(engine::kLatest)));
 }
 
 void SimWorld::check_end() {
-  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious), pending = holder(engine::kPending);
-  // Somebody took KEYTURN_LATEST from an older pending version of ours: it looks like anybody's, and a person has to say.
+  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious),
+                    pending = holder(engine::kPending);
+  // Somebody took KEYTURN_LATEST from an older pending version of ours: it looks like anybody's,
+  // and a person has to say.
   const bool foreign = latest_dropped_ && !pending.empty() && pending != current;
   if (!works(current) && !foreign) return fail("I3: AWSCURRENT does not work");
   const auto value = aws_.value_of(arn_, current);
-  if (cluster_.version != current || cluster_.value != value) return fail("I3: the target does not hold AWSCURRENT");
+  if (cluster_.version != current || cluster_.value != value)
+    return fail("I3: the target does not hold AWSCURRENT");
   for (const Pod& pod : cluster_.pods) {
     if (pod.value != *value) return fail("I3: a pod does not hold AWSCURRENT");
   }
   if (!holder(engine::kBaton).empty()) return fail("I3: the baton is left");
   if (!pending.empty() && pending != current && !foreign) return fail("I3: AWSPENDING is left");
-  if (kind_ != Kind::Delegated && others_of(*value) != others_) return fail("a person's edit of another field is lost");
+  if (kind_ != Kind::Delegated && others_of(*value) != others_)
+    return fail("a person's edit of another field is lost");
   if (rotation_due() && !foreign) return fail("I4: a rotation is still due");
   if (meddled_ == 0 && wrong_ == 0 && finished_ != asked_) {
-    return fail("I4: " + std::to_string(asked_) + " rotations were asked for, " + std::to_string(finished_) + " happened");
+    return fail("I4: " + std::to_string(asked_) + " rotations were asked for, " +
+                std::to_string(finished_) + " happened");
   }
   if (!two_credentials() || foreign) return;
-  const std::string held_back = previous.empty() ? "" : credential_of(aws_.value_of(arn_, previous).value_or(""));
+  const std::string held_back =
+      previous.empty() ? "" : credential_of(aws_.value_of(arn_, previous).value_or(""));
   for (const auto& [token, about] : tokens_.tokens()) {
-    if (token == credential_of(*value) || (meddled_ > 0 && (about.arn.empty() || token == held_back))) continue;
+    if (token == credential_of(*value) ||
+        (meddled_ > 0 && (about.arn.empty() || token == held_back)))
+      continue;
     return fail("I3: credential " + token + " is left over");
   }
 }

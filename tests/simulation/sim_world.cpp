@@ -10,47 +10,84 @@ namespace {
 constexpr Duration kRequestDeadline{15'000};
 constexpr Duration kCalm{9 * 3'600'000};  // enough for two clean-ups of what is older than an hour
 
-Error lost(const std::string& name) { return make_error(ErrorClass::Transient, "Timeout", name + ": no answer"); }
+Error lost(const std::string& name) {
+  return make_error(ErrorClass::Transient, "Timeout", name + ": no answer");
+}
 
 }  // namespace
 
 const char* to_string(Kind kind) {
   switch (kind) {
-    case Kind::Minting: return "minting";
-    case Kind::SoftMinting: return "softMinting";
-    case Kind::ForwardOnly: return "forwardOnly";
-    case Kind::None: return "none";
-    case Kind::Delegated: return "delegated";
+    case Kind::Minting:
+      return "minting";
+    case Kind::SoftMinting:
+      return "softMinting";
+    case Kind::ForwardOnly:
+      return "forwardOnly";
+    case Kind::None:
+      return "none";
+    case Kind::Delegated:
+      return "delegated";
   }
   return "";
 }
 
 const char* to_string(Fault fault) {
-  static const char* const kNames[kFaults] = {"any", "crash", "lost", "late", "twice", "throttle", "refused", "wrong", "stale", "other", "person", "deleted"};
+  static const char* const kNames[kFaults] = {"any",   "crash",    "lost",    "late",
+                                              "twice", "throttle", "refused", "wrong",
+                                              "stale", "other",    "person",  "deleted"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
-SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace) : kind_(kind), trace_(trace), rng_(seed * 0x9e3779b97f4a7c15u + 1), aws_(clock_), tokens_(clock_) {
+SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
+    : kind_(kind),
+      trace_(trace),
+      rng_(seed * 0x9e3779b97f4a7c15u + 1),
+      aws_(clock_),
+      tokens_(clock_) {
   arn_ = aws_.add_secret("shop/orders", make_value("t0", "0"));
   tokens_.add("t0");
   password_.become("t0");
-  tokens_.hook = password_.hook = [this](const std::string& name, When when) { return backend_request(name, when); };
+  tokens_.hook = password_.hook = [this](const std::string& name, When when) {
+    return backend_request(name, when);
+  };
   tokens_.on_revoking = [this](bool under_way) { confirming_ += under_way ? 1 : -1; };
   switch (kind) {
-    case Kind::Minting: strategy_ = make_minting(tokens_); break;
-    case Kind::SoftMinting: strategy_ = make_minting(tokens_, {.soft_revoke = true}); break;
-    case Kind::ForwardOnly: strategy_ = make_forward_only(password_); break;
-    case Kind::None: strategy_ = make_none(); break;
-    case Kind::Delegated: strategy_ = make_delegated([this](const std::string& version) { return rotate_secret(version); }); break;
+    case Kind::Minting:
+      strategy_ = make_minting(tokens_);
+      break;
+    case Kind::SoftMinting:
+      strategy_ = make_minting(tokens_, {.soft_revoke = true});
+      break;
+    case Kind::ForwardOnly:
+      strategy_ = make_forward_only(password_);
+      break;
+    case Kind::None:
+      strategy_ = make_none();
+      break;
+    case Kind::Delegated:
+      strategy_ =
+          make_delegated([this](const std::string& version) { return rotate_secret(version); });
+      break;
   }
   cluster_.version = aws_.holder(arn_, "AWSCURRENT");
   cluster_.value = make_value("t0", "0");
   for (Pod& pod : cluster_.pods) pod.value = cluster_.value;
   chaos_ = 40 + static_cast<int>(rng_.below(200));
   // Most schedules know few kinds of trouble, so that each is also met alone.
-  const auto draw = [this](double p) { return rng_.unit() < 0.4 ? 0.0 : p * (rng_.unit() < 0.2 ? 3.0 : 0.3 + rng_.unit()); };
-  odds_ = {.crash = draw(0.02), .lost = draw(0.04), .late = draw(0.04), .twice = draw(0.06), .throttle = draw(0.03), .refused = draw(0.02),
-           .wrong = draw(0.07), .stale = draw(0.08), .person = draw(0.045), .deleted = draw(0.006)};
+  const auto draw = [this](double p) {
+    return rng_.unit() < 0.4 ? 0.0 : p * (rng_.unit() < 0.2 ? 3.0 : 0.3 + rng_.unit());
+  };
+  odds_ = {.crash = draw(0.02),
+           .lost = draw(0.04),
+           .late = draw(0.04),
+           .twice = draw(0.06),
+           .throttle = draw(0.03),
+           .refused = draw(0.02),
+           .wrong = draw(0.07),
+           .stale = draw(0.08),
+           .person = draw(0.045),
+           .deleted = draw(0.006)};
   asked_ = 1;
   clock_.advance(Duration(60'000));
   asked_at_ = clock_.now();
@@ -129,7 +166,8 @@ void SimWorld::sleep(std::size_t leader, Duration duration) {
   }
   if (me.wakes > clock_.mono()) clock_.advance(me.wakes - clock_.mono());
   land_ghosts();
-  if (calm_ && clock_.mono() - calm_since_ > kCalm / 2 && kind_ == Kind::ForwardOnly && !works(holder(engine::kCurrent)) && !rotation_due()) {
+  if (calm_ && clock_.mono() - calm_since_ > kCalm / 2 && kind_ == Kind::ForwardOnly &&
+      !works(holder(engine::kCurrent)) && !rotation_due()) {
     tell("a rotation is asked for, to heal what a person broke");
     ++asked_;
     asked_at_ = clock_.now();
@@ -145,7 +183,8 @@ void SimWorld::pass_time(Duration at_most) {
   Duration by(static_cast<std::int64_t>(rng_.below(kind < 0.7 ? 50 : kind < 0.92 ? 1000 : 15'000)));
   by = std::min(by, at_most);
   for (const Leader& leader : leaders_) {
-    if (leader.busy && leader.back_by) by = std::min(by, std::max(*leader.back_by - clock_.mono(), Duration(0)));
+    if (leader.busy && leader.back_by)
+      by = std::min(by, std::max(*leader.back_by - clock_.mono(), Duration(0)));
   }
   if (by > Duration(0)) clock_.advance(by);
 }
@@ -163,7 +202,8 @@ void SimWorld::turn() {
   if (over_) throw Stop{};
   Leader& other = leaders_[1 - me];
   const bool other_ready = !other.gone && (other.busy || other.wakes <= clock_.mono());
-  const bool other_must = other_ready && other.busy && other.back_by && *other.back_by <= clock_.mono();
+  const bool other_must =
+      other_ready && other.busy && other.back_by && *other.back_by <= clock_.mono();
   if (other_must || (other_ready && rng_.unit() < 0.25)) {
     if (other.busy) happened(Fault::OtherLeader);
     switch_to(1 - me);
@@ -178,15 +218,19 @@ void SimWorld::become_calm() {
   calm_ = true;
   calm_since_ = clock_.mono();
   away_until_ = MonoTime{};
-  if (holder(engine::kPending).starts_with("person-") && kind_ != Kind::Delegated) person_moves(engine::kPending, "");
-  if (kind_ == Kind::ForwardOnly && !rotation_due()) {  // what a person broke by hand heals with the next rotation
+  if (holder(engine::kPending).starts_with("person-") && kind_ != Kind::Delegated)
+    person_moves(engine::kPending, "");
+  if (kind_ == Kind::ForwardOnly &&
+      !rotation_due()) {  // what a person broke by hand heals with the next rotation
     ++asked_;
     asked_at_ = clock_.now();
   }
   if (rng_.below(2) == 0) leaders_[rng_.below(2)].retires = true;
 }
 
-Duration SimWorld::away() const { return std::max(std::chrono::duration_cast<Duration>(away_until_ - clock_.mono()), Duration(0)); }
+Duration SimWorld::away() const {
+  return std::max(std::chrono::duration_cast<Duration>(away_until_ - clock_.mono()), Duration(0));
+}
 
 void SimWorld::land_ghosts() {
   for (std::size_t i = 0; i < ghosts_.size();) {
@@ -248,37 +292,51 @@ Result<aws::SecretMetadata> SimWorld::describe(const std::string& id) {
   return answer;
 }
 
-Result<aws::SecretValue> SimWorld::get_value(const std::string& id, const std::string& version, const std::string& stage) {
-  if (send("GetSecretValue " + version.substr(0, 18), false) != Fate::Carried) return lost("GetSecretValue");
+Result<aws::SecretValue> SimWorld::get_value(const std::string& id, const std::string& version,
+                                             const std::string& stage) {
+  if (send("GetSecretValue " + version.substr(0, 18), false) != Fate::Carried)
+    return lost("GetSecretValue");
   auto answer = aws_.get_value(id, version, stage);
   arrive();
   return answer;
 }
 
-Result<std::vector<aws::VersionInfo>> SimWorld::list_versions(const std::string& id, bool deprecated) { return aws_.list_versions(id, deprecated); }
-Result<aws::ListSecretsPage> SimWorld::list(const aws::ListSecretsRequest& request) { return aws_.list(request); }
+Result<std::vector<aws::VersionInfo>> SimWorld::list_versions(const std::string& id,
+                                                              bool deprecated) {
+  return aws_.list_versions(id, deprecated);
+}
+Result<aws::ListSecretsPage> SimWorld::list(const aws::ListSecretsRequest& request) {
+  return aws_.list(request);
+}
 
 // Checked for its age when it is sent; carried out when it gets there.
-Status SimWorld::write(const std::string& name, const std::optional<MonoTime>& not_after, const std::function<Status()>& carry_out) {
-  if (not_after && clock_.mono() > *not_after) return make_error(ErrorClass::Unavailable, "ViewTooOld", "not sent");
+Status SimWorld::write(const std::string& name, const std::optional<MonoTime>& not_after,
+                       const std::function<Status()>& carry_out) {
+  if (not_after && clock_.mono() > *not_after)
+    return make_error(ErrorClass::Unavailable, "ViewTooOld", "not sent");
   const MonoTime sent = clock_.mono();
   const Fate fate = send(name, true);
   const auto later = [&] { return sent + Duration(static_cast<std::int64_t>(rng_.below(15'000))); };
   switch (fate) {
-    case Fate::Throttled: return make_error(ErrorClass::Throttled, "ThrottlingException", "slow down");
-    case Fate::Refused: return make_error(ErrorClass::Denied, "AccessDeniedException", "not allowed");
+    case Fate::Throttled:
+      return make_error(ErrorClass::Throttled, "ThrottlingException", "slow down");
+    case Fate::Refused:
+      return make_error(ErrorClass::Denied, "AccessDeniedException", "not allowed");
     case Fate::Late: {
-      ghosts_.push_back({std::max(later(), clock_.mono()), [this, name, carry_out] { tell("  (late) " + name), (void)carry_out(); }});
+      ghosts_.push_back({std::max(later(), clock_.mono()),
+                         [this, name, carry_out] { tell("  (late) " + name), (void)carry_out(); }});
       return lost(name);
     }
     case Fate::LostReply:
-    case Fate::Carried: break;
+    case Fate::Carried:
+      break;
   }
   Status answer = carry_out();
   if (!answer.ok()) tell("      " + answer.error().describe());
   if (chance(odds_.twice)) {
     happened(Fault::Duplicate);
-    ghosts_.push_back({std::max(later(), clock_.mono()), [this, name, carry_out] { tell("  (again) " + name), (void)carry_out(); }});
+    ghosts_.push_back({std::max(later(), clock_.mono()),
+                       [this, name, carry_out] { tell("  (again) " + name), (void)carry_out(); }});
   }
   arrive();
   if (fate == Fate::LostReply) return lost(name);
@@ -291,17 +349,20 @@ Status SimWorld::put_value(const aws::PutSecretValueRequest& request) {
   copy->client_request_token = request.client_request_token;
   copy->value = request.value.clone();
   copy->stages = request.stages;
-  return write("PutSecretValue " + request.client_request_token.substr(0, 18), request.not_after, [this, copy] { return aws_.put_value(*copy); });
+  return write("PutSecretValue " + request.client_request_token.substr(0, 18), request.not_after,
+               [this, copy] { return aws_.put_value(*copy); });
 }
 
 Status SimWorld::update_stage(const aws::UpdateStageRequest& request) {
   aws::UpdateStageRequest copy = request;
   copy.not_after.reset();
-  return write("UpdateSecretVersionStage " + request.stage + " " + request.remove_from.substr(0, 18) + " -> " + request.move_to.substr(0, 18),
+  return write("UpdateSecretVersionStage " + request.stage + " " +
+                   request.remove_from.substr(0, 18) + " -> " + request.move_to.substr(0, 18),
                request.not_after, [this, copy] {
                  const std::string before = aws_.holder(arn_, "AWSCURRENT");
                  const Status done = aws_.update_stage(copy);
-                 if (copy.stage == "AWSCURRENT" && aws_.holder(arn_, "AWSCURRENT") != before) ++finished_;
+                 if (copy.stage == "AWSCURRENT" && aws_.holder(arn_, "AWSCURRENT") != before)
+                   ++finished_;
                  return done;
                });
 }
@@ -313,7 +374,8 @@ std::optional<Error> SimWorld::backend_request(const std::string& name, When whe
   }
   const bool changes = name.starts_with("change ") || name.starts_with("revoke ");
   const Fate fate = send(name, changes);
-  if (name.starts_with("login ") && chance(odds_.wrong) && (tokens_.accepts(name.substr(6)) || password_.accepts(name.substr(6)))) {
+  if (name.starts_with("login ") && chance(odds_.wrong) &&
+      (tokens_.accepts(name.substr(6)) || password_.accepts(name.substr(6)))) {
     happened(Fault::WrongRejection);
     ++wrong_;
     return make_error(ErrorClass::Denied, "Rejected", "wrongly rejected");
@@ -324,13 +386,15 @@ std::optional<Error> SimWorld::backend_request(const std::string& name, When whe
   }
   if (fate == Fate::Late) {
     ++confirming_;
-    ghosts_.push_back({clock_.mono() + Duration(static_cast<std::int64_t>(rng_.below(10'000))), [this, name] {
-                         tell("  (late) " + name);
-                         --confirming_;
-                         carry_out_backend(name);
-                       }});
+    ghosts_.push_back(
+        {clock_.mono() + Duration(static_cast<std::int64_t>(rng_.below(10'000))), [this, name] {
+           tell("  (late) " + name);
+           --confirming_;
+           carry_out_backend(name);
+         }});
   }
-  if (fate == Fate::Refused && !name.starts_with("login ")) return make_error(ErrorClass::Denied, "Forbidden", "not allowed");
+  if (fate == Fate::Refused && !name.starts_with("login "))
+    return make_error(ErrorClass::Denied, "Forbidden", "not allowed");
   return lost(name);
 }
 
@@ -344,7 +408,8 @@ void SimWorld::carry_out_backend(const std::string& name) {
 
 // --- the cluster ---
 
-bool SimWorld::apply_secret(const std::string& version, const std::string& value, int resource_version) {
+bool SimWorld::apply_secret(const std::string& version, const std::string& value,
+                            int resource_version) {
   if (send("apply Secret " + version.substr(0, 18), false) != Fate::Carried) return false;
   const bool fresh = cluster_.resource_version == resource_version;
   if (fresh) {
@@ -363,7 +428,8 @@ void SimWorld::restart_pods() {
 }
 
 bool SimWorld::rotation_due() const {
-  const std::string current = aws_.holder(arn_, "AWSCURRENT"), latest = aws_.holder(arn_, "KEYTURN_LATEST");
+  const std::string current = aws_.holder(arn_, "AWSCURRENT"),
+                    latest = aws_.holder(arn_, "KEYTURN_LATEST");
   WallTime newest = aws_.created_of(arn_, current);
   if (!latest.empty() && (latest == current || latest == aws_.holder(arn_, "AWSPREVIOUS"))) {
     newest = std::max(newest, aws_.created_of(arn_, latest));

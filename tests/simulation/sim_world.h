@@ -1,8 +1,9 @@
-// The world of the seeded simulation: AWS, a backend, one target with its pods, two leaders on threads of which exactly one runs at a
-// time, people, and fake time. Every request is a point at which the schedule decides who goes on, what fails, and how much time passes.
+// The world of the seeded simulation: AWS, a backend, one target with its pods, two leaders on
+// threads of which exactly one runs at a time, people, and fake time. Every request is a point at
+// which the schedule decides who goes on, what fails, and how much time passes.
 //
-// A request is checked for its age when it is sent and carried out up to a request deadline later, as on a network. Deterministic by seed.
-// Thread rule: whoever holds the turn may touch everything.
+// A request is checked for its age when it is sent and carried out up to a request deadline later,
+// as on a network. Deterministic by seed. Thread rule: whoever holds the turn may touch everything.
 #pragma once
 
 #include <array>
@@ -26,10 +27,24 @@
 namespace keyturn::simulation {
 
 enum class Kind { Minting, SoftMinting, ForwardOnly, None, Delegated };
-inline constexpr std::array kKinds{Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly, Kind::None, Kind::Delegated};
+inline constexpr std::array kKinds{Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly, Kind::None,
+                                   Kind::Delegated};
 const char* to_string(Kind kind);
 
-enum class Fault { None, Crash, LostReply, Late, Duplicate, Throttle, Refused, WrongRejection, StaleRead, OtherLeader, Person, PolicyDeleted };
+enum class Fault {
+  None,
+  Crash,
+  LostReply,
+  Late,
+  Duplicate,
+  Throttle,
+  Refused,
+  WrongRejection,
+  StaleRead,
+  OtherLeader,
+  Person,
+  PolicyDeleted
+};
 inline constexpr std::size_t kFaults = 12;
 const char* to_string(Fault fault);
 
@@ -55,23 +70,26 @@ class SimWorld final : public aws::SecretsManager {
     std::array<Pod, 2> pods;
   };
   const Cluster& cluster() const { return cluster_; }
-  bool apply_secret(const std::string& version, const std::string& value, int resource_version);  // false: somebody else wrote it
+  bool apply_secret(const std::string& version, const std::string& value,
+                    int resource_version);  // false: somebody else wrote it
   void restart_pods();
-  bool rotation_due() const;       // a rotation was asked for after the current version was made
+  bool rotation_due() const;  // a rotation was asked for after the current version was made
   std::string rollback_of() const { return rollback_of_; }
   void rollback_answered() { rollback_of_.clear(); }
-  Status rotate_secret(const std::string& version_id);          // AWS's RotateSecret, for the delegated kind
-  Duration away() const;           // the policy is deleted for that long; who comes back remembers nothing
+  Status rotate_secret(
+      const std::string& version_id);  // AWS's RotateSecret, for the delegated kind
+  Duration away() const;  // the policy is deleted for that long; who comes back remembers nothing
   void tell(const std::string& line);
-  void fired(int row);             // coverage
+  void fired(int row);  // coverage
 
   // --- the schedule ---
-  void start(std::size_t leader);                    // on the leader's thread: waits for its first turn
-  void sleep(std::size_t leader, Duration duration); // between two passes
+  void start(std::size_t leader);  // on the leader's thread: waits for its first turn
+  void sleep(std::size_t leader, Duration duration);  // between two passes
   void finish(std::size_t leader);
   bool calm() const { return calm_; }
   bool over() const { return over_; }
-  void run(const std::array<std::function<void()>, 2>& leaders);  // the whole schedule; afterwards failure() and coverage()
+  void run(const std::array<std::function<void()>, 2>&
+               leaders);  // the whole schedule; afterwards failure() and coverage()
 
   Kind kind() const { return kind_; }
   Clock& clock() { return clock_; }
@@ -86,21 +104,25 @@ class SimWorld final : public aws::SecretsManager {
 
   // --- aws::SecretsManager, through the schedule ---
   Result<aws::SecretMetadata> describe(const std::string& secret_id) override;
-  Result<aws::SecretValue> get_value(const std::string& secret_id, const std::string& version_id, const std::string& stage = "") override;
-  Result<std::vector<aws::VersionInfo>> list_versions(const std::string& secret_id, bool include_deprecated) override;
+  Result<aws::SecretValue> get_value(const std::string& secret_id, const std::string& version_id,
+                                     const std::string& stage = "") override;
+  Result<std::vector<aws::VersionInfo>> list_versions(const std::string& secret_id,
+                                                      bool include_deprecated) override;
   Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest& request) override;
   Status put_value(const aws::PutSecretValueRequest& request) override;
   Status update_stage(const aws::UpdateStageRequest& request) override;
 
  private:
   enum class Fate { Carried, LostReply, Late, Throttled, Refused };
-  Fate send(const std::string& name, bool write);  // a request leaves: faults are drawn, others may go first
-  void arrive();                                   // its reply comes back
-  Status write(const std::string& name, const std::optional<MonoTime>& not_after, const std::function<Status()>& carry_out);
+  Fate send(const std::string& name,
+            bool write);  // a request leaves: faults are drawn, others may go first
+  void arrive();          // its reply comes back
+  Status write(const std::string& name, const std::optional<MonoTime>& not_after,
+               const std::function<Status()>& carry_out);
   std::optional<Error> backend_request(const std::string& name, When when);
   void carry_out_backend(const std::string& name);
 
-  void turn();                 // time passes, people act, somebody else may go on
+  void turn();  // time passes, people act, somebody else may go on
   void pass_time(Duration at_most);
   void switch_to(std::size_t leader);
   void wait_for_turn(std::size_t leader);
@@ -109,7 +131,7 @@ class SimWorld final : public aws::SecretsManager {
   void one_act();
   bool some_label_works() const;
   void person_moves(std::string_view label, const std::string& to);
-  void aws_rotates();          // the delegated kind's function takes a step
+  void aws_rotates();  // the delegated kind's function takes a step
   void land_ghosts();
   void check();
   void check_end();
@@ -117,8 +139,10 @@ class SimWorld final : public aws::SecretsManager {
   void happened(Fault fault);
   bool chance(double p) { return !calm_ && rng_.unit() < p; }
   std::string holder(std::string_view label) const { return aws_.holder(arn_, std::string(label)); }
-  std::string others_at(const std::string& version) const { return others_of(aws_.value_of(arn_, version).value_or("")); }
-  bool works(const std::string& version) const;      // its credential does, now
+  std::string others_at(const std::string& version) const {
+    return others_of(aws_.value_of(arn_, version).value_or(""));
+  }
+  bool works(const std::string& version) const;  // its credential does, now
   bool accepted(const std::string& credential) const;
   bool two_credentials() const { return kind_ == Kind::Minting || kind_ == Kind::SoftMinting; }
   void saved_by_person(const std::string& credential, const std::string& others);
@@ -135,9 +159,9 @@ class SimWorld final : public aws::SecretsManager {
   Cluster cluster_;
 
   struct Leader {
-    bool busy = false;             // in a pass
+    bool busy = false;  // in a pass
     bool gone = false;
-    bool retires = false;          // goes when it is calm
+    bool retires = false;  // goes when it is calm
     MonoTime wakes{};
     std::optional<MonoTime> back_by;  // a request is under way: its deadline
     std::condition_variable turn;
@@ -151,10 +175,11 @@ class SimWorld final : public aws::SecretsManager {
   std::mutex mutex_;
   std::size_t current_ = 0;
   struct Odds {
-    double crash = 0, lost = 0, late = 0, twice = 0, throttle = 0, refused = 0, wrong = 0, stale = 0, person = 0, deleted = 0;
+    double crash = 0, lost = 0, late = 0, twice = 0, throttle = 0, refused = 0, wrong = 0,
+           stale = 0, person = 0, deleted = 0;
   };
   Odds odds_;
-  int chaos_ = 0;       // requests until calm
+  int chaos_ = 0;  // requests until calm
   MonoTime away_until_{};
   bool calm_ = false, over_ = false;
   MonoTime calm_since_{};
@@ -163,7 +188,7 @@ class SimWorld final : public aws::SecretsManager {
   std::string rollback_of_;
   int meddled_ = 0, wrong_ = 0, names_ = 0;
   bool latest_dropped_ = false;
-  int confirming_ = 0;  // leaders between their last look and a revocation
+  int confirming_ = 0;        // leaders between their last look and a revocation
   std::string others_ = "0";  // a person's last word about the other fields
   int aws_step_ = 0;
   std::string aws_version_;

@@ -1,5 +1,6 @@
-// simulate: seeded random schedules of the engine on fake time, two leaders, faults and meddling people (docs/protocol.md, "How it is
-// proved"). A failing seed is printed with the command that replays it.
+// simulate: seeded random schedules of the engine on fake time, two leaders, faults and meddling
+// people (docs/protocol.md, "How it is proved"). A failing seed is printed with the command that
+// replays it.
 //
 // usage: simulate [--schedules N] [--seed FIRST] [--kind KIND] [--trace]
 #include <chrono>
@@ -29,8 +30,11 @@ bool run(Kind kind, std::uint64_t seed, bool trace, Totals& totals) {
   totals.rotations += world.finished();
   ++totals.schedules;
   if (!world.failure()) return true;
-  std::printf("FAILED %s, seed %llu: %s\n    replay: simulate --kind %s --seed %llu --schedules 1 --trace\n", to_string(kind),
-              static_cast<unsigned long long>(seed), world.failure()->what.c_str(), to_string(kind), static_cast<unsigned long long>(seed));
+  std::printf(
+      "FAILED %s, seed %llu: %s\n    replay: simulate --kind %s --seed %llu --schedules 1 "
+      "--trace\n",
+      to_string(kind), static_cast<unsigned long long>(seed), world.failure()->what.c_str(),
+      to_string(kind), static_cast<unsigned long long>(seed));
   return false;
 }
 
@@ -38,10 +42,14 @@ bool run(Kind kind, std::uint64_t seed, bool trace, Totals& totals) {
 std::vector<int> rows_of(Kind kind) {
   switch (kind) {
     case Kind::Minting:
-    case Kind::SoftMinting: return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-    case Kind::ForwardOnly: return {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12};
-    case Kind::None: return {5, 6, 7, 8, 11, 12};
-    case Kind::Delegated: return {7, 8, 12};
+    case Kind::SoftMinting:
+      return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    case Kind::ForwardOnly:
+      return {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12};
+    case Kind::None:
+      return {5, 6, 7, 8, 11, 12};
+    case Kind::Delegated:
+      return {7, 8, 12};
   }
   return {};
 }
@@ -81,11 +89,19 @@ int main_of(const std::vector<std::string>& args) {
   std::string only;
   bool trace = false;
   for (std::size_t i = 0; i < args.size(); ++i) {
-    if (args[i] == "--schedules") schedules = std::atol(args.at(++i).c_str());
-    else if (args[i] == "--seed") seed = std::strtoull(args.at(++i).c_str(), nullptr, 10);
-    else if (args[i] == "--kind") only = args.at(++i);
-    else if (args[i] == "--trace") trace = true;
-    else return std::fprintf(stderr, "usage: simulate [--schedules N] [--seed FIRST] [--kind KIND] [--trace]\n"), 2;
+    if (args[i] == "--schedules")
+      schedules = std::atol(args.at(++i).c_str());
+    else if (args[i] == "--seed")
+      seed = std::strtoull(args.at(++i).c_str(), nullptr, 10);
+    else if (args[i] == "--kind")
+      only = args.at(++i);
+    else if (args[i] == "--trace")
+      trace = true;
+    else
+      return std::fprintf(
+                 stderr,
+                 "usage: simulate [--schedules N] [--seed FIRST] [--kind KIND] [--trace]\n"),
+             2;
   }
   std::vector<Kind> kinds;
   for (const Kind kind : kKinds) {
@@ -100,12 +116,15 @@ int main_of(const std::vector<std::string>& args) {
     const Kind kind = kinds[static_cast<std::size_t>(n) % kinds.size()];
     if (!run(kind, seed + static_cast<std::uint64_t>(n), trace, totals)) ++failed;
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const bool complete = print_coverage(totals);
-  std::printf("\n%ld schedules, %ld requests, %ld rotations, %d failed (%.1f s)\n", totals.schedules, totals.requests, totals.rotations, failed, seconds);
+  std::printf("\n%ld schedules, %ld requests, %ld rotations, %d failed (%.1f s)\n",
+              totals.schedules, totals.requests, totals.rotations, failed, seconds);
   // A short run cannot meet everything.
   const bool whole = schedules >= 10'000 && only.empty();
-  if (whole && !complete) std::printf("a row of the table did not fire after some kind of fault (marked !)\n");
+  if (whole && !complete)
+    std::printf("a row of the table did not fire after some kind of fault (marked !)\n");
   return failed == 0 && (complete || !whole) ? 0 : 1;
 }
 

@@ -1,9 +1,9 @@
 // A clock that moves only when told to. Wakes every wait whose deadline is reached.
 //
-// How no wake-up is lost: a waiter enters itself and looks at the time while it holds its own mutex;
-// advance() first moves the time, then takes each due waiter's mutex before it notifies. So a waiter
-// either sees the new time or already waits. Lock order: a waiter's mutex, then the clock's; advance()
-// holds the clock's never while it takes a waiter's.
+// How no wake-up is lost: a waiter enters itself and looks at the time while it holds its own
+// mutex; advance() first moves the time, then takes each due waiter's mutex before it notifies. So
+// a waiter either sees the new time or already waits. Lock order: a waiter's mutex, then the
+// clock's; advance() holds the clock's never while it takes a waiter's.
 //
 // Thread rule: any thread; advance() must not be called with a mutex that somebody waits with.
 #pragma once
@@ -32,9 +32,9 @@ class FakeClock final : public Clock {
   // The wall clock alone, either way: someone set it. Wakes nobody.
   void jump_wall(Duration by);
 
-  // Blocks until at least `count` threads wait on this clock: how a test knows that a worker sleeps. One that
-  // advance() has woken counts again only once it waits again; one that somebody else notified counts
-  // until it runs.
+  // Blocks until at least `count` threads wait on this clock: how a test knows that a worker
+  // sleeps. One that advance() has woken counts again only once it waits again; one that somebody
+  // else notified counts until it runs.
   void await_waiters(std::size_t count);
   // The earliest deadline that is waited for; MonoTime::max() when there is none.
   MonoTime next_deadline() const;

@@ -124,7 +124,8 @@ std::optional<std::string> FakeSecretsManager::value_of(const std::string& arn,
   return found->second.value;
 }
 
-WallTime FakeSecretsManager::created_of(const std::string& arn, const std::string& version_id) const {
+WallTime FakeSecretsManager::created_of(const std::string& arn,
+                                        const std::string& version_id) const {
   const std::lock_guard lock(mutex_);
   return find_locked(arn)->versions.at(version_id).created;
 }

@@ -6,17 +6,17 @@
 //   transport.push(Reply::chunks({"{\"type\":", "\"ADDED\"}\n"}).hold());     // a watch left open
 //   transport.on_request([](const http::Request& r) { return Reply::of(404); });  // when the script is empty
 //
-// A scripted reply is used once, in order; then the function is asked. With neither, the request fails with
-// Invalid "UnexpectedRequest" and unexpected() counts it: assert that it is 0.
+// A scripted reply is used once, in order; then the function is asked. With neither, the request
+// fails with Invalid "UnexpectedRequest" and unexpected() counts it: assert that it is 0.
 //
 // Thread rule: any thread. The function is called without a lock, so it must bring its own.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <condition_variable>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,13 +30,15 @@ namespace keyturn::testing {
 struct Reply {
   int status = 200;
   http::Headers headers;
-  // send() joins the chunks into the body; stream() hands each to on_data (2xx) or joins them (others).
+  // send() joins the chunks into the body; stream() hands each to on_data (2xx) or joins them
+  // (others).
   std::vector<std::string> body;
-  // After the chunks (at once when there are none, status and headers are then lost as on a real socket):
-  // the exchange ends with this error instead of the end of the stream.
+  // After the chunks (at once when there are none, status and headers are then lost as on a real
+  // socket): the exchange ends with this error instead of the end of the stream.
   std::optional<Error> error;
-  // After the chunks the connection stays open, without a deadline, until the request's stop token is
-  // stopped (Unavailable "Cancelled") or the transport's release() is called (error or end of stream).
+  // After the chunks the connection stays open, without a deadline, until the request's stop token
+  // is stopped (Unavailable "Cancelled") or the transport's release() is called (error or end of
+  // stream).
   bool held = false;
 
   static Reply of(int status, std::string body = "", http::Headers headers = {});

@@ -1,4 +1,5 @@
-// What the tests of lib/aws share: a session on a fake transport and clock whose waits pass at once.
+// What the tests of lib/aws share: a session on a fake transport and clock whose waits pass at
+// once.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -78,9 +79,10 @@ inline Environment fake_env(std::map<std::string, std::string> values) {
   };
 }
 
-inline Wire aws_error(const std::string& code, const std::string& message = "because", int status = 400,
-                      http::Headers headers = {}) {
-  return Wire::of(status, R"({"__type":")" + code + R"(","Message":")" + message + "\"}", std::move(headers));
+inline Wire aws_error(const std::string& code, const std::string& message = "because",
+                      int status = 400, http::Headers headers = {}) {
+  return Wire::of(status, R"({"__type":")" + code + R"(","Message":")" + message + "\"}",
+                  std::move(headers));
 }
 
 inline Wire broken(const std::string& code) {

@@ -108,14 +108,16 @@ TEST_F(CachedProviderTest, AfterAFailureItRestsLongerEachTime) {
 }
 
 TEST_F(CachedProviderTest, BlankOrExpiredKeysAreErrors) {
-  CachedProvider blank("blank", [] { return Result<Credentials>(Credentials()); }, clock, rng);
+  CachedProvider blank(
+      "blank", [] { return Result<Credentials>(Credentials()); }, clock, rng);
   EXPECT_EQ(blank.get().error().code, "BlankCredentials");
   lifetime = Duration(0);
   EXPECT_EQ(id(), "ExpiredCredentials");
 }
 
 TEST_F(CachedProviderTest, AThrowingSourceIsAnError) {
-  CachedProvider bad("bad", []() -> Result<Credentials> { throw std::runtime_error("boom"); }, clock, rng);
+  CachedProvider bad(
+      "bad", []() -> Result<Credentials> { throw std::runtime_error("boom"); }, clock, rng);
   EXPECT_EQ(bad.get().error().code, "CredentialsSource");
   EXPECT_EQ(bad.get().error().cls, ErrorClass::Transient);
 }

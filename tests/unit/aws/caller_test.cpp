@@ -14,7 +14,8 @@ namespace {
 class CallerTest : public AwsTest {
  protected:
   static Call read() {
-    return json_call("secretsmanager", "secretsmanager", "DescribeSecret", "shop/db", R"({"SecretId":"shop/db"})");
+    return json_call("secretsmanager", "secretsmanager", "DescribeSecret", "shop/db",
+                     R"({"SecretId":"shop/db"})");
   }
   static Call write() {
     Call call = json_call("secretsmanager", "secretsmanager", "PutSecretValue", "shop/db", "{}");
@@ -39,9 +40,11 @@ TEST_F(CallerTest, SendsASignedSensitiveRequest) {
   EXPECT_EQ(header(0, "Content-Type"), "application/x-amz-json-1.1");
   EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.DescribeSecret");
   EXPECT_EQ(header(0, "X-Amz-Date"), amz_date(clock.now()));
-  EXPECT_TRUE(header(0, "Authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKID1/")) << header(0, "Authorization");
-  EXPECT_NE(header(0, "Authorization").find("SignedHeaders=content-type;host;x-amz-date;x-amz-target,"),
-            std::string::npos);
+  EXPECT_TRUE(header(0, "Authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKID1/"))
+      << header(0, "Authorization");
+  EXPECT_NE(
+      header(0, "Authorization").find("SignedHeaders=content-type;host;x-amz-date;x-amz-target,"),
+      std::string::npos);
   EXPECT_EQ(observer.seen(), std::vector<std::string>{"secretsmanager DescribeSecret ok"});
 }
 
@@ -52,7 +55,8 @@ TEST_F(CallerTest, EndpointWithPortAndPathIsSignedAsSent) {
   ASSERT_TRUE(make_session(o).value()->call(read()).ok());
   EXPECT_EQ(transport->requests()[0].url, "http://127.0.0.1:5000/base/");
   EXPECT_EQ(header(0, "Host"), "127.0.0.1:5000");
-  EXPECT_NE(header(0, "Authorization").find("/eu-west-1/secretsmanager/aws4_request"), std::string::npos);
+  EXPECT_NE(header(0, "Authorization").find("/eu-west-1/secretsmanager/aws4_request"),
+            std::string::npos);
   o.settings.endpoint_urls["secretsmanager"] = "https://proxy.example:443";
   transport->push(Wire::of(200, "{}"));
   ASSERT_TRUE(make_session(o).value()->call(read()).ok());
@@ -61,21 +65,26 @@ TEST_F(CallerTest, EndpointWithPortAndPathIsSignedAsSent) {
 
 TEST_F(CallerTest, FormCallHasActionAndVersionFirst) {
   transport->push(Wire::of(200, "<x/>"));
-  ASSERT_TRUE(session()->call(query_call("sts", "AssumeRole", "2011-06-15", "r", {{"RoleArn", "a:b/c"}})).ok());
-  EXPECT_EQ(transport->requests()[0].body, "Action=AssumeRole&Version=2011-06-15&RoleArn=a%3Ab%2Fc");
+  ASSERT_TRUE(session()
+                  ->call(query_call("sts", "AssumeRole", "2011-06-15", "r", {{"RoleArn", "a:b/c"}}))
+                  .ok());
+  EXPECT_EQ(transport->requests()[0].body,
+            "Action=AssumeRole&Version=2011-06-15&RoleArn=a%3Ab%2Fc");
   EXPECT_EQ(transport->requests()[0].url, "https://sts.eu-west-1.amazonaws.com/");
   EXPECT_EQ(header(0, "X-Amz-Target"), "(absent)");
 }
 
 TEST_F(CallerTest, ErrorNamesOperationSubjectRegionAndRequest) {
-  transport->push(aws_error("ResourceNotFoundException", "Secrets Manager can't find the specified secret.", 400,
+  transport->push(aws_error("ResourceNotFoundException",
+                            "Secrets Manager can't find the specified secret.", 400,
                             {{"x-amzn-RequestId", "req-7"}}));
   const auto reply = session()->call(read());
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().cls, ErrorClass::NotFound);
   EXPECT_EQ(reply.error().code, "ResourceNotFoundException");
   EXPECT_EQ(reply.error().message,
-            "DescribeSecret shop/db in eu-west-1: Secrets Manager can't find the specified secret. (request req-7)");
+            "DescribeSecret shop/db in eu-west-1: Secrets Manager can't find the specified secret. "
+            "(request req-7)");
   EXPECT_EQ(transport->request_count(), 1u);
 }
 
@@ -119,7 +128,8 @@ TEST_F(CallerTest, SuccessAfterARetryPaysItBackAndATimeoutCostsDouble) {
 TEST_F(CallerTest, AnEmptyBudgetStopsRetries) {
   const auto s = session();
   transport->on_request([](const http::Request&) { return broken("Timeout"); });
-  for (int i = 0; i < RetryBudget::kCapacity && s->retry_budget().left() >= RetryBudget::kTimeoutCost; ++i) {
+  for (int i = 0;
+       i < RetryBudget::kCapacity && s->retry_budget().left() >= RetryBudget::kTimeoutCost; ++i) {
     EXPECT_FALSE(s->call(read()).ok());
   }
   const auto before = transport->request_count();
@@ -174,7 +184,8 @@ TEST_F(CallerTest, ClockOffsetIsLearntOnceAndKept) {
   const std::string aws_time = "Wed, 18 Nov 2026 12:00:00 GMT";
   const WallTime aws_now = http::parse_http_date(aws_time).value();
   clock.jump_wall(aws_now - std::chrono::minutes(10) - clock.now());
-  transport->push(aws_error("InvalidSignatureException", "Signature expired", 400, {{"Date", aws_time}}));
+  transport->push(
+      aws_error("InvalidSignatureException", "Signature expired", 400, {{"Date", aws_time}}));
   transport->push(Wire::of(200, "{}"));
   EXPECT_TRUE(s->call(read()).ok());
   EXPECT_TRUE(waits.empty());
@@ -191,12 +202,14 @@ TEST_F(CallerTest, ClockIsCorrectedBackWhenTheMachineIsSetRight) {
   const auto s = session();
   const WallTime right = http::parse_http_date("Wed, 18 Nov 2026 12:00:00 GMT").value();
   clock.jump_wall(right + std::chrono::hours(1) - clock.now());
-  transport->push(aws_error("RequestTimeTooSkewed", "x", 403, {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
+  transport->push(
+      aws_error("RequestTimeTooSkewed", "x", 403, {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
   transport->push(Wire::of(200, "{}"));
   EXPECT_TRUE(s->call(read()).ok());
   EXPECT_EQ(header(1, "X-Amz-Date"), "20261118T120000Z");
   clock.jump_wall(std::chrono::hours(-1));  // ntp woke up
-  transport->push(aws_error("AccessDeniedException", "x", 400, {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
+  transport->push(
+      aws_error("AccessDeniedException", "x", 400, {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
   transport->push(Wire::of(200, "{}"));
   EXPECT_TRUE(s->call(read()).ok());
   EXPECT_EQ(header(2, "X-Amz-Date"), "20261118T110000Z");
@@ -206,7 +219,8 @@ TEST_F(CallerTest, ClockIsCorrectedBackWhenTheMachineIsSetRight) {
 TEST_F(CallerTest, ARefusalWithTheRightTimeIsNotTriedAgain) {
   clock.jump_wall(http::parse_http_date("Wed, 18 Nov 2026 12:00:00 GMT").value() - clock.now());
   // just four minutes off, and without a Date
-  transport->push(aws_error("AccessDeniedException", "no", 400, {{"Date", "Wed, 18 Nov 2026 12:04:00 GMT"}}));
+  transport->push(
+      aws_error("AccessDeniedException", "no", 400, {{"Date", "Wed, 18 Nov 2026 12:04:00 GMT"}}));
   const auto reply = session()->call(read());
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().cls, ErrorClass::Denied);
@@ -225,7 +239,8 @@ TEST_F(CallerTest, TheClockIsCorrectedAtMostOncePerCall) {
 }
 
 TEST_F(CallerTest, RefusedKeysAreRenewedOnce) {
-  for (const char* code : {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId"}) {
+  for (const char* code : {"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException",
+                           "InvalidClientTokenId"}) {
     provider->generation = 1;
     const std::size_t before = transport->request_count();
     transport->push(aws_error(code));
@@ -313,7 +328,8 @@ TEST_F(CallerTest, AWriteThatMayHaveBeenDoneStaysTransient) {
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().cls, ErrorClass::Transient);
   EXPECT_EQ(reply.error().code, "AccessDeniedException");
-  EXPECT_NE(reply.error().message.find("an earlier try may have been carried out"), std::string::npos);
+  EXPECT_NE(reply.error().message.find("an earlier try may have been carried out"),
+            std::string::npos);
 
   transport->push(aws_error("InternalServiceError", "", 500));
   transport->push(aws_error("ThrottlingException"));
@@ -367,7 +383,8 @@ TEST_F(CallerTest, AMessageThatRepeatsTheValueIsWithheld) {
   const SecretString value("hunter2-hunter2");
   Call call = write();
   call.withheld = &value;
-  transport->push(aws_error("ValidationException", "Value 'hunter2-hunter2' at 'secretString' is bad"));
+  transport->push(
+      aws_error("ValidationException", "Value 'hunter2-hunter2' at 'secretString' is bad"));
   const auto reply = session()->call(std::move(call));
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().message.find("hunter2"), std::string::npos);

@@ -13,10 +13,13 @@ namespace keyturn::aws {
 namespace {
 
 std::string sts_reply(const std::string& operation, const std::string& id, WallTime expires) {
-  return "<" + operation + "Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><" + operation +
+  return "<" + operation + "Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><" +
+         operation +
          "Result><AssumedRoleUser><Arn>a</Arn></AssumedRoleUser><Credentials><AccessKeyId>" + id +
-         "</AccessKeyId><SecretAccessKey>s/k+y</SecretAccessKey><SessionToken>tok==</SessionToken><Expiration>" +
-         format_rfc3339(expires) + "</Expiration></Credentials></" + operation + "Result></" + operation + "Response>";
+         "</AccessKeyId><SecretAccessKey>s/k+y</SecretAccessKey><SessionToken>tok==</"
+         "SessionToken><Expiration>" +
+         format_rfc3339(expires) + "</Expiration></Credentials></" + operation + "Result></" +
+         operation + "Response>";
 }
 
 class ChainTest : public AwsTest {
@@ -31,13 +34,19 @@ class ChainTest : public AwsTest {
 
 TEST_F(ChainTest, EnvironmentKeysFirst) {
   dir.write("credentials", "[default]\naws_access_key_id=FILE\naws_secret_access_key=s\n");
-  const auto got = chain({{"AWS_ACCESS_KEY_ID", "ENV"}, {"AWS_SECRET_ACCESS_KEY", "sk"}, {"AWS_SESSION_TOKEN", "t"}})->get();
+  const auto got = chain({{"AWS_ACCESS_KEY_ID", "ENV"},
+                          {"AWS_SECRET_ACCESS_KEY", "sk"},
+                          {"AWS_SESSION_TOKEN", "t"}})
+                       ->get();
   ASSERT_TRUE(got.ok());
   EXPECT_EQ((*got)->access_key_id, "ENV");
   EXPECT_EQ((*got)->secret_access_key.reveal(), "sk");
   EXPECT_EQ((*got)->session_token.reveal(), "t");
   EXPECT_FALSE((*got)->expiration.has_value());
-  const auto old = chain({{"AWS_ACCESS_KEY_ID", "ENV"}, {"AWS_SECRET_ACCESS_KEY", "sk"}, {"AWS_SECURITY_TOKEN", "o"}})->get();
+  const auto old = chain({{"AWS_ACCESS_KEY_ID", "ENV"},
+                          {"AWS_SECRET_ACCESS_KEY", "sk"},
+                          {"AWS_SECURITY_TOKEN", "o"}})
+                       ->get();
   EXPECT_EQ((*old)->session_token.reveal(), "o");
 }
 
@@ -45,13 +54,15 @@ TEST_F(ChainTest, HalfAPairOfKeysIsAnErrorNotASkip) {
   dir.write("credentials", "[default]\naws_access_key_id=FILE\naws_secret_access_key=s\n");
   EXPECT_EQ(chain({{"AWS_ACCESS_KEY_ID", "ENV"}})->get().error().code, "PartialCredentials");
   EXPECT_EQ(chain({{"AWS_SECRET_ACCESS_KEY", "s"}})->get().error().code, "PartialCredentials");
-  EXPECT_EQ(chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", "f"}})->get().error().code, "PartialCredentials");
+  EXPECT_EQ(chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", "f"}})->get().error().code,
+            "PartialCredentials");
   dir.write("credentials", "[default]\naws_access_key_id=FILE\n");
   EXPECT_EQ(chain({})->get().error().code, "PartialCredentials");
 }
 
 TEST_F(ChainTest, EnvironmentKeysMayExpire) {
-  std::map<std::string, std::string> env = {{"AWS_ACCESS_KEY_ID", "ENV"}, {"AWS_SECRET_ACCESS_KEY", "sk"}};
+  std::map<std::string, std::string> env = {{"AWS_ACCESS_KEY_ID", "ENV"},
+                                            {"AWS_SECRET_ACCESS_KEY", "sk"}};
   env["AWS_CREDENTIAL_EXPIRATION"] = format_rfc3339(clock.now() + std::chrono::hours(1));
   const auto provider_ = chain(env);
   EXPECT_TRUE(provider_->get().ok());
@@ -64,7 +75,8 @@ TEST_F(ChainTest, EnvironmentKeysMayExpire) {
 TEST_F(ChainTest, ProfileKeysFromEitherFile) {
   dir.write("config", "[profile ops]\naws_access_key_id = CONF\naws_secret_access_key = a\n");
   EXPECT_EQ((*chain({{"AWS_PROFILE", "ops"}})->get())->access_key_id, "CONF");
-  dir.write("credentials", "[ops]\naws_access_key_id = CRED\naws_secret_access_key = b\naws_session_token = t\n");
+  dir.write("credentials",
+            "[ops]\naws_access_key_id = CRED\naws_secret_access_key = b\naws_session_token = t\n");
   const auto got = chain({{"AWS_PROFILE", "ops"}})->get();
   EXPECT_EQ((*got)->access_key_id, "CRED");
   EXPECT_EQ((*got)->session_token.reveal(), "t");
@@ -82,20 +94,26 @@ TEST_F(ChainTest, RefusedProfileKeysAreReadAgain) {
 }
 
 TEST_F(ChainTest, AProfileThatAssumesARoleIsNotMistakenForKeys) {
-  dir.write("config", "[default]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=x\naws_access_key_id=A\naws_secret_access_key=b\n");
+  dir.write("config",
+            "[default]\nrole_arn=arn:aws:iam::1:role/"
+            "r\nsource_profile=x\naws_access_key_id=A\naws_secret_access_key=b\n");
   EXPECT_EQ(chain({})->get().error().code, "UnsupportedProfile");
 }
 
 TEST_F(ChainTest, NothingFoundSaysWhatWasTriedAndWhyNot) {
   dir.write("config", "[default]\ncredential_process = /bin/x\n");
-  const auto got = chain({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"}})->get();
+  const auto got =
+      chain({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"}})
+          ->get();
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().cls, ErrorClass::Denied);
   EXPECT_EQ(got.error().code, "NoCredentials");
   const std::string& m = got.error().message;
-  for (const char* part : {"environment: AWS_ACCESS_KEY_ID is not set", "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+  for (const char* part : {"environment: AWS_ACCESS_KEY_ID is not set",
+                           "web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set",
                            "profile files: profile \"default\" has no aws_access_key_id",
-                           "credential_process: the profile sets it, but", "container endpoint: AWS_CONTAINER_CREDENTIALS_FULL_URI is set, but",
+                           "credential_process: the profile sets it, but",
+                           "container endpoint: AWS_CONTAINER_CREDENTIALS_FULL_URI is set, but",
                            "instance metadata: this version does not ask it"}) {
     EXPECT_NE(m.find(part), std::string::npos) << part << "\n" << m;
   }
@@ -107,7 +125,8 @@ TEST_F(ChainTest, WebIdentityReadsTheTokenFileAtEachRefresh) {
   const auto provider_ = chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", file},
                                 {"AWS_ROLE_ARN", "arn:aws:iam::1:role/op"},
                                 {"AWS_ROLE_SESSION_NAME", "my session"}});
-  transport->push(Wire::of(200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
+  transport->push(Wire::of(
+      200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
   const auto got = provider_->get();
   ASSERT_TRUE(got.ok()) << got.error().describe();
   EXPECT_EQ((*got)->access_key_id, "ASIA1");
@@ -116,20 +135,23 @@ TEST_F(ChainTest, WebIdentityReadsTheTokenFileAtEachRefresh) {
   const auto sent = transport->requests()[0];
   EXPECT_EQ(sent.url, "https://sts.eu-west-1.amazonaws.com/");
   EXPECT_EQ(sent.body,
-            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fop"
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%"
+            "3Arole%2Fop"
             "&RoleSessionName=my-session&WebIdentityToken=jwt-1");
   EXPECT_EQ(header(0, "Authorization"), "(absent)");
   EXPECT_EQ(header(0, "X-Amz-Date"), "(absent)");
   EXPECT_TRUE(sent.sensitive);
   dir.write("token", "jwt-2");
   clock.advance(std::chrono::minutes(50));
-  transport->push(Wire::of(200, sts_reply("AssumeRoleWithWebIdentity", "ASIA2", clock.now() + std::chrono::hours(1))));
+  transport->push(Wire::of(
+      200, sts_reply("AssumeRoleWithWebIdentity", "ASIA2", clock.now() + std::chrono::hours(1))));
   EXPECT_EQ((*provider_->get())->access_key_id, "ASIA2");
   EXPECT_NE(transport->requests()[1].body.find("WebIdentityToken=jwt-2"), std::string::npos);
 }
 
 TEST_F(ChainTest, WebIdentityTroublesAreNamed) {
-  std::map<std::string, std::string> env = {{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.path("none")}, {"AWS_ROLE_ARN", "r"}};
+  std::map<std::string, std::string> env = {{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.path("none")},
+                                            {"AWS_ROLE_ARN", "r"}};
   const auto missing = chain(env)->get();
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().code, "WebIdentityToken");
@@ -137,28 +159,37 @@ TEST_F(ChainTest, WebIdentityTroublesAreNamed) {
   env["AWS_WEB_IDENTITY_TOKEN_FILE"] = dir.write("empty", " \n");
   EXPECT_EQ(chain(env)->get().error().code, "WebIdentityToken");
   env["AWS_WEB_IDENTITY_TOKEN_FILE"] = dir.write("token", "jwt-secret");
-  transport->push(Wire::of(403, "<ErrorResponse><Error><Code>IDPRejectedClaim</Code><Message>bad jwt-secret</Message>"
-                                "</Error><RequestId>r</RequestId></ErrorResponse>"));
+  transport->push(Wire::of(
+      403,
+      "<ErrorResponse><Error><Code>IDPRejectedClaim</Code><Message>bad jwt-secret</Message>"
+      "</Error><RequestId>r</RequestId></ErrorResponse>"));
   const auto rejected = chain(env)->get();
   ASSERT_FALSE(rejected.ok());
   EXPECT_EQ(rejected.error().cls, ErrorClass::Denied);
   EXPECT_EQ(rejected.error().code, "IDPRejectedClaim");
-  EXPECT_EQ(rejected.error().message.find("jwt-secret"), std::string::npos) << rejected.error().message;
+  EXPECT_EQ(rejected.error().message.find("jwt-secret"), std::string::npos)
+      << rejected.error().message;
 }
 
 TEST_F(ChainTest, IdentityProviderTroubleIsRetried) {
-  const auto provider_ = chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.write("t", "j")}, {"AWS_ROLE_ARN", "r"}});
-  transport->push(Wire::of(400, "<ErrorResponse><Error><Code>IDPCommunicationError</Code></Error></ErrorResponse>"));
-  transport->push(Wire::of(200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
+  const auto provider_ =
+      chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.write("t", "j")}, {"AWS_ROLE_ARN", "r"}});
+  transport->push(Wire::of(
+      400, "<ErrorResponse><Error><Code>IDPCommunicationError</Code></Error></ErrorResponse>"));
+  transport->push(Wire::of(
+      200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
   EXPECT_TRUE(provider_->get().ok());
 }
 
 TEST_F(ChainTest, ExpiryIsUnderstoodOnAWrongClock) {
   const WallTime aws_now = http::parse_http_date("Wed, 18 Nov 2026 12:00:00 GMT").value();
-  clock.jump_wall(aws_now + std::chrono::hours(3) - clock.now());  // three hours ahead: all keys look expired
-  const auto provider_ = chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.write("t", "j")}, {"AWS_ROLE_ARN", "r"}});
-  transport->push(Wire::of(200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", aws_now + std::chrono::hours(1)),
-                           {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
+  clock.jump_wall(aws_now + std::chrono::hours(3) -
+                  clock.now());  // three hours ahead: all keys look expired
+  const auto provider_ =
+      chain({{"AWS_WEB_IDENTITY_TOKEN_FILE", dir.write("t", "j")}, {"AWS_ROLE_ARN", "r"}});
+  transport->push(Wire::of(
+      200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", aws_now + std::chrono::hours(1)),
+      {{"Date", "Wed, 18 Nov 2026 12:00:00 GMT"}}));
   const auto got = provider_->get();
   ASSERT_TRUE(got.ok()) << got.error().describe();
   EXPECT_EQ((*got)->expiration, clock.now() + std::chrono::hours(1));
@@ -167,26 +198,36 @@ TEST_F(ChainTest, ExpiryIsUnderstoodOnAWrongClock) {
 TEST_F(ChainTest, WebIdentityProviderAsksItsTokenSource) {
   int asked = 0;
   const auto provider_ = make_web_identity_provider(
-      chain_options(), {"arn:aws:iam::1:role/tenant", "keyturn-shop", [&]() -> Result<SecretString> {
-                          if (++asked == 1) return make_error(ErrorClass::NotFound, "NotFound", "no ServiceAccount orders");
-                          return SecretString("tok");
-                        }});
+      chain_options(),
+      {"arn:aws:iam::1:role/tenant", "keyturn-shop", [&]() -> Result<SecretString> {
+         if (++asked == 1)
+           return make_error(ErrorClass::NotFound, "NotFound", "no ServiceAccount orders");
+         return SecretString("tok");
+       }});
   const auto failed = provider_->get();
   ASSERT_FALSE(failed.ok());
-  EXPECT_EQ(failed.error().message, "the token for arn:aws:iam::1:role/tenant: no ServiceAccount orders");
+  EXPECT_EQ(failed.error().message,
+            "the token for arn:aws:iam::1:role/tenant: no ServiceAccount orders");
   clock.advance(std::chrono::seconds(1));
-  transport->push(Wire::of(200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
+  transport->push(Wire::of(
+      200, sts_reply("AssumeRoleWithWebIdentity", "ASIA1", clock.now() + std::chrono::hours(1))));
   EXPECT_TRUE(provider_->get().ok());
 }
 
 TEST_F(ChainTest, AssumeRoleIsSignedWithTheSourcesKeysAndTagged) {
-  AssumeRoleOptions role{"arn:aws:iam::1:role/r", "ext-id", "keyturn-shop-orders", {{"namespace", "shop"}, {"policy", "a/b"}}};
-  const auto assumed = make_assume_role_provider(chain_options(), make_static_provider(keys("BASE", "T")), role);
-  transport->push(Wire::of(200, sts_reply("AssumeRole", "ASIA1", clock.now() + std::chrono::hours(1))));
+  AssumeRoleOptions role{"arn:aws:iam::1:role/r",
+                         "ext-id",
+                         "keyturn-shop-orders",
+                         {{"namespace", "shop"}, {"policy", "a/b"}}};
+  const auto assumed =
+      make_assume_role_provider(chain_options(), make_static_provider(keys("BASE", "T")), role);
+  transport->push(
+      Wire::of(200, sts_reply("AssumeRole", "ASIA1", clock.now() + std::chrono::hours(1))));
   ASSERT_TRUE(assumed->get().ok());
   EXPECT_EQ(transport->requests()[0].body,
             "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
-            "&RoleSessionName=keyturn-shop-orders&ExternalId=ext-id&Tags.member.1.Key=namespace&Tags.member.1.Value=shop"
+            "&RoleSessionName=keyturn-shop-orders&ExternalId=ext-id&Tags.member.1.Key=namespace&"
+            "Tags.member.1.Value=shop"
             "&Tags.member.2.Key=policy&Tags.member.2.Value=a%2Fb");
   EXPECT_TRUE(header(0, "Authorization").starts_with("AWS4-HMAC-SHA256 Credential=BASE/"));
   EXPECT_EQ(header(0, "X-Amz-Security-Token"), "T");
@@ -196,7 +237,8 @@ TEST_F(ChainTest, AssumeRoleIsSignedWithTheSourcesKeysAndTagged) {
 TEST_F(ChainTest, WithoutARegionStsIsNotGuessed) {
   ChainOptions o = chain_options();
   o.settings.region = "";
-  const auto assumed = make_assume_role_provider(o, make_static_provider(keys("BASE")), {"r", "", "s", {}});
+  const auto assumed =
+      make_assume_role_provider(o, make_static_provider(keys("BASE")), {"r", "", "s", {}});
   EXPECT_EQ(assumed->get().error().code, "NoRegion");
 }
 

@@ -8,9 +8,13 @@ namespace {
 TEST(JsonErrorTest, CodeIsWhatStandsBetweenHashAndColon) {
   EXPECT_EQ(parse_json_error(400, R"({"__type":"ResourceNotFoundException","Message":"m"})").code,
             "ResourceNotFoundException");
-  EXPECT_EQ(parse_json_error(400, R"({"__type":"com.amazonaws.secretsmanager#ThrottlingException"})").code,
-            "ThrottlingException");
-  EXPECT_EQ(parse_json_error(400, R"({"__type":"a#b#SlowDown:http://internal.amazon.com/x#y"})").code, "SlowDown");
+  EXPECT_EQ(
+      parse_json_error(400, R"({"__type":"com.amazonaws.secretsmanager#ThrottlingException"})")
+          .code,
+      "ThrottlingException");
+  EXPECT_EQ(
+      parse_json_error(400, R"({"__type":"a#b#SlowDown:http://internal.amazon.com/x#y"})").code,
+      "SlowDown");
 }
 
 TEST(JsonErrorTest, MessageInEitherCaseOrNone) {
@@ -33,9 +37,12 @@ TEST(JsonErrorTest, OtherBodiesBecomeTheMessage) {
 }
 
 TEST(QueryErrorTest, ReadsXml) {
-  const ServiceError e = parse_query_error(403,
-      "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>"
-      "<Code>IDPRejectedClaim</Code><Message>no &lt;aud&gt;</Message></Error><RequestId>r-1</RequestId></ErrorResponse>");
+  const ServiceError e = parse_query_error(
+      403,
+      "<ErrorResponse "
+      "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>"
+      "<Code>IDPRejectedClaim</Code><Message>no "
+      "&lt;aud&gt;</Message></Error><RequestId>r-1</RequestId></ErrorResponse>");
   EXPECT_EQ(e.code, "IDPRejectedClaim");
   EXPECT_EQ(e.message, "no <aud>");
   EXPECT_EQ(e.request_id, "r-1");

@@ -39,9 +39,26 @@ TEST(CutStringMemberTest, AbsentOrNoString) {
 }
 
 TEST(CutStringMemberTest, RefusesWhatIsNoObjectOrNoString) {
-  for (const char* bad : {"", "[]", "\"S\"", "{", R"({"S")", R"({"S":)", R"({"S":"x)", R"({"S":"x\)", R"({"S":"x"]})", R"({"S" "x"})",
-                          R"({S:"x"})", R"({"S":"\x"})", R"({"S":"\u12"})", R"({"S":"\ud800"})", R"({"S":"\ud800\u0041"})",
-                          R"({"S":"\udc00"})", "{\"S\":\"a\nb\"}", "{\"S\":\"\xff\"}", R"({"S":[})", R"({"T":1)"}) {
+  for (const char* bad : {"",
+                          "[]",
+                          "\"S\"",
+                          "{",
+                          R"({"S")",
+                          R"({"S":)",
+                          R"({"S":"x)",
+                          R"({"S":"x\)",
+                          R"({"S":"x"]})",
+                          R"({"S" "x"})",
+                          R"({S:"x"})",
+                          R"({"S":"\x"})",
+                          R"({"S":"\u12"})",
+                          R"({"S":"\ud800"})",
+                          R"({"S":"\ud800\u0041"})",
+                          R"({"S":"\udc00"})",
+                          "{\"S\":\"a\nb\"}",
+                          "{\"S\":\"\xff\"}",
+                          R"({"S":[})",
+                          R"({"T":1)"}) {
     EXPECT_EQ(cut(bad), "!BadReply") << bad;
   }
 }

@@ -20,7 +20,9 @@ class SecretsManagerTest : public AwsTest {
  protected:
   SecretsManagerTest() : secrets(make_secrets_manager(session())) {}
 
-  nlohmann::json sent(std::size_t i = 0) const { return nlohmann::json::parse(transport->requests().at(i).body); }
+  nlohmann::json sent(std::size_t i = 0) const {
+    return nlohmann::json::parse(transport->requests().at(i).body);
+  }
   PutSecretValueRequest put() const {
     PutSecretValueRequest r;
     r.secret_id = kArn;
@@ -34,11 +36,14 @@ class SecretsManagerTest : public AwsTest {
 };
 
 TEST_F(SecretsManagerTest, DescribeReadsWhatCountsAndIgnoresTheRest) {
-  transport->push(Wire::of(200, R"({"ARN":")" + kArn + R"(","Name":"shop/db","Description":"d","KmsKeyId":null,
+  transport->push(Wire::of(200, R"({"ARN":")" + kArn +
+                                    R"(","Name":"shop/db","Description":"d","KmsKeyId":null,
     "RotationEnabled":true,"RotationLambdaARN":"arn:lambda","RotationRules":{"AutomaticallyAfterDays":30},
     "LastRotatedDate":1795000000.5,"LastChangedDate":1795000001,"NextRotationDate":1.796E9,"CreatedDate":1700000000.123,
     "DeletedDate":1795000002,"Tags":[{"Key":"team","Value":"shop"},{"Key":"empty"}],
-    "VersionIdsToStages":{")" + kId1 + R"(":["AWSCURRENT","KEYTURN_BATON"],")" + kId2 + R"(":["AWSPREVIOUS"],"gone":[]},
+    "VersionIdsToStages":{")" + kId1 +
+                                    R"(":["AWSCURRENT","KEYTURN_BATON"],")" + kId2 +
+                                    R"(":["AWSPREVIOUS"],"gone":[]},
     "OwningService":"rds","Type":"Partner","PrimaryRegion":"us-east-1","SomethingNew":{"a":[1]}})"));
   const auto got = secrets->describe("shop/db");
   ASSERT_TRUE(got.ok()) << got.error().describe();
@@ -46,7 +51,8 @@ TEST_F(SecretsManagerTest, DescribeReadsWhatCountsAndIgnoresTheRest) {
   EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.DescribeSecret");
   EXPECT_EQ(got->arn, kArn);
   EXPECT_EQ(got->name, "shop/db");
-  EXPECT_EQ(got->stages, (StagesByVersion{{kId1, {"AWSCURRENT", "KEYTURN_BATON"}}, {kId2, {"AWSPREVIOUS"}}}));
+  EXPECT_EQ(got->stages,
+            (StagesByVersion{{kId1, {"AWSCURRENT", "KEYTURN_BATON"}}, {kId2, {"AWSPREVIOUS"}}}));
   EXPECT_TRUE(got->rotation_enabled);
   EXPECT_EQ(got->rotation_lambda_arn, "arn:lambda");
   EXPECT_EQ(got->owning_service, "rds");
@@ -77,8 +83,10 @@ TEST_F(SecretsManagerTest, BadRepliesNameTheMemberAndQuoteNothing) {
       {R"({"ARN":"a","Name":"n","RotationEnabled":"yes"})", "RotationEnabled is not a boolean"},
       {R"({"ARN":"a","Name":"n","CreatedDate":"2026"})", "CreatedDate is not a number"},
       {R"({"ARN":"a","Name":"n","VersionIdsToStages":[]})", "VersionIdsToStages is not an object"},
-      {R"({"ARN":"a","Name":"n","VersionIdsToStages":{"v":"x"}})", "VersionIdsToStages is not a list"},
-      {R"({"ARN":"a","Name":"n","VersionIdsToStages":{"v":[1]}})", "VersionIdsToStages holds something else"},
+      {R"({"ARN":"a","Name":"n","VersionIdsToStages":{"v":"x"}})",
+       "VersionIdsToStages is not a list"},
+      {R"({"ARN":"a","Name":"n","VersionIdsToStages":{"v":[1]}})",
+       "VersionIdsToStages holds something else"},
       {R"({"ARN":"a","Name":"n","Tags":[1]})", "Tags[] is not an object"},
       {"<html>hush</html>", "not a JSON object"},
       {R"(["hush"])", "not a JSON object"},
@@ -97,8 +105,9 @@ TEST_F(SecretsManagerTest, BadRepliesNameTheMemberAndQuoteNothing) {
 }
 
 TEST_F(SecretsManagerTest, GetValueByIdByStageAndByDefault) {
-  const std::string reply = R"({"ARN":"a","Name":"n","VersionId":")" + kId1 +
-                            R"(","SecretString":"{\"k\":\"v\u0000\"}","VersionStages":["AWSCURRENT"],"CreatedDate":1700000000.5})";
+  const std::string reply =
+      R"({"ARN":"a","Name":"n","VersionId":")" + kId1 +
+      R"(","SecretString":"{\"k\":\"v\u0000\"}","VersionStages":["AWSCURRENT"],"CreatedDate":1700000000.5})";
   for (int i = 0; i < 3; ++i) transport->push(Wire::of(200, reply));
   const auto by_id = secrets->get_value("n", kId1, "AWSCURRENT");
   ASSERT_TRUE(by_id.ok()) << by_id.error().describe();
@@ -127,8 +136,10 @@ TEST_F(SecretsManagerTest, BinaryIsFlaggedAndAnotherVersionRefused) {
 }
 
 TEST_F(SecretsManagerTest, NoErrorQuotesAValue) {
-  for (const char* body : {R"({"SecretString":"hush-hush"})", R"({"ARN":"a","VersionId":"v","SecretString":"hush-hush)",
-                           R"({"ARN":7,"VersionId":"v","SecretString":"hush-hush"})", R"({"SecretString":"hush\q"})"}) {
+  for (const char* body : {R"({"SecretString":"hush-hush"})",
+                           R"({"ARN":"a","VersionId":"v","SecretString":"hush-hush)",
+                           R"({"ARN":7,"VersionId":"v","SecretString":"hush-hush"})",
+                           R"({"SecretString":"hush\q"})"}) {
     transport->push(Wire::of(200, body));
     const auto got = secrets->get_value("n", "");
     ASSERT_FALSE(got.ok());
@@ -146,7 +157,9 @@ TEST(SecretsManagerCodecTest, DecodingWipesTheBody) {
 }
 
 TEST_F(SecretsManagerTest, VersionsOverAllPages) {
-  transport->push(Wire::of(200, R"({"Versions":[{"VersionId":"v1","VersionStages":["AWSCURRENT"],"CreatedDate":1700000000}],"NextToken":"t"})"));
+  transport->push(Wire::of(
+      200,
+      R"({"Versions":[{"VersionId":"v1","VersionStages":["AWSCURRENT"],"CreatedDate":1700000000}],"NextToken":"t"})"));
   transport->push(Wire::of(200, R"({"Versions":[],"NextToken":"t2"})"));
   transport->push(Wire::of(200, R"({"Versions":[{"VersionId":"v2","LastAccessedDate":1}]})"));
   const auto got = secrets->list_versions("n", true);
@@ -157,25 +170,30 @@ TEST_F(SecretsManagerTest, VersionsOverAllPages) {
   EXPECT_EQ((*got)[0].created, WallTime(Duration(1700000000000)));
   EXPECT_EQ((*got)[1].id, "v2");
   EXPECT_TRUE((*got)[1].stages.empty());
-  EXPECT_EQ(sent(0), (nlohmann::json{{"SecretId", "n"}, {"MaxResults", 100}, {"IncludeDeprecated", true}}));
+  EXPECT_EQ(sent(0),
+            (nlohmann::json{{"SecretId", "n"}, {"MaxResults", 100}, {"IncludeDeprecated", true}}));
   EXPECT_EQ(sent(1)["NextToken"], "t");
   EXPECT_EQ(sent(2)["NextToken"], "t2");
 }
 
 TEST_F(SecretsManagerTest, AListWithoutEndIsAnError) {
-  transport->on_request([](const http::Request&) { return Wire::of(200, R"({"Versions":[],"NextToken":"again"})"); });
+  transport->on_request(
+      [](const http::Request&) { return Wire::of(200, R"({"Versions":[],"NextToken":"again"})"); });
   EXPECT_EQ(secrets->list_versions("n", false).error().code, "BadReply");
 }
 
 TEST_F(SecretsManagerTest, ListNewestFirst) {
-  transport->push(Wire::of(200, R"({"SecretList":[{"ARN":"a","Name":"n","SecretVersionsToStages":{"v":["AWSCURRENT"]},
+  transport->push(Wire::of(
+      200, R"({"SecretList":[{"ARN":"a","Name":"n","SecretVersionsToStages":{"v":["AWSCURRENT"]},
                                     "LastChangedDate":1700000000}],"NextToken":"t"})"));
   const auto page = secrets->list({});
   ASSERT_TRUE(page.ok()) << page.error().describe();
   EXPECT_EQ(page->next_token, "t");
   EXPECT_EQ(page->secrets.at(0).stages, (StagesByVersion{{"v", {"AWSCURRENT"}}}));
-  EXPECT_EQ(sent(0), (nlohmann::json{{"MaxResults", 100}, {"IncludePlannedDeletion", true},
-                                     {"SortBy", "last-changed-date"}, {"SortOrder", "desc"}}));
+  EXPECT_EQ(sent(0), (nlohmann::json{{"MaxResults", 100},
+                                     {"IncludePlannedDeletion", true},
+                                     {"SortBy", "last-changed-date"},
+                                     {"SortOrder", "desc"}}));
   transport->push(Wire::of(200, R"({"SecretList":[]})"));
   ListSecretsRequest request;
   request.newest_first = false;
@@ -183,17 +201,22 @@ TEST_F(SecretsManagerTest, ListNewestFirst) {
   request.max_results = 7;
   request.include_planned_deletion = false;
   ASSERT_TRUE(secrets->list(request).ok());
-  EXPECT_EQ(sent(1), (nlohmann::json{{"MaxResults", 7}, {"IncludePlannedDeletion", false}, {"NextToken", "t"}}));
+  EXPECT_EQ(
+      sent(1),
+      (nlohmann::json{{"MaxResults", 7}, {"IncludePlannedDeletion", false}, {"NextToken", "t"}}));
 }
 
 TEST_F(SecretsManagerTest, PutSendsTokenStagesAndValue) {
-  transport->push(Wire::of(200, R"({"ARN":"a","Name":"n","VersionId":")" + kId1 + R"(","VersionStages":[]})"));
+  transport->push(
+      Wire::of(200, R"({"ARN":"a","Name":"n","VersionId":")" + kId1 + R"(","VersionStages":[]})"));
   PutSecretValueRequest r = put();
   r.value = SecretString("{\"k\":\"ü\\\"\n\x01\"}");
   r.rotation_token = "rot";
   ASSERT_TRUE(secrets->put_value(r).ok());
   EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.PutSecretValue");
-  EXPECT_EQ(sent(), (nlohmann::json{{"SecretId", kArn}, {"ClientRequestToken", kId1}, {"RotationToken", "rot"},
+  EXPECT_EQ(sent(), (nlohmann::json{{"SecretId", kArn},
+                                    {"ClientRequestToken", kId1},
+                                    {"RotationToken", "rot"},
                                     {"SecretString", std::string(r.value.reveal())},
                                     {"VersionStages", {"AWSPENDING", "KEYTURN_BATON"}}}));
 }
@@ -225,7 +248,9 @@ TEST_F(SecretsManagerTest, PutRefusesWhatAwsWould) {
 TEST_F(SecretsManagerTest, PutErrors) {
   transport->push(aws_error("ResourceExistsException", "used"));
   EXPECT_EQ(secrets->put_value(put()).error().cls, ErrorClass::Conflict);
-  transport->push(aws_error("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."));
+  transport->push(aws_error(
+      "InvalidRequestException",
+      "You can't perform this operation on the secret because it was marked for deletion."));
   EXPECT_EQ(secrets->put_value(put()).error().cls, ErrorClass::Invalid);
   transport->push(Wire::of(200, "gateway says hello"));
   EXPECT_EQ(secrets->put_value(put()).error().cls, ErrorClass::Transient);
@@ -252,9 +277,15 @@ TEST_F(SecretsManagerTest, UpdateStageMovesTakesAndDrops) {
   ASSERT_TRUE(secrets->update_stage({"n", "AWSPENDING", kId1, "", {}}).ok());
   ASSERT_TRUE(secrets->update_stage({"n", "X", "", kId2, {}}).ok());
   EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.UpdateSecretVersionStage");
-  EXPECT_EQ(sent(0), (nlohmann::json{{"SecretId", "n"}, {"VersionStage", "AWSCURRENT"}, {"RemoveFromVersionId", kId1}, {"MoveToVersionId", kId2}}));
-  EXPECT_EQ(sent(1), (nlohmann::json{{"SecretId", "n"}, {"VersionStage", "AWSPENDING"}, {"RemoveFromVersionId", kId1}}));
-  EXPECT_EQ(sent(2), (nlohmann::json{{"SecretId", "n"}, {"VersionStage", "X"}, {"MoveToVersionId", kId2}}));
+  EXPECT_EQ(sent(0), (nlohmann::json{{"SecretId", "n"},
+                                     {"VersionStage", "AWSCURRENT"},
+                                     {"RemoveFromVersionId", kId1},
+                                     {"MoveToVersionId", kId2}}));
+  EXPECT_EQ(sent(1),
+            (nlohmann::json{
+                {"SecretId", "n"}, {"VersionStage", "AWSPENDING"}, {"RemoveFromVersionId", kId1}}));
+  EXPECT_EQ(sent(2),
+            (nlohmann::json{{"SecretId", "n"}, {"VersionStage", "X"}, {"MoveToVersionId", kId2}}));
   EXPECT_EQ(secrets->update_stage({"n", "X", "", "", {}}).error().code, "NoVersion");
 }
 
@@ -263,19 +294,27 @@ TEST_F(SecretsManagerTest, ALostRaceIsAConflict) {
     transport->push(aws_error(code, message));
     return secrets->update_stage({id, "KEYTURN_BATON", kId1, kId2, {}}).error().cls;
   };
-  EXPECT_EQ(cls("InvalidParameterException", "The parameter RemoveFromVersionId can't be empty."), ErrorClass::Conflict);
-  EXPECT_EQ(cls("InvalidRequestException", "The staging label is attached to another version"), ErrorClass::Conflict);
-  EXPECT_EQ(cls("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."),
+  EXPECT_EQ(cls("InvalidParameterException", "The parameter RemoveFromVersionId can't be empty."),
+            ErrorClass::Conflict);
+  EXPECT_EQ(cls("InvalidRequestException", "The staging label is attached to another version"),
+            ErrorClass::Conflict);
+  EXPECT_EQ(
+      cls("InvalidRequestException",
+          "You can't perform this operation on the secret because it was marked for deletion."),
+      ErrorClass::Invalid);
+  EXPECT_EQ(cls("InvalidRequestException",
+                "You can't change the labels of a version: the secret is scheduled for deletion."),
             ErrorClass::Invalid);
-  EXPECT_EQ(cls("InvalidRequestException", "You can't change the labels of a version: the secret is scheduled for deletion."),
+  EXPECT_EQ(cls("InvalidRequestException", "The secret is owned by a service", "version/label"),
             ErrorClass::Invalid);
-  EXPECT_EQ(cls("InvalidRequestException", "The secret is owned by a service", "version/label"), ErrorClass::Invalid);
   EXPECT_EQ(cls("ResourceNotFoundException", "no such version"), ErrorClass::NotFound);
   EXPECT_EQ(cls("AccessDeniedException", "label"), ErrorClass::Denied);
 }
 
 TEST_F(SecretsManagerTest, MissingSecretAndPlaceholderAreNotFound) {
-  transport->push(aws_error("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSPENDING"));
+  transport->push(aws_error(
+      "ResourceNotFoundException",
+      "Secrets Manager can't find the specified secret value for staging label: AWSPENDING"));
   EXPECT_EQ(secrets->get_value("n", "", "AWSPENDING").error().cls, ErrorClass::NotFound);
 }
 

@@ -72,22 +72,26 @@ TEST(SignerTest, AgreesWithBotocoreAtEachStage) {
 }
 
 TEST(SignerTest, StoredVectorsAreBotocores) {
-  const std::string command =
-      "/usr/bin/python3 '" + kVectors + "make_vectors.py' --check '" + kVectors + "sigv4.json' 2>/dev/null";
+  const std::string command = "/usr/bin/python3 '" + kVectors + "make_vectors.py' --check '" +
+                              kVectors + "sigv4.json' 2>/dev/null";
   const int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));
   const int code = WEXITSTATUS(status);
   if (code == 77 || code == 127) {
-    std::cerr << "NOT RECOMPUTED: /usr/bin/python3 with botocore (Debian: python3-botocore) is not here; "
-                 "the stored SigV4 vectors were used as they are\n";
+    std::cerr
+        << "NOT RECOMPUTED: /usr/bin/python3 with botocore (Debian: python3-botocore) is not here; "
+           "the stored SigV4 vectors were used as they are\n";
     GTEST_SKIP() << "the SigV4 vectors were not recomputed: install python3-botocore";
   }
   EXPECT_EQ(code, 0) << "make_vectors.py computes something else than sigv4.json holds";
 }
 
-// Made once with botocore by hand, before this project: guards against vectors and signer changing together.
+// Made once with botocore by hand, before this project: guards against vectors and signer changing
+// together.
 TEST(SignerTest, DescribeSecretWithSessionToken) {
-  SignableRequest request{"POST", "/", {},
+  SignableRequest request{"POST",
+                          "/",
+                          {},
                           {{"Host", "secretsmanager.us-east-1.amazonaws.com"},
                            {"Content-Type", "application/x-amz-json-1.1"},
                            {"X-Amz-Target", "secretsmanager.DescribeSecret"}},
@@ -100,8 +104,10 @@ TEST(SignerTest, DescribeSecretWithSessionToken) {
   sign(request, keys, scope);
   EXPECT_EQ(hex(sha256(canonical_request(request))),
             "c85274a3cfdc30fb1dc4a8065fa1c2d416dbd9a561dff92adc88314211fad6b2");
-  EXPECT_TRUE(http::find_header(request.headers, "Authorization")
-                  ->ends_with("Signature=be90fed896f31d2b63e7dd9be20e155ce1148f9b0e2462a31d99a22dd0357bd4"));
+  EXPECT_TRUE(
+      http::find_header(request.headers, "Authorization")
+          ->ends_with(
+              "Signature=be90fed896f31d2b63e7dd9be20e155ce1148f9b0e2462a31d99a22dd0357bd4"));
 }
 
 TEST(SignerTest, SigningAgainReplacesWhatWasAdded) {
@@ -125,8 +131,8 @@ TEST(SignerTest, SigningAgainReplacesWhatWasAdded) {
 TEST(SignerTest, HopHeadersAreNotSigned) {
   const SignableRequest bare{"GET", "/", {}, {{"Host", "h"}}, ""};
   SignableRequest more = bare;
-  for (const char* name : {"Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-                           "Authorization", "user-agent", "EXPECT", "X-Amzn-Trace-Id"}) {
+  for (const char* name : {"Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding",
+                           "Upgrade", "Authorization", "user-agent", "EXPECT", "X-Amzn-Trace-Id"}) {
     more.headers.emplace_back(name, "x");
   }
   EXPECT_EQ(canonical_request(more), canonical_request(bare));

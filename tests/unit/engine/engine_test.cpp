@@ -24,7 +24,9 @@ void expect_clean_end(Rig& rig) {
 }
 
 class EveryKind : public ::testing::TestWithParam<Kind> {};
-INSTANTIATE_TEST_SUITE_P(Engine, EveryKind, ::testing::Values(Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly, Kind::None));
+INSTANTIATE_TEST_SUITE_P(Engine, EveryKind,
+                         ::testing::Values(Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly,
+                                           Kind::None));
 
 TEST_P(EveryKind, RotatesOnce) {
   Rig rig(GetParam());
@@ -44,7 +46,8 @@ TEST(Engine, AwsCallsOfARotationStayInTheirBudget) {
 
   Rig minting(Kind::Minting);
   ASSERT_TRUE(minting.run());
-  minting.first = minting.holder(kCurrent);  // the second rotation also asks whether the first one's retirement was lost
+  minting.first = minting.holder(
+      kCurrent);  // the second rotation also asks whether the first one's retirement was lost
   minting.secrets.forget_calls();
   ASSERT_TRUE(minting.run());
   EXPECT_LE(minting.secrets.calls().size(), 14u);
@@ -54,7 +57,8 @@ TEST(Engine, AwsCallsOfARotationStayInTheirBudget) {
 
 struct Crash {};
 
-// Crashes, or loses the reply, at the n-th request to AWS or the backend. True while there was an n-th request.
+// Crashes, or loses the reply, at the n-th request to AWS or the backend. True while there was an
+// n-th request.
 bool disturb(Rig& rig, int n, bool before, bool crash) {
   int seen = 0;
   bool hit = false;
@@ -64,8 +68,12 @@ bool disturb(Rig& rig, int n, bool before, bool crash) {
     if (crash) throw Crash{};
     return make_error(ErrorClass::Transient, "Timeout", "injected");
   };
-  rig.secrets.set_fault([&](const FakeAws::Call&, FakeAws::When when) { return strike(when == FakeAws::When::Before); });
-  const simulation::Hook hook = [&](const std::string&, simulation::When when) { return strike(when == simulation::When::Before); };
+  rig.secrets.set_fault([&](const FakeAws::Call&, FakeAws::When when) {
+    return strike(when == FakeAws::When::Before);
+  });
+  const simulation::Hook hook = [&](const std::string&, simulation::When when) {
+    return strike(when == simulation::When::Before);
+  };
   rig.tokens.hook = rig.password.hook = hook;
   try {
     EXPECT_TRUE(rig.run());
@@ -86,7 +94,8 @@ TEST_P(EveryKind, ResumesAfterACrashOrALostReplyAtAnyRequest) {
     for (const bool before : {true, false}) {
       int n = 0;
       for (bool hit = true; hit; ++n) {
-        SCOPED_TRACE(::testing::Message() << (crash ? "crash " : "lost ") << (before ? "before " : "after ") << n);
+        SCOPED_TRACE(::testing::Message()
+                     << (crash ? "crash " : "lost ") << (before ? "before " : "after ") << n);
         Rig rig(GetParam());
         hit = disturb(rig, n, before, crash);
         expect_clean_end(rig);
@@ -106,7 +115,9 @@ TEST(Engine, LooksWhetherTheIdExistsBeforeMinting) {
   rig.secrets.edit(rig.arn, [&](FakeAws::Secret& s) { s.versions[next] = {.value = "lost;x"}; });
   rig.tokens.add("lost");
   ASSERT_TRUE(rig.run());
-  EXPECT_EQ(rig.holder(kCurrent), successor_id(rig.arn, rig.first, next));  // the chain went on from the version that had lost our label
+  EXPECT_EQ(rig.holder(kCurrent),
+            successor_id(rig.arn, rig.first,
+                         next));  // the chain went on from the version that had lost our label
   EXPECT_EQ(rig.count(Event::Started), 1);
   EXPECT_FALSE(rig.tokens.accepts("t2"));  // only one was minted
 }
@@ -115,10 +126,16 @@ TEST(Engine, AValueThatLosesTheRaceForItsIdIsDiscarded) {
   Rig rig(Kind::Minting);
   const std::string next = successor_id(rig.arn, rig.first, "");
   rig.tokens.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
-    if (!request.starts_with("mint ") || when != simulation::When::After || rig.tokens.accepts("theirs")) return std::nullopt;
+    if (!request.starts_with("mint ") || when != simulation::When::After ||
+        rig.tokens.accepts("theirs"))
+      return std::nullopt;
     rig.tokens.add("theirs");  // another leader, between our mint and our put
-    (void)rig.secrets.put_value({.secret_id = rig.arn, .client_request_token = next, .value = SecretString("theirs;user=shop"),
-                                 .stages = {"AWSPENDING", "KEYTURN_LATEST", "KEYTURN_BATON"}, .rotation_token = "", .not_after = {}});
+    (void)rig.secrets.put_value({.secret_id = rig.arn,
+                                 .client_request_token = next,
+                                 .value = SecretString("theirs;user=shop"),
+                                 .stages = {"AWSPENDING", "KEYTURN_LATEST", "KEYTURN_BATON"},
+                                 .rotation_token = "",
+                                 .not_after = {}});
     return std::nullopt;
   };
   ASSERT_TRUE(rig.run());
@@ -142,7 +159,8 @@ TEST(Engine, NothingIsSentOnAViewThatIsTooOld) {
 }
 
 TEST(Engine, APutThatWasNotSentDiscardsWhatWasMinted) {
-  for (const ErrorClass cls : {ErrorClass::Denied, ErrorClass::Throttled, ErrorClass::Unavailable, ErrorClass::Invalid}) {
+  for (const ErrorClass cls :
+       {ErrorClass::Denied, ErrorClass::Throttled, ErrorClass::Unavailable, ErrorClass::Invalid}) {
     Rig rig(Kind::Minting);
     rig.secrets.set_fault([&](const FakeAws::Call& call, FakeAws::When) -> std::optional<Error> {
       if (call.operation != "PutSecretValue") return std::nullopt;
@@ -191,7 +209,8 @@ TEST(Engine, LabelsThatChangeDirectlyBeforeTheRevocationStopIt) {
   rig.tokens.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
     if (request == "disable t0" && when == simulation::When::After && !done) {
       done = true;
-      rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);  // by hand, back to what is being revoked
+      rig.secrets.move_label(rig.arn, "AWSCURRENT",
+                             rig.first);  // by hand, back to what is being revoked
       rig.rotate = false;
     }
     return std::nullopt;
@@ -225,7 +244,8 @@ TEST(Engine, ARejectedAttemptIsRevokedAndTheOldCredentialStays) {
     starts = rig.count(Event::Started);
   };
   rig.tokens.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
-    if (request == "login t1" && when == simulation::When::Before) return make_error(ErrorClass::Denied, "No", "rejected");
+    if (request == "login t1" && when == simulation::When::Before)
+      return make_error(ErrorClass::Denied, "No", "rejected");
     return std::nullopt;
   };
   ASSERT_TRUE(rig.run());
@@ -314,8 +334,11 @@ TEST(Engine, APersonsEditUnderAnAttemptIsKept) {
     return std::nullopt;
   };
   rig.adjust = [&](const View& view, Situation& s) {
-    if (edited && others_of(*rig.secrets.value_of(rig.arn, view.labels.current)) == "user=edited") s.permit = next_version(view);
-    if (view.labels.current != rig.first && made_from(rig.arn, view.labels.current, view.labels.previous)) s.permit.clear();
+    if (edited && others_of(*rig.secrets.value_of(rig.arn, view.labels.current)) == "user=edited")
+      s.permit = next_version(view);
+    if (view.labels.current != rig.first &&
+        made_from(rig.arn, view.labels.current, view.labels.previous))
+      s.permit.clear();
   };
   ASSERT_TRUE(rig.run());
   EXPECT_EQ(others_of(rig.current_value()), "user=edited");
@@ -351,7 +374,8 @@ TEST(Engine, BinaryIsRefusedClearly) {
 TEST(ForwardOnly, ARejectionAfterSetNeverLosesThePassword) {
   Rig rig(Kind::ForwardOnly);
   bool once = false;
-  rig.password.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
+  rig.password.hook = [&](const std::string& request,
+                          simulation::When when) -> std::optional<Error> {
     const bool new_one = request.starts_with("login r") && rig.password.accepts(request.substr(6));
     if (!new_one || once || when != simulation::When::Before) return std::nullopt;
     once = true;
@@ -368,7 +392,8 @@ TEST(ForwardOnly, ARejectionAfterSetNeverLosesThePassword) {
 TEST(ForwardOnly, AnEditOfOtherFieldsAfterSetGetsTheWorkingPassword) {
   Rig rig(Kind::ForwardOnly);
   bool edited = false;
-  rig.password.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
+  rig.password.hook = [&](const std::string& request,
+                          simulation::When when) -> std::optional<Error> {
     if (request.starts_with("change") && when == simulation::When::After && !edited) {
       edited = true;
       rig.secrets.put_as_person(rig.arn, "t0;user=edited");
@@ -409,7 +434,8 @@ TEST(LambdaForm, FourStepsEachTwice) {
   rig.secrets.edit(rig.arn, [](FakeAws::Secret& s) { s.metadata.rotation_enabled = true; });
   const std::string token = "11111111-2222-3333-4444-555555555555";
   rig.secrets.add_placeholder(rig.arn, token);
-  for (const Step step : {Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret}) {
+  for (const Step step :
+       {Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret}) {
     for (int twice = 0; twice < 2; ++twice) {
       rig.adjust = [&](const View&, Situation& s) {
         s.retire = true;

@@ -16,14 +16,16 @@ TEST(SuccessorId, IsTheSameForEverybodyWhoSawTheSameLabels) {
   EXPECT_EQ(id, successor_id(kArn, "c", "l"));
   EXPECT_TRUE(is_uuid(id));
   EXPECT_EQ(id[14], '8');
-  // Fixed for ever: versions of earlier releases must stay recognisable. Computed with Python's hashlib.
+  // Fixed for ever: versions of earlier releases must stay recognisable. Computed with Python's
+  // hashlib.
   EXPECT_EQ(id, "378354ac-9dd6-8692-a302-697afda436b5");
   EXPECT_EQ(successor_id(kArn, "c", ""), "378354ac-9dd6-8148-9472-b9cb9859bc68");
 }
 
 TEST(SuccessorId, DependsOnSecretCurrentAndLatest) {
-  const std::set<std::string> ids{successor_id(kArn, "c", "l"), successor_id(kArn, "c", ""), successor_id(kArn, "c", "l2"),
-                                  successor_id(kArn, "c2", "l"), successor_id(kArn + "x", "c", "l")};
+  const std::set<std::string> ids{successor_id(kArn, "c", "l"), successor_id(kArn, "c", ""),
+                                  successor_id(kArn, "c", "l2"), successor_id(kArn, "c2", "l"),
+                                  successor_id(kArn + "x", "c", "l")};
   EXPECT_EQ(ids.size(), 5u);
 }
 
@@ -38,19 +40,33 @@ TEST(MadeFrom, IsReadFromTheIdAlone) {
 }
 
 TEST(ReadLabels, NamesTheHolders) {
-  const aws::StagesByVersion stages{{"a", {"AWSCURRENT", "KEYTURN_LATEST"}}, {"b", {"AWSPREVIOUS", "KEYTURN_BATON"}}, {"c", {"other"}}};
-  EXPECT_EQ(read_labels(kArn, stages), (Labels{.current = "a", .previous = "b", .pending = "", .latest = "a", .baton = "b"}));
+  const aws::StagesByVersion stages{{"a", {"AWSCURRENT", "KEYTURN_LATEST"}},
+                                    {"b", {"AWSPREVIOUS", "KEYTURN_BATON"}},
+                                    {"c", {"other"}}};
+  EXPECT_EQ(read_labels(kArn, stages),
+            (Labels{.current = "a", .previous = "b", .pending = "", .latest = "a", .baton = "b"}));
 }
 
 TEST(ReadLabels, ABatonOnAPendingVersionMadeFromTheCurrentOneIsTheLatest) {
   const std::string id = successor_id(kArn, "c", "l");
-  EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"l", {"KEYTURN_LATEST"}}, {id, {"AWSPENDING", "KEYTURN_BATON"}}}).latest, id);
+  EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}},
+                               {"l", {"KEYTURN_LATEST"}},
+                               {id, {"AWSPENDING", "KEYTURN_BATON"}}})
+                .latest,
+            id);
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {id, {"AWSPENDING"}}}).latest, id);
-  EXPECT_EQ(read_labels(kArn, {{"h", {"AWSCURRENT"}}, {"c", {"AWSPREVIOUS"}}, {id, {"AWSPENDING"}}}).latest, id);
+  EXPECT_EQ(read_labels(kArn, {{"h", {"AWSCURRENT"}}, {"c", {"AWSPREVIOUS"}}, {id, {"AWSPENDING"}}})
+                .latest,
+            id);
   // Not ours, or not pending: nothing is assumed.
-  EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"x", {"AWSPENDING", "KEYTURN_BATON"}}}).latest, "");
+  EXPECT_EQ(
+      read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"x", {"AWSPENDING", "KEYTURN_BATON"}}}).latest,
+      "");
   EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {id, {"KEYTURN_BATON"}}}).latest, "");
-  EXPECT_EQ(read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"l", {"KEYTURN_LATEST"}}, {id, {"AWSPENDING"}}}).latest, "l");
+  EXPECT_EQ(
+      read_labels(kArn, {{"c", {"AWSCURRENT"}}, {"l", {"KEYTURN_LATEST"}}, {id, {"AWSPENDING"}}})
+          .latest,
+      "l");
 }
 
 TEST(MoveLabel, DoesWhatAwsDoes) {

@@ -6,9 +6,9 @@ namespace keyturn::engine {
 namespace {
 
 const std::string kArn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/orders-AbCdEf";
-const std::string kC = "c0";                                     // the current version
-const std::string kX = successor_id(kArn, kC, "");               // its successor
-const std::string kY = successor_id(kArn, "elsewhere", "");      // made from another version
+const std::string kC = "c0";                                 // the current version
+const std::string kX = successor_id(kArn, kC, "");           // its successor
+const std::string kY = successor_id(kArn, "elsewhere", "");  // made from another version
 
 // Labels by what the rows speak of; the view is what DescribeSecret would show.
 View view(const Labels& l) {
@@ -28,7 +28,10 @@ View view(const Labels& l) {
 }
 
 Traits traits(Backend backend) {
-  return {.name = "fake", .backend = backend, .can_rollback = true, .can_revoke = backend == Backend::TwoCredentials};
+  return {.name = "fake",
+          .backend = backend,
+          .can_rollback = true,
+          .can_revoke = backend == Backend::TwoCredentials};
 }
 
 struct Case {
@@ -70,35 +73,105 @@ TEST(Plan, TwoCredentials) {
   const std::vector<Case> cases{
       {"0 unknown rollback is compared first", undecided, Action::Compare, 2, kX, false, {}, {}},
       {"1 pending taken away", {.current = kC, .latest = kX, .baton = kX}, Action::GiveUp, 1, kX},
-      {"1 pending elsewhere", {.current = kC, .pending = "p", .latest = kX, .baton = kX}, Action::GiveUp, 1, kX},
-      {"1 current changed", {.current = kC, .pending = kY, .latest = kY, .baton = kY}, Action::GiveUp, 1, kY},
+      {"1 pending elsewhere",
+       {.current = kC, .pending = "p", .latest = kX, .baton = kX},
+       Action::GiveUp,
+       1,
+       kX},
+      {"1 current changed",
+       {.current = kC, .pending = kY, .latest = kY, .baton = kY},
+       Action::GiveUp,
+       1,
+       kY},
       {"2 undecided", undecided, Action::SetAndTest, 2, kX},
       {"2 before targets", undecided, Action::SetAndTest, 2, kX, false, unsynced},
-      {"2 a rollback waits for quiet", undecided, Action::SetAndTest, 2, kX, true, {}, {.baton_is_previous = true}},
-      {"3 decided, still pending", {.current = kC, .pending = kX, .latest = kX, .baton = kC}, Action::DropPending, 3, kX},
+      {"2 a rollback waits for quiet",
+       undecided,
+       Action::SetAndTest,
+       2,
+       kX,
+       true,
+       {},
+       {.baton_is_previous = true}},
+      {"3 decided, still pending",
+       {.current = kC, .pending = kX, .latest = kX, .baton = kC},
+       Action::DropPending,
+       3,
+       kX},
       {"3 decided", {.current = kC, .latest = kX, .baton = kC}, Action::RetestAndMove, 3, kX},
-      {"4 latest was current before", {.current = kC, .previous = kX, .latest = kX, .baton = kC}, Action::DropBaton, 4, kC},
-      {"4 latest was made from another", {.current = kC, .latest = kY, .baton = kC}, Action::DropBaton, 4, kC},
+      {"4 latest was current before",
+       {.current = kC, .previous = kX, .latest = kX, .baton = kC},
+       Action::DropBaton,
+       4,
+       kC},
+      {"4 latest was made from another",
+       {.current = kC, .latest = kY, .baton = kC},
+       Action::DropBaton,
+       4,
+       kC},
       {"4 latest is current", {.current = kC, .latest = kC, .baton = kC}, Action::DropBaton, 4, kC},
-      {"5 pending is current", {.current = kX, .pending = kX, .latest = kX, .baton = kC}, Action::DropPending, 5, kX},
+      {"5 pending is current",
+       {.current = kX, .pending = kX, .latest = kX, .baton = kC},
+       Action::DropPending,
+       5,
+       kX},
       {"6 given up", {.current = kC, .pending = kX, .latest = kX}, Action::Abandon, 6, kX, true},
-      {"6 given up while an older one retires", {.current = kC, .pending = kX, .latest = kX, .baton = "o"}, Action::Abandon, 6, kX, true},
-      {"6 overtaken after the decision", {.current = "h", .previous = kC, .pending = kX, .latest = kX, .baton = kC}, Action::Abandon, 6, kX, true},
-      {"6 was current by hand", {.current = kC, .previous = kX, .pending = kX, .latest = kX}, Action::DropPending, 6, kX},
+      {"6 given up while an older one retires",
+       {.current = kC, .pending = kX, .latest = kX, .baton = "o"},
+       Action::Abandon,
+       6,
+       kX,
+       true},
+      {"6 overtaken after the decision",
+       {.current = "h", .previous = kC, .pending = kX, .latest = kX, .baton = kC},
+       Action::Abandon,
+       6,
+       kX,
+       true},
+      {"6 was current by hand",
+       {.current = kC, .previous = kX, .pending = kX, .latest = kX},
+       Action::DropPending,
+       6,
+       kX},
       {"7 sync", retiring, Action::Sync, 7, kX, false, unsynced},
       {"7 sync without a rotation", idle, Action::Sync, 7, kC, false, unsynced},
       {"8 roll out", retiring, Action::Rollout, 8, kX, false, rolling},
       {"8 gate", retiring, Action::WaitGate, 8, kC, false, closed},
       {"9 compare", retiring, Action::Compare, 9, kC, false, {.retire = true}, {}},
-      {"9 same credential", retiring, Action::DropBaton, 9, kC, false, {.retire = true}, {.baton_is_current = true}},
+      {"9 same credential",
+       retiring,
+       Action::DropBaton,
+       9,
+       kC,
+       false,
+       {.retire = true},
+       {.baton_is_current = true}},
       {"10 retire", retiring, Action::Retire, 10, kC, true},
       {"10 only when asked", retiring, Action::Nothing, 0, kC, false, {}},
-      {"10 at the start of a rotation", retiring, Action::Retire, 10, kC, true, {.permit = next_version(view(retiring))}},
-      {"11 not without a value", {.current = kC, .pending = "p", .latest = kC}, Action::Create, 12, next, false, permitting(idle)},
+      {"10 at the start of a rotation",
+       retiring,
+       Action::Retire,
+       10,
+       kC,
+       true,
+       {.permit = next_version(view(retiring))}},
+      {"11 not without a value",
+       {.current = kC, .pending = "p", .latest = kC},
+       Action::Create,
+       12,
+       next,
+       false,
+       permitting(idle)},
       {"12 create", idle, Action::Create, 12, next, false, permitting(idle)},
       {"12 no permit for another version", idle, Action::Nothing, 0, "", false, {.permit = kX}},
       {"12 clean up", idle, Action::CleanUp, 12, kC, false, {.clean_up = true}},
-      {"12 no clean-up behind a closed gate", idle, Action::Nothing, 0, "", false, {.gate_open = false, .clean_up = true}},
+      {"12 no clean-up behind a closed gate",
+       idle,
+       Action::Nothing,
+       0,
+       "",
+       false,
+       {.gate_open = false, .clean_up = true}},
       {"nothing", idle, Action::Nothing, 0, ""},
   };
   for (const Case& c : cases) expect(Backend::TwoCredentials, c);
@@ -106,8 +179,12 @@ TEST(Plan, TwoCredentials) {
 
 TEST(Plan, GivingUpARollbackSendsTheBatonToThePreviousVersion) {
   const Labels labels{.current = kC, .previous = "v", .latest = kX, .baton = kX};
-  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(labels), {}, {.baton_is_previous = true}).compare_with, "v");
-  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(labels), {}, {.baton_is_previous = false}).compare_with, "");
+  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(labels), {}, {.baton_is_previous = true})
+                .compare_with,
+            "v");
+  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(labels), {}, {.baton_is_previous = false})
+                .compare_with,
+            "");
 }
 
 TEST(Plan, ForeignPendingWithAValueIsRefused) {
@@ -142,20 +219,38 @@ TEST(Plan, RollBack) {
 
   const Labels retired{.current = kX, .previous = kC, .latest = kX};
   s.permit = next_version(view(retired));
-  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(retired), s, {}).reason, "NothingToRollBack");
-  EXPECT_EQ(plan(traits(Backend::None), view(retired), s, {}).compare_with, kC);  // without a backend the old value still works
+  EXPECT_EQ(plan(traits(Backend::TwoCredentials), view(retired), s, {}).reason,
+            "NothingToRollBack");
+  EXPECT_EQ(plan(traits(Backend::None), view(retired), s, {}).compare_with,
+            kC);  // without a backend the old value still works
 }
 
 TEST(Plan, WithoutBackend) {
   const Labels idle{.current = kC};
   const std::vector<Case> cases{
       {"6 move", {.current = kC, .pending = kX, .latest = kX}, Action::MoveCurrent, 6, kX},
-      {"6 current changed", {.current = kC, .pending = kY, .latest = kY}, Action::DropPending, 6, kY},
-      {"6 was current by hand", {.current = kC, .previous = kX, .pending = kX, .latest = kX}, Action::DropPending, 6, kX},
-      {"5 pending is current", {.current = kX, .pending = kX, .latest = kX}, Action::DropPending, 5, kX},
+      {"6 current changed",
+       {.current = kC, .pending = kY, .latest = kY},
+       Action::DropPending,
+       6,
+       kY},
+      {"6 was current by hand",
+       {.current = kC, .previous = kX, .pending = kX, .latest = kX},
+       Action::DropPending,
+       6,
+       kX},
+      {"5 pending is current",
+       {.current = kX, .pending = kX, .latest = kX},
+       Action::DropPending,
+       5,
+       kX},
       {"7 sync", idle, Action::Sync, 7, kC, false, {.targets_synced = false}},
       {"8 roll out", idle, Action::Rollout, 8, kC, false, {.rolled_out = false}},
-      {"4 another kind's baton", {.current = kC, .pending = kX, .latest = kX, .baton = kX}, Action::Refuse, 4, kX},
+      {"4 another kind's baton",
+       {.current = kC, .pending = kX, .latest = kX, .baton = kX},
+       Action::Refuse,
+       4,
+       kX},
       {"12 create", idle, Action::Create, 12, kX, false, {.permit = kX}},
       {"nothing", idle, Action::Nothing, 0, ""},
   };
@@ -174,17 +269,35 @@ TEST(Plan, ForwardOnlyAsksTheBackendBeforeItLetsGo) {
   const std::vector<Case> cases{
       {"1 ask", overtaken, Action::Rebase, 1, next(overtaken), true, s},
       {"1 the current one works", overtaken, Action::GiveUp, 1, kY, false, s, works},
-      {"2 set and test", {.current = kC, .pending = kX, .latest = kX, .baton = kX}, Action::SetAndTest, 2, kX},
-      {"3 pending stays until the move", {.current = kC, .pending = kX, .latest = kX, .baton = kC}, Action::RetestAndMove, 3, kX},
+      {"2 set and test",
+       {.current = kC, .pending = kX, .latest = kX, .baton = kX},
+       Action::SetAndTest,
+       2,
+       kX},
+      {"3 pending stays until the move",
+       {.current = kC, .pending = kX, .latest = kX, .baton = kC},
+       Action::RetestAndMove,
+       3,
+       kX},
       {"3 decided", decided, Action::RetestAndMove, 3, kX},
       {"4 ask", by_hand, Action::Rebase, 4, next(by_hand), true, s},
       {"4 the current one works", by_hand, Action::DropBaton, 4, kC, false, s, works},
-      {"4 nothing else is known", {.current = kC, .latest = kC, .baton = kC}, Action::DropBaton, 4, kC},
+      {"4 nothing else is known",
+       {.current = kC, .latest = kC, .baton = kC},
+       Action::DropBaton,
+       4,
+       kC},
       {"6 ask", given_up, Action::Rebase, 6, next(given_up), true, s},
       {"6 the current one works", given_up, Action::DropPending, 6, kX, false, s, works},
-      {"6 ask, overtaken after the decision", overtaken_late, Action::Rebase, 6, next(overtaken_late), true, s},
-      {"9 overtaken after the decision, the current one works", overtaken_late, Action::DropBaton, 9, kC, false, s, works},
-      {"9 nothing to revoke", {.current = kX, .previous = kC, .latest = kX, .baton = kC}, Action::DropBaton, 9, kC},
+      {"6 ask, overtaken after the decision", overtaken_late, Action::Rebase, 6,
+       next(overtaken_late), true, s},
+      {"9 overtaken after the decision, the current one works", overtaken_late, Action::DropBaton,
+       9, kC, false, s, works},
+      {"9 nothing to revoke",
+       {.current = kX, .previous = kC, .latest = kX, .baton = kC},
+       Action::DropBaton,
+       9,
+       kC},
   };
   for (const Case& c : cases) expect(Backend::ForwardOnly, c);
 }
@@ -195,14 +308,23 @@ TEST(Plan, OnlookersSyncAndRollOut) {
     expect(backend, {"7", rotating, Action::Sync, 7, kC, false, {.targets_synced = false}});
     expect(backend, {"8", rotating, Action::Rollout, 8, kC, false, {.rolled_out = false}});
   }
-  EXPECT_EQ(plan(traits(Backend::ReadOnly), view({.current = kC}), {.permit = kX}, {}).action, Action::Nothing);
-  EXPECT_EQ(plan(traits(Backend::Delegated), view({.current = kC}), {.permit = kX}, {}).action, Action::HandOver);
-  EXPECT_EQ(plan(traits(Backend::Delegated), view({.current = kC, .pending = kC}), {.permit = kX}, {}).action, Action::HandOver);
-  EXPECT_EQ(plan(traits(Backend::Delegated), view({.current = kC, .pending = "aws"}), {.permit = kX}, {}).reason, "RotationUnderWay");
+  EXPECT_EQ(plan(traits(Backend::ReadOnly), view({.current = kC}), {.permit = kX}, {}).action,
+            Action::Nothing);
+  EXPECT_EQ(plan(traits(Backend::Delegated), view({.current = kC}), {.permit = kX}, {}).action,
+            Action::HandOver);
+  EXPECT_EQ(
+      plan(traits(Backend::Delegated), view({.current = kC, .pending = kC}), {.permit = kX}, {})
+          .action,
+      Action::HandOver);
+  EXPECT_EQ(
+      plan(traits(Backend::Delegated), view({.current = kC, .pending = "aws"}), {.permit = kX}, {})
+          .reason,
+      "RotationUnderWay");
 }
 
 TEST(Plan, RefusesWhatAwsOwns) {
-  const auto reason = [](Backend backend, const std::function<void(View&)>& change, Situation s = {}) {
+  const auto reason = [](Backend backend, const std::function<void(View&)>& change,
+                         Situation s = {}) {
     View v = view({.current = kC});
     change(v);
     return plan(traits(backend), v, s, {}).reason;
@@ -217,21 +339,27 @@ TEST(Plan, RefusesWhatAwsOwns) {
     EXPECT_EQ(reason(backend, partner), "RotationManagedByAWS");
     EXPECT_EQ(reason(backend, replica), "ReplicaSecret");
     EXPECT_EQ(reason(backend, [](View& v) { v.secret.primary_region = "eu-west-1"; }), "UpToDate");
-    EXPECT_EQ(reason(backend, rotation_enabled, {.targets_synced = false}), "Syncing");  // targets still follow
+    EXPECT_EQ(reason(backend, rotation_enabled, {.targets_synced = false}),
+              "Syncing");  // targets still follow
   }
   for (const Backend backend : {Backend::ReadOnly, Backend::Delegated}) {
-    for (const auto& change : {std::function<void(View&)>(rotation_enabled), std::function<void(View&)>(owned),
-                               std::function<void(View&)>(partner), std::function<void(View&)>(replica)}) {
+    for (const auto& change :
+         {std::function<void(View&)>(rotation_enabled), std::function<void(View&)>(owned),
+          std::function<void(View&)>(partner), std::function<void(View&)>(replica)}) {
       EXPECT_EQ(reason(backend, change), "UpToDate");
     }
-    EXPECT_EQ(reason(backend, [](View& v) { v.secret.deleted = WallTime(); }, {.targets_synced = false}), "SecretDeleted");
-    EXPECT_EQ(reason(backend, [](View& v) { v.labels.current.clear(); }, {.targets_synced = false}), "NoCurrentVersion");
+    EXPECT_EQ(
+        reason(backend, [](View& v) { v.secret.deleted = WallTime(); }, {.targets_synced = false}),
+        "SecretDeleted");
+    EXPECT_EQ(reason(backend, [](View& v) { v.labels.current.clear(); }, {.targets_synced = false}),
+              "NoCurrentVersion");
   }
 }
 
 TEST(Plan, LambdaForm) {
   const std::string token = "aws-token";
-  const auto decide = [&](Step step, const Labels& l, Backend backend = Backend::TwoCredentials, bool retire = true) {
+  const auto decide = [&](Step step, const Labels& l, Backend backend = Backend::TwoCredentials,
+                          bool retire = true) {
     Situation s{.retire = retire};
     s.lambda = LambdaCall{.step = step, .version_id = token, .rotation_token = ""};
     View v = view(l);
@@ -241,18 +369,26 @@ TEST(Plan, LambdaForm) {
   const Labels asked{.current = kC, .pending = token};
   const Labels created{.current = kC, .pending = token, .latest = token, .baton = token};
   const Labels decided{.current = kC, .pending = token, .latest = token, .baton = kC};
-  const Labels moved{.current = token, .previous = kC, .pending = token, .latest = token, .baton = kC};
+  const Labels moved{
+      .current = token, .previous = kC, .pending = token, .latest = token, .baton = kC};
   EXPECT_EQ(decide(Step::CreateSecret, asked).action, Action::Create);
   EXPECT_EQ(decide(Step::CreateSecret, asked).version_id, token);
   EXPECT_EQ(decide(Step::CreateSecret, created).reason, "AlreadyCreated");
   EXPECT_EQ(decide(Step::CreateSecret, {.current = kC}).reason, "NotPending");
-  EXPECT_EQ(decide(Step::CreateSecret, {.current = kC, .previous = "v", .pending = token, .latest = kC, .baton = "v"}).action, Action::Retire);
-  EXPECT_EQ(decide(Step::CreateSecret, {.current = kC, .pending = token, .latest = "old", .baton = "old"}).action, Action::GiveUp);
+  EXPECT_EQ(decide(Step::CreateSecret,
+                   {.current = kC, .previous = "v", .pending = token, .latest = kC, .baton = "v"})
+                .action,
+            Action::Retire);
+  EXPECT_EQ(
+      decide(Step::CreateSecret, {.current = kC, .pending = token, .latest = "old", .baton = "old"})
+          .action,
+      Action::GiveUp);
   EXPECT_EQ(decide(Step::SetSecret, asked).reason, "NotCreated");
   EXPECT_EQ(decide(Step::SetSecret, created).action, Action::SetAndTest);
   EXPECT_EQ(decide(Step::TestSecret, created).step, Step::TestSecret);
   EXPECT_EQ(decide(Step::FinishSecret, created).action, Action::SetAndTest);
-  EXPECT_EQ(decide(Step::FinishSecret, decided).action, Action::RetestAndMove);  // AWSPENDING stays until AWSCURRENT has moved
+  EXPECT_EQ(decide(Step::FinishSecret, decided).action,
+            Action::RetestAndMove);  // AWSPENDING stays until AWSCURRENT has moved
   EXPECT_EQ(decide(Step::FinishSecret, moved).action, Action::DropPending);
   EXPECT_EQ(decide(Step::TestSecret, moved).reason, "AlreadyCurrent");
   const Labels without{.current = kC, .pending = token, .latest = token};

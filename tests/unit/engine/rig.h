@@ -1,5 +1,6 @@
-// One secret, one backend, one engine on fake time, and a driver that does what the operator would: permits a rotation while the first
-// version is current, syncs and rolls out at once, retires, and waits as it is told by moving the clock.
+// One secret, one backend, one engine on fake time, and a driver that does what the operator would:
+// permits a rotation while the first version is current, syncs and rolls out at once, retires, and
+// waits as it is told by moving the clock.
 #pragma once
 
 #include <algorithm>
@@ -26,10 +27,18 @@ struct Rig {
     tokens.add("t0");
     password.become("t0");
     switch (kind) {
-      case Kind::Minting: strategy = simulation::make_minting(tokens); break;
-      case Kind::SoftMinting: strategy = simulation::make_minting(tokens, {.soft_revoke = true}); break;
-      case Kind::ForwardOnly: strategy = simulation::make_forward_only(password); break;
-      case Kind::None: strategy = simulation::make_none(); break;
+      case Kind::Minting:
+        strategy = simulation::make_minting(tokens);
+        break;
+      case Kind::SoftMinting:
+        strategy = simulation::make_minting(tokens, {.soft_revoke = true});
+        break;
+      case Kind::ForwardOnly:
+        strategy = simulation::make_forward_only(password);
+        break;
+      case Kind::None:
+        strategy = simulation::make_none();
+        break;
     }
     restart();
   }
@@ -37,7 +46,8 @@ struct Rig {
   // A new process: what was only in memory is gone.
   void restart() {
     memory = std::make_unique<Memory>();
-    engine = std::make_unique<Engine>(Engine::Deps{secrets, *strategy, *memory, clock, rng, Timing{}});
+    engine =
+        std::make_unique<Engine>(Engine::Deps{secrets, *strategy, *memory, clock, rng, Timing{}});
   }
 
   Situation judge(const View& view) {
@@ -70,27 +80,38 @@ struct Rig {
       if (last.event != Event::None) events.push_back(last.event);
       if (last.event == Event::CleanedUp) clean_up = false;
       switch (last.kind) {
-        case StepResult::Kind::Progress: continue;
-        case StepResult::Kind::After: clock.advance(last.delay); return true;
-        case StepResult::Kind::Retry: clock.advance(Duration(60'000)); return true;
+        case StepResult::Kind::Progress:
+          continue;
+        case StepResult::Kind::After:
+          clock.advance(last.delay);
+          return true;
+        case StepResult::Kind::Retry:
+          clock.advance(Duration(60'000));
+          return true;
         case StepResult::Kind::Terminal:
-        case StepResult::Kind::Driver: return false;
+        case StepResult::Kind::Driver:
+          return false;
       }
     }
     return true;
   }
 
-  std::string holder(std::string_view label) const { return secrets.holder(arn, std::string(label)); }
+  std::string holder(std::string_view label) const {
+    return secrets.holder(arn, std::string(label));
+  }
   std::string current_value() const { return secrets.value_at(arn, "AWSCURRENT").value_or(""); }
   bool current_works() const {
     const std::string credential = simulation::credential_of(current_value());
     if (kind_ == Kind::None) return true;
     return kind_ == Kind::ForwardOnly ? password.accepts(credential) : tokens.accepts(credential);
   }
-  int count(Event event) const { return static_cast<int>(std::count(events.begin(), events.end(), event)); }
+  int count(Event event) const {
+    return static_cast<int>(std::count(events.begin(), events.end(), event));
+  }
   int calls(const std::string& operation) const {
     const auto all = secrets.calls();
-    return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const auto& c) { return c.operation == operation; }));
+    return static_cast<int>(std::count_if(all.begin(), all.end(),
+                                          [&](const auto& c) { return c.operation == operation; }));
   }
 
   const Kind kind_;

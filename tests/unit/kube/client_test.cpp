@@ -47,7 +47,8 @@ TEST(Client, GetSendsTokenAndParses) {
 
 TEST(Client, MetadataOnlyAsksForPartialObjects) {
   Bench bench;
-  bench.transport->on_request([](const http::Request&) { return Reply::of(200, list_json("1", "")); });
+  bench.transport->on_request(
+      [](const http::Request&) { return Reply::of(200, list_json("1", "")); });
   ListOptions options;
   options.metadata_only = true;
   options.label_selector = "keyturn.dev/managed=true,a in (b)";
@@ -75,7 +76,8 @@ TEST(Client, ApplyIsServerSideApplyWithJson) {
   const auto request = bench.request(0);
   EXPECT_EQ(request.method, "PATCH");
   EXPECT_EQ(header(request, "Content-Type"), "application/apply-patch+yaml");
-  EXPECT_EQ(header(request, "Accept"), "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  EXPECT_EQ(header(request, "Accept"),
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
   EXPECT_EQ(query_of(request, "fieldManager"), "keyturn");
   EXPECT_EQ(query_of(request, "force"), "true");
   EXPECT_EQ(json::parse(request.body), object);
@@ -87,7 +89,8 @@ TEST(Client, ApplyStatusSubresource) {
   ApplyOptions options;
   options.subresource = "status";
   options.force = false;
-  ASSERT_TRUE(bench.client.apply(kRotationPolicies, "shop", {{"metadata", {{"name", "p"}}}}, options));
+  ASSERT_TRUE(
+      bench.client.apply(kRotationPolicies, "shop", {{"metadata", {{"name", "p"}}}}, options));
   EXPECT_EQ(path_of(bench.request(0)),
             "/apis/keyturn.dev/v1alpha1/namespaces/shop/rotationpolicies/p/status");
   EXPECT_EQ(query_of(bench.request(0), "force"), "false");
@@ -125,13 +128,14 @@ TEST(Client, NamesObjectAndServerInErrors) {
   EXPECT_EQ(got.error().cls, ErrorClass::Invalid);
   EXPECT_EQ(got.error().code, "Invalid");
   EXPECT_EQ(got.error().message,
-            "get rotationpolicies shop/p at https://api.test:6443: x is invalid; spec.secretId: is required");
+            "get rotationpolicies shop/p at https://api.test:6443: x is invalid; spec.secretId: is "
+            "required");
 }
 
 TEST(Client, TlsErrorSaysWhichCaWasUsed) {
   Bench bench;
-  bench.transport->push(
-      Reply::failed(make_error(ErrorClass::Transient, "Tls", "unable to get local issuer certificate")));
+  bench.transport->push(Reply::failed(
+      make_error(ErrorClass::Transient, "Tls", "unable to get local issuer certificate")));
   const Error error = bench.client.get(kSecrets, "shop", "x").error();
   EXPECT_NE(error.message.find("certificate-authority of cluster \"c\" in FILE"), std::string::npos)
       << error.message;
@@ -197,7 +201,8 @@ TEST(Client, MalformedReplyIsTransient) {
 
 TEST(Client, ListEachHandsOverObjectsAtAnyChunking) {
   const std::string text = list_json(
-      "42", object_json("a", "1", R"(,"note":"]}{[\"\\")") + " ,\n" + object_json("b", "2"), "next");
+      "42", object_json("a", "1", R"(,"note":"]}{[\"\\")") + " ,\n" + object_json("b", "2"),
+      "next");
   for (std::size_t size = 1; size <= text.size(); ++size) {
     Bench bench;
     std::vector<std::string> chunks;
@@ -228,7 +233,8 @@ TEST(Client, ListEachCutShortIsAnErrorAtEveryByte) {
 
 TEST(Client, ListEachStopsAtTheFirstError) {
   Bench bench;
-  bench.transport->push(Reply::of(200, list_json("1", object_json("a", "1") + "," + object_json("b", "2"))));
+  bench.transport->push(
+      Reply::of(200, list_json("1", object_json("a", "1") + "," + object_json("b", "2"))));
   int seen = 0;
   auto page = bench.client.list_each(kSecrets, "", {}, {}, [&](const json&) -> Status {
     ++seen;
@@ -242,14 +248,16 @@ TEST(Client, WatchDeliversLinesAndUsesAClientDeadline) {
   Bench bench;
   bench.transport->push(Reply::chunks({"{\"a\":", "1}\n{\"b\":2}\n{\"cut"}));
   std::vector<std::string> lines;
-  const Status ended = bench.client.watch(kSecrets, "shop", "watch=true", true, 300, {}, [&](auto line) {
-    lines.emplace_back(line);
-    return true;
-  });
+  const Status ended =
+      bench.client.watch(kSecrets, "shop", "watch=true", true, 300, {}, [&](auto line) {
+        lines.emplace_back(line);
+        return true;
+      });
   EXPECT_TRUE(ended);
   EXPECT_EQ(lines, (std::vector<std::string>{"{\"a\":1}", "{\"b\":2}"}));
   EXPECT_EQ(bench.request(0).timeout, Duration(305'000));
-  EXPECT_EQ(bench.request(0).url, "https://api.test:6443/api/v1/namespaces/shop/secrets?watch=true");
+  EXPECT_EQ(bench.request(0).url,
+            "https://api.test:6443/api/v1/namespaces/shop/secrets?watch=true");
 }
 
 class Counter : public RequestObserver {

@@ -8,7 +8,9 @@
 namespace keyturn::kube {
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 #define EXPECT_HAS(text, part) EXPECT_TRUE(has(text, part)) << text
 
@@ -22,14 +24,16 @@ TEST(Config, TokenAndNamespaceFromTheCurrentContext) {
   EXPECT_EQ(access->bearer_token.reveal(), "abc");
   EXPECT_EQ(access->tls->ca_pem, "");
   EXPECT_EQ((*connection)->default_namespace(), "shop");
-  EXPECT_HAS((*connection)->credentials_origin(), "the token of user \"u\" in " + bench.dir.string());
+  EXPECT_HAS((*connection)->credentials_origin(),
+             "the token of user \"u\" in " + bench.dir.string());
 }
 
 TEST(Config, ClusterOptions) {
   ConfigBench bench;
-  auto connection = bench.load(bench.kubeconfig(
-      "token: abc",
-      "server: https://10.0.0.1, insecure-skip-tls-verify: true, tls-server-name: api.internal, proxy-url: 'http://proxy:3128'"));
+  auto connection =
+      bench.load(bench.kubeconfig("token: abc",
+                                  "server: https://10.0.0.1, insecure-skip-tls-verify: true, "
+                                  "tls-server-name: api.internal, proxy-url: 'http://proxy:3128'"));
   ASSERT_TRUE(connection) << connection.error().describe();
   auto access = (*connection)->access();
   EXPECT_TRUE(access->tls->insecure_skip_verify);
@@ -42,9 +46,10 @@ TEST(Config, CertificatesFromDataAndFilesRelativeToTheirKubeconfig) {
   const PemPair pair = make_pem_pair();
   bench.write("sub/ca.pem", pair.cert);
   bench.write("sub/key.pem", pair.key);
-  const std::string file = bench.kubeconfig(
-      "client-certificate-data: " + base64(pair.cert) + ", client-certificate: ignored, client-key: key.pem",
-      "server: https://a, certificate-authority: ./ca.pem", "sub/config");
+  const std::string file =
+      bench.kubeconfig("client-certificate-data: " + base64(pair.cert) +
+                           ", client-certificate: ignored, client-key: key.pem",
+                       "server: https://a, certificate-authority: ./ca.pem", "sub/config");
   auto connection = bench.load(file);
   ASSERT_TRUE(connection) << connection.error().describe();
   auto access = (*connection)->access();
@@ -58,9 +63,11 @@ TEST(Config, FilesOfKubeconfigVariableAreMergedFirstWins) {
   ConfigBench bench;
   bench.write("a", "current-context: two\nusers: [{name: u, user: {token: from-a}}]\n");
   bench.write("b",
-              "current-context: one\nusers: [{name: u, user: {token: from-b}}, {name: v, user: {token: v}}]\n"
+              "current-context: one\nusers: [{name: u, user: {token: from-b}}, {name: v, user: "
+              "{token: v}}]\n"
               "clusters: [{name: c, cluster: {server: https://b}}]\n"
-              "contexts: [{name: one, context: {cluster: c, user: v}}, {name: two, context: {cluster: c, user: u}}]\n");
+              "contexts: [{name: one, context: {cluster: c, user: v}}, {name: two, context: "
+              "{cluster: c, user: u}}]\n");
   const std::string dir = bench.dir.string();
   bench.env["KUBECONFIG"] = dir + "/missing::" + dir + "/a:" + dir + "/b";
   auto connection = bench.load();
@@ -82,7 +89,9 @@ TEST(Config, DefaultFileOfTheHome) {
 
 TEST(Config, InCluster) {
   ConfigBench bench;
-  bench.env = {{"HOME", "/nonexistent"}, {"KUBERNETES_SERVICE_HOST", "fd00::1"}, {"KUBERNETES_SERVICE_PORT", "443"}};
+  bench.env = {{"HOME", "/nonexistent"},
+               {"KUBERNETES_SERVICE_HOST", "fd00::1"},
+               {"KUBERNETES_SERVICE_PORT", "443"}};
   bench.write("sa/token", "pod-token\n");
   bench.write("sa/ca.crt", make_pem_pair().cert);
   bench.write("sa/namespace", "keyturn-system");
@@ -131,7 +140,8 @@ TEST(Config, CaFileIsReadAgainAndABrokenOneNotTaken) {
   ConfigBench bench;
   const std::string first = make_pem_pair().cert, second = make_pem_pair().cert;
   bench.write("ca", first);
-  auto loaded = bench.load(bench.kubeconfig("token: t", "server: https://a, certificate-authority: ca"));
+  auto loaded =
+      bench.load(bench.kubeconfig("token: t", "server: https://a, certificate-authority: ca"));
   ASSERT_TRUE(loaded) << loaded.error().describe();
   const auto tls = (*loaded)->access()->tls;
   bench.clock.advance(Duration(60'000));
@@ -174,58 +184,68 @@ TEST(ConfigErrors, NameFileLineAndField) {
   EXPECT_HAS(of("a: 1\nb: [\n"), dir + "/bad:");
   EXPECT_HAS(of("a: 1\nb: {c: }}\n"), "malformed YAML");
   EXPECT_HAS(of("a: 1\nb: {c: }}\n"), "/bad:2:");
-  EXPECT_HAS(of("clusters:\n- name: c\n  cluster:\n    server: [x]\n"), "/bad:4: clusters[c].cluster.server: must be a string");
+  EXPECT_HAS(of("clusters:\n- name: c\n  cluster:\n    server: [x]\n"),
+             "/bad:4: clusters[c].cluster.server: must be a string");
   EXPECT_HAS(of("users:\n- user: {}\n"), "/bad:2: users[0]: has no name");
   EXPECT_HAS(of("users: [{name: a}, {name: a}]\n"), "\"a\" appears twice");
   EXPECT_HAS(of("users: {}\n"), "users: must be a list");
   EXPECT_HAS(of("[1, 2]\n"), "not a kubeconfig");
   EXPECT_HAS(of("kind: Deployment\n"), "kind: must be Config");
   EXPECT_HAS(of(""), "current-context is not set");
-  EXPECT_HAS(of("clusters:\n- name: c\n  cluster: {certificate-authority-data: '%%'}\n"), "is not valid base64");
-  EXPECT_HAS(of("clusters:\n- name: c\n  cluster: {insecure-skip-tls-verify: maybe}\n"), "must be true or false");
+  EXPECT_HAS(of("clusters:\n- name: c\n  cluster: {certificate-authority-data: '%%'}\n"),
+             "is not valid base64");
+  EXPECT_HAS(of("clusters:\n- name: c\n  cluster: {insecure-skip-tls-verify: maybe}\n"),
+             "must be true or false");
 }
 
 TEST(ConfigErrors, MissingContextClusterUserSayWhatThereIs) {
   ConfigBench bench;
-  const std::string contexts = "contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {}}]\n";
+  const std::string contexts =
+      "contexts: [{name: one, context: {cluster: c, user: u}}, {name: two, context: {}}]\n";
   EXPECT_HAS(bench.error_of(bench.write("f", "current-context: three\n" + contexts)),
              "no context \"three\" (current-context); there is: one, two");
   EXPECT_HAS(bench.error_of(bench.write("f", contexts)), "--context; there is: one, two");
   EXPECT_HAS(bench.error_of(bench.write("f", "current-context: one\n" + contexts)),
              "context \"one\" in " + bench.dir.string() + "/f: its cluster \"c\" is not in");
-  EXPECT_HAS(bench.error_of(bench.write("f", "current-context: one\nclusters: [{name: c}]\n" + contexts)),
-             "its user \"u\" is not in");
+  EXPECT_HAS(
+      bench.error_of(bench.write("f", "current-context: one\nclusters: [{name: c}]\n" + contexts)),
+      "its user \"u\" is not in");
 }
 
 TEST(ConfigErrors, WhatCannotBeUsedIsRefusedOnlyWhenChosen) {
   ConfigBench bench;
-  EXPECT_HAS(bench.error_of(bench.kubeconfig("username: a, password: hunter2")),
-             "user \"u\" in " + bench.dir.string() + "/config: username and password are not supported");
+  EXPECT_HAS(
+      bench.error_of(bench.kubeconfig("username: a, password: hunter2")),
+      "user \"u\" in " + bench.dir.string() + "/config: username and password are not supported");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("auth-provider: {name: gcp}")), "exec plugins");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("token: t, as: admin")), "impersonation");
   auto other = bench.load(bench.write(
-      "f", "current-context: x\nclusters: [{name: c, cluster: {server: https://a}}]\n"
-           "contexts: [{name: x, context: {cluster: c}}]\nusers: [{name: b, user: {username: a}}]\n"));
+      "f",
+      "current-context: x\nclusters: [{name: c, cluster: {server: https://a}}]\n"
+      "contexts: [{name: x, context: {cluster: c}}]\nusers: [{name: b, user: {username: a}}]\n"));
   EXPECT_TRUE(other) << other.error().describe();
 }
 
 TEST(ConfigErrors, CertificatesAndServer) {
   ConfigBench bench;
   const PemPair pair = make_pem_pair();
-  const std::string bad_ca = bench.error_of(
-      bench.kubeconfig("token: t", "server: https://a, certificate-authority-data: " + base64(std::string("junk"))));
+  const std::string bad_ca = bench.error_of(bench.kubeconfig(
+      "token: t", "server: https://a, certificate-authority-data: " + base64(std::string("junk"))));
   EXPECT_HAS(bad_ca, "certificate-authority-data of cluster \"c\" in ");
   EXPECT_HAS(bad_ca, "holds no PEM certificate");
-  EXPECT_HAS(bench.error_of(bench.kubeconfig("token: t", "server: https://a, certificate-authority: /nonexistent/ca")),
+  EXPECT_HAS(bench.error_of(bench.kubeconfig(
+                 "token: t", "server: https://a, certificate-authority: /nonexistent/ca")),
              "cannot read /nonexistent/ca: No such file");
-  EXPECT_HAS(bench.error_of(bench.kubeconfig("client-certificate-data: " + base64(pair.cert))), "must come together");
+  EXPECT_HAS(bench.error_of(bench.kubeconfig("client-certificate-data: " + base64(pair.cert))),
+             "must come together");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("client-certificate-data: " + base64(pair.cert) +
                                              ", client-key-data: " + base64(make_pem_pair().key))),
              "does not belong to the certificate");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("token: t", "server: ''")), "cluster \"c\"");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("token: t", "server: 'ftp://a'")), ": server: ");
   EXPECT_HAS(bench.error_of(bench.kubeconfig(
-                 "token: t", "server: https://a, insecure-skip-tls-verify: true, certificate-authority: x")),
+                 "token: t",
+                 "server: https://a, insecure-skip-tls-verify: true, certificate-authority: x")),
              "cannot be true together");
   EXPECT_HAS(bench.error_of(bench.kubeconfig("tokenFile: nowhere")), "tokenFile of user \"u\"");
 }
@@ -241,7 +261,8 @@ TEST(ConfigErrors, NothingFound) {
 
 TEST(ConfigErrors, NeverQuoteSecrets) {
   ConfigBench bench;
-  for (const char* user : {"token: [hunter2]", "client-key-data: hunter2", "exec: {command: x, apiVersion: hunter2}"}) {
+  for (const char* user : {"token: [hunter2]", "client-key-data: hunter2",
+                           "exec: {command: x, apiVersion: hunter2}"}) {
     EXPECT_FALSE(has(bench.error_of(bench.kubeconfig(user)), "hunter2")) << user;
   }
 }

@@ -1,4 +1,5 @@
-// Files for configuration tests: a temporary folder, and a certificate with its key made on the spot.
+// Files for configuration tests: a temporary folder, and a certificate with its key made on the
+// spot.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -80,12 +81,17 @@ struct ConfigBench {
     return path;
   }
   // One cluster, one user with these fields (YAML, flow style).
-  std::string kubeconfig(const std::string& user, const std::string& cluster = "server: https://api.test",
+  std::string kubeconfig(const std::string& user,
+                         const std::string& cluster = "server: https://api.test",
                          const std::string& name = "config") const {
-    return write(name, "apiVersion: v1\nkind: Config\ncurrent-context: x\n"
-                       "contexts: [{name: x, context: {cluster: c, user: u, namespace: shop}}]\n"
-                       "clusters: [{name: c, cluster: {" + cluster + "}}]\n"
-                       "users: [{name: u, user: {" + user + "}}]\n");
+    return write(name,
+                 "apiVersion: v1\nkind: Config\ncurrent-context: x\n"
+                 "contexts: [{name: x, context: {cluster: c, user: u, namespace: shop}}]\n"
+                 "clusters: [{name: c, cluster: {" +
+                     cluster +
+                     "}}]\n"
+                     "users: [{name: u, user: {" +
+                     user + "}}]\n");
   }
   Result<std::shared_ptr<Connection>> load(const std::string& file = "") {
     options.kubeconfig = file;

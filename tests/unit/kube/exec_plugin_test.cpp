@@ -19,11 +19,13 @@ using nlohmann::json;
 constexpr const char* kV1 = "client.authentication.k8s.io/v1";
 
 std::string exec_user(const std::string& command, const std::string& more = "") {
-  return std::string("exec: {apiVersion: ") + kV1 + ", command: " + command + ", interactiveMode: Never" + more + "}";
+  return std::string("exec: {apiVersion: ") + kV1 + ", command: " + command +
+         ", interactiveMode: Never" + more + "}";
 }
 
 std::string credential(const std::string& status) {
-  return std::string(R"({"apiVersion":")") + kV1 + R"(","kind":"ExecCredential","status":{)" + status + "}}";
+  return std::string(R"({"apiVersion":")") + kV1 + R"(","kind":"ExecCredential","status":{)" +
+         status + "}}";
 }
 
 std::string slurp(const std::filesystem::path& path) {
@@ -36,8 +38,9 @@ std::string slurp(const std::filesystem::path& path) {
 // Prints a token with a number that grows with every run.
 std::string counting_plugin(const ConfigBench& bench, const std::string& extra = "") {
   const std::string count = (bench.dir / "count").string();
-  return bench.script("plugin", "echo x >> " + count + "\nn=$(wc -l < " + count + " | tr -d ' ')\n" +
-                                    "printf '" + credential(R"("token":"t%s")" + extra) + "' $n\n");
+  return bench.script("plugin", "echo x >> " + count + "\nn=$(wc -l < " + count +
+                                    " | tr -d ' ')\n" + "printf '" +
+                                    credential(R"("token":"t%s")" + extra) + "' $n\n");
 }
 
 TEST(ExecPlugin, GivesATokenAndKeepsItUntilRefused) {
@@ -85,19 +88,22 @@ TEST(ExecPlugin, FailureKeepsWhatHasNotExpired) {
   bench.clock.advance(Duration(9'000));
   const auto failed = (*loaded)->access();
   ASSERT_FALSE(failed);
-  EXPECT_NE(failed.error().message.find("ended with status 3"), std::string::npos) << failed.error().message;
+  EXPECT_NE(failed.error().message.find("ended with status 3"), std::string::npos)
+      << failed.error().message;
   EXPECT_NE(failed.error().message.find("run it by hand"), std::string::npos);
 }
 
 TEST(ExecPlugin, GivesAClientCertificate) {
   ConfigBench bench;
   const PemPair pair = make_pem_pair();
-  const json status = {{"apiVersion", kV1},
-                       {"kind", "ExecCredential"},
-                       {"status", {{"clientCertificateData", pair.cert}, {"clientKeyData", pair.key}}}};
+  const json status = {
+      {"apiVersion", kV1},
+      {"kind", "ExecCredential"},
+      {"status", {{"clientCertificateData", pair.cert}, {"clientKeyData", pair.key}}}};
   bench.write("out.json", status.dump());
   bench.script("plugin", "cat " + (bench.dir / "out.json").string() + "\n");
-  auto loaded = bench.load(bench.kubeconfig(exec_user("./plugin"), "server: https://a, tls-server-name: n"));
+  auto loaded =
+      bench.load(bench.kubeconfig(exec_user("./plugin"), "server: https://a, tls-server-name: n"));
   ASSERT_TRUE(loaded);
   auto access = (*loaded)->access();
   ASSERT_TRUE(access) << access.error().describe();
@@ -110,13 +116,17 @@ TEST(ExecPlugin, GivesAClientCertificate) {
 TEST(ExecPlugin, GetsArgumentsEnvironmentAndClusterInfo) {
   ConfigBench bench;
   const std::string ca = make_pem_pair().cert;
-  bench.script("plugin", "printf '%s|%s|%s' \"$1\" \"$2\" \"$EXTRA\" > " + (bench.dir / "seen").string() +
-                             "\nprintf '%s' \"$KUBERNETES_EXEC_INFO\" > " + (bench.dir / "info").string() +
-                             "\nprintf '" + credential(R"("token":"t")") + "'\n");
+  bench.script("plugin",
+               "printf '%s|%s|%s' \"$1\" \"$2\" \"$EXTRA\" > " + (bench.dir / "seen").string() +
+                   "\nprintf '%s' \"$KUBERNETES_EXEC_INFO\" > " + (bench.dir / "info").string() +
+                   "\nprintf '" + credential(R"("token":"t")") + "'\n");
   auto loaded = bench.load(bench.kubeconfig(
-      exec_user("./plugin", ", args: [one, 'two words'], env: [{name: EXTRA, value: e}], provideClusterInfo: true"),
+      exec_user(
+          "./plugin",
+          ", args: [one, 'two words'], env: [{name: EXTRA, value: e}], provideClusterInfo: true"),
       "server: https://a, certificate-authority-data: " + base64(ca) +
-          ", extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: x, n: 3, q: '3', b: true}}]"));
+          ", extensions: [{name: client.authentication.k8s.io/exec, extension: {audience: x, n: 3, "
+          "q: '3', b: true}}]"));
   ASSERT_TRUE(loaded) << loaded.error().describe();
   ASSERT_TRUE((*loaded)->access());
   EXPECT_EQ(slurp(bench.dir / "seen"), "one|two words|e");
@@ -126,7 +136,8 @@ TEST(ExecPlugin, GetsArgumentsEnvironmentAndClusterInfo) {
   EXPECT_EQ(info["spec"]["interactive"], false);
   EXPECT_EQ(info["spec"]["cluster"]["server"], "https://a");
   EXPECT_EQ(info["spec"]["cluster"]["certificate-authority-data"], base64(ca));
-  EXPECT_EQ(info["spec"]["cluster"]["config"], (json{{"audience", "x"}, {"n", 3}, {"q", "3"}, {"b", true}}));
+  EXPECT_EQ(info["spec"]["cluster"]["config"],
+            (json{{"audience", "x"}, {"n", 3}, {"q", "3"}, {"b", true}}));
 }
 
 TEST(ExecPlugin, ATokenInTheFileComesFirst) {
@@ -138,22 +149,30 @@ TEST(ExecPlugin, ATokenInTheFileComesFirst) {
 
 TEST(ExecPlugin, MissingProgramShowsTheInstallHint) {
   ConfigBench bench;
-  auto loaded = bench.load(bench.kubeconfig(exec_user("no-such-keyturn-plugin", ", installHint: 'get it at example.test'")));
+  auto loaded = bench.load(bench.kubeconfig(
+      exec_user("no-such-keyturn-plugin", ", installHint: 'get it at example.test'")));
   ASSERT_TRUE(loaded);
   const auto access = (*loaded)->access();
   ASSERT_FALSE(access);
   EXPECT_EQ(access.error().cls, ErrorClass::Invalid);
-  EXPECT_NE(access.error().message.find("get it at example.test"), std::string::npos) << access.error().message;
+  EXPECT_NE(access.error().message.find("get it at example.test"), std::string::npos)
+      << access.error().message;
 }
 
 TEST(ExecPlugin, SettingsAreChecked) {
   ConfigBench bench;
-  const auto error = [&](const std::string& exec) { return bench.error_of(bench.kubeconfig("exec: {" + exec + "}")); };
+  const auto error = [&](const std::string& exec) {
+    return bench.error_of(bench.kubeconfig("exec: {" + exec + "}"));
+  };
   EXPECT_NE(error("command: x").find("exec.apiVersion: must be"), std::string::npos);
-  EXPECT_NE(error("apiVersion: client.authentication.k8s.io/v1alpha1, command: x").find("apiVersion"), std::string::npos);
+  EXPECT_NE(
+      error("apiVersion: client.authentication.k8s.io/v1alpha1, command: x").find("apiVersion"),
+      std::string::npos);
   EXPECT_NE(error(std::string("apiVersion: ") + kV1).find("has no command"), std::string::npos);
-  EXPECT_NE(error(std::string("command: x, apiVersion: ") + kV1).find("interactiveMode: must be"), std::string::npos);
-  EXPECT_TRUE(bench.load(bench.kubeconfig("exec: {command: x, apiVersion: client.authentication.k8s.io/v1beta1}")));
+  EXPECT_NE(error(std::string("command: x, apiVersion: ") + kV1).find("interactiveMode: must be"),
+            std::string::npos);
+  EXPECT_TRUE(bench.load(
+      bench.kubeconfig("exec: {command: x, apiVersion: client.authentication.k8s.io/v1beta1}")));
 }
 
 TEST(ExecCredential, RefusesWhatCannotBeUsed) {
@@ -170,19 +189,25 @@ TEST(ExecCredential, RefusesWhatCannotBeUsed) {
   EXPECT_NE(error("hunter2").find("not a JSON object"), std::string::npos);
   EXPECT_EQ(error("hunter2").find("hunter2"), std::string::npos);
   EXPECT_NE(error(R"({"kind":"X"})").find("kind is not ExecCredential"), std::string::npos);
-  EXPECT_NE(error(R"({"kind":"ExecCredential","apiVersion":"v0"})").find("its apiVersion is \"v0\""), std::string::npos);
+  EXPECT_NE(
+      error(R"({"kind":"ExecCredential","apiVersion":"v0"})").find("its apiVersion is \"v0\""),
+      std::string::npos);
   EXPECT_NE(error(credential("")).find("neither a token nor"), std::string::npos);
-  EXPECT_NE(error(credential(R"("clientKeyData":"x")")).find("must come together"), std::string::npos);
-  EXPECT_NE(error(credential(R"("clientKeyData":"x","clientCertificateData":"y")")).find("no PEM certificate"),
+  EXPECT_NE(error(credential(R"("clientKeyData":"x")")).find("must come together"),
             std::string::npos);
-  EXPECT_NE(error(credential(R"("token":"t","expirationTimestamp":"soon")")).find("RFC 3339"), std::string::npos);
+  EXPECT_NE(error(credential(R"("clientKeyData":"x","clientCertificateData":"y")"))
+                .find("no PEM certificate"),
+            std::string::npos);
+  EXPECT_NE(error(credential(R"("token":"t","expirationTimestamp":"soon")")).find("RFC 3339"),
+            std::string::npos);
   EXPECT_TRUE(decode_exec_credential(credential(R"("token":"t")"), config));
 }
 
 TEST(Subprocess, TimeOutKillsTheWholeGroup) {
   ConfigBench bench;
   Subprocess process;
-  process.command = bench.script("slow", "sleep 600 & echo $! > " + (bench.dir / "pid").string() + "\nsleep 600\n");
+  process.command = bench.script(
+      "slow", "sleep 600 & echo $! > " + (bench.dir / "pid").string() + "\nsleep 600\n");
   process.timeout = Duration(500);
   const auto result = run(process);
   ASSERT_FALSE(result);

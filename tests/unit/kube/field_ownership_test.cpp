@@ -16,8 +16,11 @@ json fields(std::initializer_list<const char*> data) {
 }
 
 json entry(const char* manager, const char* operation, json f) {
-  return {{"manager", manager}, {"operation", operation}, {"apiVersion", "v1"},
-          {"fieldsType", "FieldsV1"}, {"fieldsV1", std::move(f)}};
+  return {{"manager", manager},
+          {"operation", operation},
+          {"apiVersion", "v1"},
+          {"fieldsType", "FieldsV1"},
+          {"fieldsV1", std::move(f)}};
 }
 
 TEST(FieldOwnership, OursByApply) {
@@ -60,7 +63,8 @@ TEST(FieldOwnership, UpdateUnderOurNameIsNotOurs) {
 TEST(FieldOwnership, ForeignLabelsChangeNothing) {
   const json before = json::array({entry("keyturn", "Apply", fields({"a"}))});
   json after = before;
-  after.push_back(entry("kubectl-label", "Update", {{"f:metadata", {{"f:labels", {{"f:x", json::object()}}}}}}));
+  after.push_back(entry("kubectl-label", "Update",
+                        {{"f:metadata", {{"f:labels", {{"f:x", json::object()}}}}}}));
   EXPECT_EQ(field_ownership(before), field_ownership(after));
 }
 
@@ -71,8 +75,9 @@ TEST(FieldOwnership, SubresourceEntriesDoNotCount) {
 }
 
 TEST(FieldOwnership, MalformedOwnsNothing) {
-  for (const char* text : {"null", "7", "[1,null,{}]", R"([{"manager":"keyturn","operation":"Apply","fieldsV1":[]}])",
-                           R"([{"manager":"keyturn","operation":"Apply","fieldsV1":{"f:data":"x"}}])"}) {
+  for (const char* text :
+       {"null", "7", "[1,null,{}]", R"([{"manager":"keyturn","operation":"Apply","fieldsV1":[]}])",
+        R"([{"manager":"keyturn","operation":"Apply","fieldsV1":{"f:data":"x"}}])"}) {
     EXPECT_EQ(field_ownership(json::parse(text)), FieldOwnership{}) << text;
   }
 }

@@ -36,7 +36,8 @@ struct InformerBench : ReflectorBench {
           // The store is up to date and free to be read when the handler runs.
           EXPECT_EQ(informer->get(key), after);
           const std::lock_guard<std::mutex> guard(mutex);
-          changes.push_back(key + " " + (before ? before->version : "-") + "→" + (after ? after->version : "-"));
+          changes.push_back(key + " " + (before ? before->version : "-") + "→" +
+                            (after ? after->version : "-"));
         });
     ASSERT_TRUE(informer->start());
   }
@@ -49,7 +50,8 @@ struct InformerBench : ReflectorBench {
 TEST(Informer, KeepsWhatListAndWatchSay) {
   InformerBench bench;
   bench.list("10", object_json("a", "1") + "," + object_json("b", "2"));
-  bench.open_watch({event_line("MODIFIED", object_json("a", "11")), event_line("DELETED", object_json("b", "12"))});
+  bench.open_watch({event_line("MODIFIED", object_json("a", "11")),
+                    event_line("DELETED", object_json("b", "12"))});
   bench.start_informer();
   bench.await_open();
   EXPECT_TRUE(bench.informer->synced());
@@ -63,7 +65,8 @@ TEST(Informer, KeepsWhatListAndWatchSay) {
 
 TEST(Informer, RelistReportsOnlyWhatChanged) {
   InformerBench bench;
-  bench.list("10", object_json("same", "1") + "," + object_json("new", "2") + "," + object_json("gone", "3"));
+  bench.list("10", object_json("same", "1") + "," + object_json("new", "2") + "," +
+                       object_json("gone", "3"));
   bench.reply(status_reply(410, "Expired"));
   bench.list("20", object_json("same", "1") + "," + object_json("new", "15"));
   bench.open_watch();
@@ -77,9 +80,10 @@ TEST(Informer, RelistReportsOnlyWhatChanged) {
 TEST(Informer, ObjectsThatCannotBeReadLeaveTheStore) {
   InformerBench bench;
   bench.list("10", object_json("a", "1") + "," + object_json("b", "2", R"(,"bad":1)"));
-  bench.open_watch({event_line("MODIFIED", object_json("a", "11", R"(,"bad":1)")),
-                    event_line("MODIFIED", R"({"metadata":{"name":"no-version","namespace":"shop"}})"),
-                    event_line("MODIFIED", object_json("b", "12"))});
+  bench.open_watch(
+      {event_line("MODIFIED", object_json("a", "11", R"(,"bad":1)")),
+       event_line("MODIFIED", R"({"metadata":{"name":"no-version","namespace":"shop"}})"),
+       event_line("MODIFIED", object_json("b", "12"))});
   bench.start_informer();
   bench.await_open();
   EXPECT_EQ(bench.seen(), (Lines{"shop/a -→1", "shop/a 1→-", "shop/b -→12"}));

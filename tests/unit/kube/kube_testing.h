@@ -1,4 +1,5 @@
-// What the tests of controller/kube share: a connection with fixed credentials, small JSON bodies, readers of requests.
+// What the tests of controller/kube share: a connection with fixed credentials, small JSON bodies,
+// readers of requests.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +27,9 @@ class FixedConnection : public Connection {
   void unauthorized() override { ++refused_; }
   const std::string& default_namespace() const override { return ns_; }
   std::string credentials_origin() const override { return "the token of user \"t\" in FILE"; }
-  std::string ca_origin() const override { return "certificate-authority of cluster \"c\" in FILE"; }
+  std::string ca_origin() const override {
+    return "certificate-authority of cluster \"c\" in FILE";
+  }
 
   // From now on every token is the same: a 401 changes nothing.
   void keep_token() { tokens_[1] = tokens_[0]; }
@@ -50,7 +53,9 @@ struct Bench {
   http::Request request(std::size_t i) const { return transport->requests().at(i); }
 };
 
-inline Error unreachable() { return make_error(ErrorClass::Transient, "Connect", "connection refused"); }
+inline Error unreachable() {
+  return make_error(ErrorClass::Transient, "Connect", "connection refused");
+}
 
 inline std::string object_json(const std::string& name, const std::string& version,
                                const std::string& extra = "") {

@@ -23,11 +23,13 @@ class LeaseServer {
     const std::lock_guard<std::mutex> guard(mutex_);
     timeouts_.push_back(request.timeout);
     if (failing_) return Reply::failed(unreachable());
-    if (request.method == "GET") return lease_ ? Reply::of(200, lease_->dump()) : status_reply(404, "NotFound");
+    if (request.method == "GET")
+      return lease_ ? Reply::of(200, lease_->dump()) : status_reply(404, "NotFound");
     const json wanted = json::parse(request.body);
     if (request.method == "POST") {
       if (lease_) return status_reply(409, "AlreadyExists");
-    } else if (!lease_ || wanted["metadata"]["resourceVersion"] != (*lease_)["metadata"]["resourceVersion"]) {
+    } else if (!lease_ ||
+               wanted["metadata"]["resourceVersion"] != (*lease_)["metadata"]["resourceVersion"]) {
       return status_reply(409, "Conflict");
     }
     store(wanted);
@@ -37,8 +39,11 @@ class LeaseServer {
   void put(const std::string& holder, int seconds, int transitions = 0) {
     const std::lock_guard<std::mutex> guard(mutex_);
     json lease = {{"metadata", {{"name", "l"}}},
-                  {"spec", {{"holderIdentity", holder}, {"leaseDurationSeconds", seconds},
-                            {"leaseTransitions", transitions}, {"renewTime", std::to_string(serial_)}}}};
+                  {"spec",
+                   {{"holderIdentity", holder},
+                    {"leaseDurationSeconds", seconds},
+                    {"leaseTransitions", transitions},
+                    {"renewTime", std::to_string(serial_)}}}};
     store(std::move(lease));
   }
   void touch() {  // a foreign label: the resourceVersion moves, the record does not

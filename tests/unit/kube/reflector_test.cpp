@@ -101,7 +101,8 @@ TEST(Reflector, ATransientErrorKeepsThePage) {
 
 TEST(Reflector, ListTooLargeOrExpiredAsksForTheNewestAtOnce) {
   for (const auto& failure :
-       {status_reply(410, "Expired"), Reply::of(504, status_json(504, "Timeout", "Too large resource version"))}) {
+       {status_reply(410, "Expired"),
+        Reply::of(504, status_json(504, "Timeout", "Too large resource version"))}) {
     ReflectorBench bench;
     bench.reply(failure);
     bench.list("10");
@@ -115,7 +116,8 @@ TEST(Reflector, ListTooLargeOrExpiredAsksForTheNewestAtOnce) {
 TEST(Reflector, EventsAdvanceTheVersionAndEofOnlyWatchesAgain) {
   ReflectorBench bench;
   bench.list("10");
-  bench.open_watch({event_line("ADDED", object_json("a", "11")), event_line("MODIFIED", object_json("a", "12")),
+  bench.open_watch({event_line("ADDED", object_json("a", "11")),
+                    event_line("MODIFIED", object_json("a", "12")),
                     event_line("DELETED", object_json("a", "13")), bookmark_line("20")});
   bench.open_watch();
   bench.start();
@@ -133,7 +135,8 @@ TEST(Reflector, SyntheticEventsAreNoPlaceToGoOnFrom) {
   ReflectorBench bench;
   bench.list("0");
   bench.open_watch({event_line("ADDED", object_json("a", "90"))});
-  bench.open_watch({event_line("ADDED", object_json("a", "90")), event_line("MODIFIED", object_json("a", "91")),
+  bench.open_watch({event_line("ADDED", object_json("a", "90")),
+                    event_line("MODIFIED", object_json("a", "91")),
                     event_line("ADDED", object_json("b", "92"))});
   bench.open_watch();
   bench.start();
@@ -209,10 +212,11 @@ TEST(Reflector, UnreachableServerIsWatchedAgainForeverWithBackoff) {
 }
 
 TEST(Reflector, ServerErrorsAreRetriedThreeTimesThenListed) {
-  const auto failures = {status_reply(500, "InternalError"),
-                         Reply::failed(make_error(ErrorClass::Transient, "Reset", "reset")),
-                         Reply::chunks({event_line("ERROR", status_json(500, "InternalError", "etcd"))}),
-                         Reply::chunks({"{not json}\n"}), Reply::of(200)};
+  const auto failures = {
+      status_reply(500, "InternalError"),
+      Reply::failed(make_error(ErrorClass::Transient, "Reset", "reset")),
+      Reply::chunks({event_line("ERROR", status_json(500, "InternalError", "etcd"))}),
+      Reply::chunks({"{not json}\n"}), Reply::of(200)};
   for (const auto& failure : failures) {
     ReflectorBench bench;
     bench.list("10");
@@ -267,7 +271,8 @@ TEST(Reflector, RefusedWatchIsClearedUpByAList) {
   EXPECT_EQ(bench.endings.reasons(), Lines{"refused"});
 }
 
-// The connection died without a word: the client deadline ends the watch, which goes on where it was.
+// The connection died without a word: the client deadline ends the watch, which goes on where it
+// was.
 TEST(Reflector, DeadConnectionEndsByTheClientDeadline) {
   ReflectorBench bench;
   bench.list("10");
@@ -314,7 +319,8 @@ TEST(Reflector, ALineCutAtTheEndIsNoEvent) {
 TEST(Reflector, UnknownEventTypesAreSkipped) {
   ReflectorBench bench;
   bench.list("10");
-  bench.open_watch({event_line("NOVEL", object_json("a", "11")), event_line("ADDED", object_json("b", "12"))});
+  bench.open_watch(
+      {event_line("NOVEL", object_json("a", "11")), event_line("ADDED", object_json("b", "12"))});
   bench.start();
   bench.await_open();
   EXPECT_EQ(bench.sink.log(), (Lines{"keep ", "put shop/b@12"}));
@@ -342,7 +348,8 @@ TEST(Reflector, NeedsItsParts) {
   EXPECT_EQ(reflector.start().error().cls, ErrorClass::Invalid);
 }
 
-// Whatever a broken server does for ever, requests stay bounded by the pauses: 40 pauses, at most two requests each.
+// Whatever a broken server does for ever, requests stay bounded by the pauses: 40 pauses, at most
+// two requests each.
 struct Storm {
   const char* name;
   Reply list;
@@ -375,15 +382,21 @@ INSTANTIATE_TEST_SUITE_P(
         Storm{"EofAtOnce", Reply::of(200, list_json("1", "")), Reply::of(200), Reply::of(200)},
         Storm{"EventThenEof", Reply::of(200, list_json("1", "")), Reply::of(200),
               Reply::chunks({bookmark_line("2")})},
-        Storm{"WatchAlwaysGone", Reply::of(200, list_json("1", "")), Reply::of(200), status_reply(410, "Expired")},
+        Storm{"WatchAlwaysGone", Reply::of(200, list_json("1", "")), Reply::of(200),
+              status_reply(410, "Expired")},
         Storm{"ListAlwaysGone", status_reply(410, "Expired"), Reply::of(200), Reply::of(200)},
-        Storm{"TokensAlwaysGone", Reply::of(200, list_json("1", "", "more")), status_reply(410, "Expired"),
-              Reply::of(200)},
-        Storm{"ServerErrors", status_reply(500, "InternalError"), Reply::of(200), status_reply(500, "InternalError")},
-        Storm{"WatchErrors", Reply::of(200, list_json("1", "")), Reply::of(200), status_reply(500, "InternalError")},
-        Storm{"Forbidden", status_reply(403, "Forbidden"), Reply::of(200), status_reply(403, "Forbidden")},
-        Storm{"Unreachable", Reply::failed(unreachable()), Reply::of(200), Reply::failed(unreachable())},
-        Storm{"NotALine", Reply::of(200, list_json("1", "")), Reply::of(200), Reply::chunks({"x\n"})}),
+        Storm{"TokensAlwaysGone", Reply::of(200, list_json("1", "", "more")),
+              status_reply(410, "Expired"), Reply::of(200)},
+        Storm{"ServerErrors", status_reply(500, "InternalError"), Reply::of(200),
+              status_reply(500, "InternalError")},
+        Storm{"WatchErrors", Reply::of(200, list_json("1", "")), Reply::of(200),
+              status_reply(500, "InternalError")},
+        Storm{"Forbidden", status_reply(403, "Forbidden"), Reply::of(200),
+              status_reply(403, "Forbidden")},
+        Storm{"Unreachable", Reply::failed(unreachable()), Reply::of(200),
+              Reply::failed(unreachable())},
+        Storm{"NotALine", Reply::of(200, list_json("1", "")), Reply::of(200),
+              Reply::chunks({"x\n"})}),
     [](const auto& storm) { return std::string(storm.param.name); });
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A reflector on fakes: a sink that writes down what it is told, an observer of endings, a script of replies.
+// A reflector on fakes: a sink that writes down what it is told, an observer of endings, a script
+// of replies.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -78,7 +79,8 @@ struct ReflectorBench : Bench {
     ASSERT_TRUE(reflector->start());
   }
   void reply(testing::Reply r) { transport->push(std::move(r)); }
-  void list(const std::string& version, const std::string& items = "", const std::string& next = "") {
+  void list(const std::string& version, const std::string& items = "",
+            const std::string& next = "") {
     reply(testing::Reply::of(200, list_json(version, items, next)));
   }
   // A watch that says this and stays open.
@@ -102,7 +104,8 @@ struct ReflectorBench : Bench {
   }
 };
 
-inline testing::Reply status_reply(int code, const std::string& reason, http::Headers headers = {}) {
+inline testing::Reply status_reply(int code, const std::string& reason,
+                                   http::Headers headers = {}) {
   return testing::Reply::of(code, status_json(code, reason, reason), std::move(headers));
 }
 

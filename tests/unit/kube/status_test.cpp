@@ -17,10 +17,10 @@ Error decode(int code, const std::string& body, http::Headers headers = {}) {
 
 TEST(Status, ClassesByCode) {
   const std::pair<int, ErrorClass> expected[] = {
-      {400, ErrorClass::Invalid},  {401, ErrorClass::Denied},    {403, ErrorClass::Denied},
-      {404, ErrorClass::NotFound}, {405, ErrorClass::Invalid},   {408, ErrorClass::Transient},
-      {409, ErrorClass::Conflict}, {410, ErrorClass::Conflict},  {413, ErrorClass::Invalid},
-      {415, ErrorClass::Invalid},  {422, ErrorClass::Invalid},   {429, ErrorClass::Throttled},
+      {400, ErrorClass::Invalid},   {401, ErrorClass::Denied},    {403, ErrorClass::Denied},
+      {404, ErrorClass::NotFound},  {405, ErrorClass::Invalid},   {408, ErrorClass::Transient},
+      {409, ErrorClass::Conflict},  {410, ErrorClass::Conflict},  {413, ErrorClass::Invalid},
+      {415, ErrorClass::Invalid},   {422, ErrorClass::Invalid},   {429, ErrorClass::Throttled},
       {500, ErrorClass::Transient}, {503, ErrorClass::Transient}, {504, ErrorClass::Transient},
       {302, ErrorClass::Invalid}};
   for (const auto& [code, cls] : expected) {
@@ -31,8 +31,9 @@ TEST(Status, ClassesByCode) {
 
 TEST(Status, ReasonMessageAndCauses) {
   const Error error = decode(
-      409, status_json(409, "AlreadyExists", "it is there; a: b",
-                       R"({"causes":[{"field":"f","message":"a: b"},{"message":"second"},{"x":1}]})"));
+      409,
+      status_json(409, "AlreadyExists", "it is there; a: b",
+                  R"({"causes":[{"field":"f","message":"a: b"},{"message":"second"},{"x":1}]})"));
   EXPECT_EQ(error.code, "AlreadyExists");
   EXPECT_EQ(error.message, "it is there; a: b; second");
 }
@@ -40,11 +41,14 @@ TEST(Status, ReasonMessageAndCauses) {
 TEST(Status, AFieldThatCannotBeChangedIsToldByTheCode) {
   const auto cause = [](const std::string& reason, const std::string& message) {
     return decode(422, status_json(422, "Invalid", "Secret s is invalid",
-                                   R"({"causes":[{"field":"type","reason":")" + reason + R"(","message":")" + message + R"("}]})"));
+                                   R"({"causes":[{"field":"type","reason":")" + reason +
+                                       R"(","message":")" + message + R"("}]})"));
   };
-  EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": field is immutable)").code, "FieldImmutable");
+  EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": field is immutable)").code,
+            "FieldImmutable");
   EXPECT_EQ(cause("FieldValueInvalid", R"(Invalid value: \"Opaque\": too long)").code, "Invalid");
-  EXPECT_EQ(cause("FieldValueForbidden", "field is immutable when `immutable` is set").code, "Invalid");
+  EXPECT_EQ(cause("FieldValueForbidden", "field is immutable when `immutable` is set").code,
+            "Invalid");
 }
 
 TEST(Status, RetryAfterFromHeaderOrDetails) {
@@ -62,9 +66,9 @@ TEST(Status, ExpiredInEveryForm) {
 }
 
 TEST(Status, TooLargeResourceVersionByCauseOrWords) {
-  EXPECT_TRUE(is_resource_version_too_large(
-      decode(504, status_json(504, "Timeout", "m",
-                              R"({"causes":[{"reason":"ResourceVersionTooLarge","message":"x"}]})"))));
+  EXPECT_TRUE(is_resource_version_too_large(decode(
+      504, status_json(504, "Timeout", "m",
+                       R"({"causes":[{"reason":"ResourceVersionTooLarge","message":"x"}]})"))));
   EXPECT_TRUE(is_resource_version_too_large(
       decode(504, status_json(504, "Timeout", "Too large resource version: 9, current: 3"))));
   EXPECT_FALSE(is_resource_version_too_large(decode(504, status_json(504, "Timeout", "m"))));
@@ -72,8 +76,9 @@ TEST(Status, TooLargeResourceVersionByCauseOrWords) {
 
 TEST(Status, AnyBodyWillDo) {
   EXPECT_EQ(decode(502, "<html>bad gateway").message, "HTTP status 502: <html>bad gateway");
-  EXPECT_EQ(decode(500, R"({"kind":"Status","reason":7,"message":[],"details":"x","code":"y"})").message,
-            "HTTP status 500");
+  EXPECT_EQ(
+      decode(500, R"({"kind":"Status","reason":7,"message":[],"details":"x","code":"y"})").message,
+      "HTTP status 500");
   EXPECT_EQ(error_from_status(json::parse(R"({"code":18446744073709551615})")).cls,
             ErrorClass::Transient);
 }

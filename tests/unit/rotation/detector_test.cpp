@@ -20,11 +20,14 @@ constexpr Duration kHour{3'600'000};
 class DetectorTest : public ::testing::Test {
  protected:
   DetectorTest() {
-    access = std::make_shared<AwsAccess>(AwsAccess{"operator@eu-west-1", "eu-west-1", true, secrets});
+    access =
+        std::make_shared<AwsAccess>(AwsAccess{"operator@eu-west-1", "eu-west-1", true, secrets});
   }
   ~DetectorTest() override { detector.stop(); }
 
-  void watch(const std::string& policy, const std::string& id, Duration interval = kHour) { detector.watch(policy, access, id, interval); }
+  void watch(const std::string& policy, const std::string& id, Duration interval = kHour) {
+    detector.watch(policy, access, id, interval);
+  }
   // Lets the first sweep happen: the detector waits a moment for more policies.
   void start() {
     detector.start();
@@ -40,7 +43,8 @@ class DetectorTest : public ::testing::Test {
   }
   std::size_t count(const std::string& operation) const {
     const auto calls = secrets->calls();
-    return static_cast<std::size_t>(std::count_if(calls.begin(), calls.end(), [&](const auto& call) { return call.operation == operation; }));
+    return static_cast<std::size_t>(std::count_if(
+        calls.begin(), calls.end(), [&](const auto& call) { return call.operation == operation; }));
   }
 
   FakeClock clock;
@@ -51,10 +55,13 @@ class DetectorTest : public ::testing::Test {
   std::mutex mutex;
   std::condition_variable told;
   std::vector<std::string> ready, changed, gone;
-  ChangeDetector detector{{knowledge, clock, rng,
-                           [this](const aws::SecretMetadata&, const std::vector<std::string>& keys) { note(changed, keys); },
-                           [this](const std::string&, const std::vector<std::string>& keys) { note(gone, keys); },
-                           [this](const std::vector<std::string>& keys) { note(ready, keys); }}};
+  ChangeDetector detector{
+      {knowledge, clock, rng,
+       [this](const aws::SecretMetadata&, const std::vector<std::string>& keys) {
+         note(changed, keys);
+       },
+       [this](const std::string&, const std::vector<std::string>& keys) { note(gone, keys); },
+       [this](const std::vector<std::string>& keys) { note(ready, keys); }}};
 
  private:
   void note(std::vector<std::string>& into, const std::vector<std::string>& keys) {
@@ -124,8 +131,10 @@ TEST_F(DetectorTest, AChangeSoonAfterOurOwnLookIsNotTakenForTheListsLag) {
 
 TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
   const std::string arn = secrets->add_secret("shop/a", "x");
-  secrets->set_fault([](const FakeSecretsManager::Call& call, FakeSecretsManager::When when) -> std::optional<Error> {
-    if (call.operation != "ListSecrets" || when != FakeSecretsManager::When::Before) return std::nullopt;
+  secrets->set_fault([](const FakeSecretsManager::Call& call,
+                        FakeSecretsManager::When when) -> std::optional<Error> {
+    if (call.operation != "ListSecrets" || when != FakeSecretsManager::When::Before)
+      return std::nullopt;
     return make_error(ErrorClass::Denied, "AccessDeniedException", "no ListSecrets for you");
   });
   watch("shop/p", "shop/a");
@@ -142,11 +151,12 @@ TEST_F(DetectorTest, AFailingFirstSweepIsToldAndTriedAgain) {
   secrets->add_secret("shop/a", "x");
   bool fail = true;
   std::mutex guard;
-  secrets->set_fault([&](const FakeSecretsManager::Call&, FakeSecretsManager::When) -> std::optional<Error> {
-    const std::lock_guard lock(guard);
-    if (!fail) return std::nullopt;
-    return make_error(ErrorClass::Transient, "Timeout", "AWS does not answer");
-  });
+  secrets->set_fault(
+      [&](const FakeSecretsManager::Call&, FakeSecretsManager::When) -> std::optional<Error> {
+        const std::lock_guard lock(guard);
+        if (!fail) return std::nullopt;
+        return make_error(ErrorClass::Transient, "Timeout", "AWS does not answer");
+      });
   watch("shop/p", "shop/a");
   start();
   ASSERT_TRUE(detector.trouble(access->scope));

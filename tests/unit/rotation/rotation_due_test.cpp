@@ -31,7 +31,9 @@ class DueTest : public ::testing::Test {
     EXPECT_TRUE(due.ok());
     return *due;
   }
-  bool waits() { return request_waits(policy, status, labels, *created_times(secrets, arn, labels, status)); }
+  bool waits() {
+    return request_waits(policy, status, labels, *created_times(secrets, arn, labels, status));
+  }
   void request(WallTime at) { policy.rotate_requested_at = format_rfc3339(at); }
 
   FakeClock clock;
@@ -66,19 +68,23 @@ TEST_F(DueTest, ARequestCountsOnlyIfNewerThanTheCurrentVersion) {
 }
 
 TEST_F(DueTest, ARequestForLaterWaitsEvenWhereTheScheduleComesFirst) {
-  policy.spec.schedule = ScheduleSpec{.expression = "rate(1 hour)", .time_zone = "", .window = Duration(60'000)};
+  policy.spec.schedule =
+      ScheduleSpec{.expression = "rate(1 hour)", .time_zone = "", .window = Duration(60'000)};
   request(clock.now() + Duration(3 * 3'600'000));
   EXPECT_EQ(judge().trigger, engine::Trigger::Schedule);
   EXPECT_TRUE(waits()) << "it is not handled by being later";
 }
 
-// AWS dates the new version by its own clock. One that is behind ours must not make one request rotate twice.
+// AWS dates the new version by its own clock. One that is behind ours must not make one request
+// rotate twice.
 TEST_F(DueTest, ARequestIsServedOnceThoughTheClockOfAwsIsBehind) {
   clock.advance(Duration(60'000));
   request(clock.now());
   ASSERT_TRUE(judge().due);
   const std::string made = secrets.put_as_person(arn, "{}");
-  secrets.edit(arn, [&](FakeSecretsManager::Secret& s) { s.versions[made].created = clock.now() - Duration(30'000); });
+  secrets.edit(arn, [&](FakeSecretsManager::Secret& s) {
+    s.versions[made].created = clock.now() - Duration(30'000);
+  });
   record_step(status, "generic", made, engine::Step::CreateSecret, "", "request", clock.now());
   look();
   EXPECT_EQ(labels.current, made);

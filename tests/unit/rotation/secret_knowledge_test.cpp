@@ -35,9 +35,11 @@ TEST(Knowledge, ASweepThatLagsDoesNotUndoALook) {
   SecretKnowledge knowledge;
   knowledge.saw("s", secret("v1"), kT0, true);
   EXPECT_TRUE(knowledge.saw("s", secret("v2"), kT0 + Duration(1000), false));
-  EXPECT_FALSE(knowledge.saw("s", secret("v1"), kT0 + Duration(60'000), true)) << "ListSecrets may be five minutes old";
+  EXPECT_FALSE(knowledge.saw("s", secret("v1"), kT0 + Duration(60'000), true))
+      << "ListSecrets may be five minutes old";
   EXPECT_TRUE(knowledge.find("s", kArn)->secret.stages.contains("v2"));
-  EXPECT_TRUE(knowledge.saw("s", secret("v3"), kT0 + Duration(400'000), true)) << "later than the lag it is news";
+  EXPECT_TRUE(knowledge.saw("s", secret("v3"), kT0 + Duration(400'000), true))
+      << "later than the lag it is news";
 }
 
 TEST(Knowledge, AListThatDisagreesWithALookOfLateLeavesADoubt) {
@@ -50,7 +52,8 @@ TEST(Knowledge, AListThatDisagreesWithALookOfLateLeavesADoubt) {
   auto listed = secret("v3");
   listed.last_changed = changed + Duration(30'000);
   EXPECT_TRUE(knowledge.in_doubt("s", listed, soon)) << "somebody was faster than the lag";
-  EXPECT_FALSE(knowledge.in_doubt("s", listed, kT0 + SecretKnowledge::kListLag)) << "beyond the lag the list is believed";
+  EXPECT_FALSE(knowledge.in_doubt("s", listed, kT0 + SecretKnowledge::kListLag))
+      << "beyond the lag the list is believed";
   EXPECT_FALSE(knowledge.in_doubt("s", listed, kT0 - Duration(1))) << "asked before the look";
   EXPECT_FALSE(knowledge.in_doubt("s", seen, soon)) << "they agree";
   listed.last_changed = changed - Duration(1);
@@ -63,7 +66,8 @@ TEST(Knowledge, WhatALaggingSweepShowedIsNotGone) {
   knowledge.saw("s", secret("v2"), kT0, false);
   knowledge.saw("s", secret("v1"), kT0 + Duration(10), true);
   EXPECT_TRUE(knowledge.keep_only_seen_since("s", kT0 + Duration(10)).empty());
-  EXPECT_EQ(knowledge.keep_only_seen_since("s", kT0 + Duration(20)), std::vector<std::string>{kArn});
+  EXPECT_EQ(knowledge.keep_only_seen_since("s", kT0 + Duration(20)),
+            std::vector<std::string>{kArn});
   EXPECT_FALSE(knowledge.find("s", "shop/db"));
 }
 
@@ -90,12 +94,16 @@ TEST(Knowledge, AMoveIsForgottenByAllWhoDidNotSeeIt) {
 
 TEST(Owners, TheOldestRotatingPolicyOwnsWhateverTheRegion) {
   Owners owners;
-  owners.set(kArn, {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20), .uid = "2"});
+  owners.set(kArn,
+             {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20), .uid = "2"});
   EXPECT_EQ(owners.owner(kArn), "b/young");
-  const auto woken = owners.set("arn:aws:secretsmanager:us-east-1:1:secret:shop/db-AbCdEf", {.key = "a/old", .rotates = true, .created = from_epoch_seconds(10), .uid = "1"});
+  const auto woken =
+      owners.set("arn:aws:secretsmanager:us-east-1:1:secret:shop/db-AbCdEf",
+                 {.key = "a/old", .rotates = true, .created = from_epoch_seconds(10), .uid = "1"});
   EXPECT_EQ(woken, std::vector<std::string>{"b/young"}) << "it has to stall now";
   EXPECT_EQ(owners.owner(kArn), "a/old") << "a replica is the same secret";
-  owners.set(kArn, {.key = "c/reader", .rotates = false, .created = from_epoch_seconds(1), .uid = "0"});
+  owners.set(kArn,
+             {.key = "c/reader", .rotates = false, .created = from_epoch_seconds(1), .uid = "0"});
   EXPECT_EQ(owners.owner(kArn), "a/old");
   EXPECT_EQ(owners.followers(kArn).size(), 3U);
   EXPECT_EQ(owners.remove("a/old"), std::vector<std::string>{"b/young"});
@@ -104,8 +112,13 @@ TEST(Owners, TheOldestRotatingPolicyOwnsWhateverTheRegion) {
 
 TEST(Owners, ADeniedPolicyOwnsNothing) {
   Owners owners;
-  owners.set(kArn, {.key = "a/denied", .rotates = true, .created = from_epoch_seconds(1), .uid = "1", .allowed = false});
-  owners.set(kArn, {.key = "b/fine", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
+  owners.set(kArn, {.key = "a/denied",
+                    .rotates = true,
+                    .created = from_epoch_seconds(1),
+                    .uid = "1",
+                    .allowed = false});
+  owners.set(kArn,
+             {.key = "b/fine", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
   EXPECT_EQ(owners.owner(kArn), "b/fine");
 }
 

@@ -19,12 +19,14 @@ TEST(Conditions, TransitionTimeMovesOnlyWhenTheStatusFlips) {
   EXPECT_EQ(status.condition(kSynced)->reason, "B");
   EXPECT_EQ(status.condition(kSynced)->observed_generation, 2);
   set_condition(status, kSynced, "True", "C", "c", kLater, 2);
-  EXPECT_EQ(status.condition(kSynced)->last_transition, kNow + Duration(60'000)) << "whole seconds, as they come back from the server";
+  EXPECT_EQ(status.condition(kSynced)->last_transition, kNow + Duration(60'000))
+      << "whole seconds, as they come back from the server";
 }
 
 TEST(Conditions, AreSortedByTypeAndUnique) {
   PolicyStatus status;
-  for (const auto type : {kSynced, kReady, kStalled, kSynced}) set_condition(status, type, "True", "R", "", kNow, 1);
+  for (const auto type : {kSynced, kReady, kStalled, kSynced})
+    set_condition(status, type, "True", "R", "", kNow, 1);
   ASSERT_EQ(status.conditions.size(), 3U);
   EXPECT_EQ(status.conditions[0].type, kReady);
   EXPECT_EQ(status.conditions[2].type, kSynced);
@@ -58,7 +60,8 @@ TEST(Conclude, ReadyFollowsTheWorstThing) {
 }
 
 TEST(Conclude, ReadyTakesReasonAndMessageOfWhatIsWrong) {
-  PolicyStatus status;  // Ready is added before the others: nothing may be read where they stood before
+  PolicyStatus
+      status;  // Ready is added before the others: nothing may be read where they stood before
   set_problem(status, invalid("NoAccessRule", "no rule"), true, kNow, 1);
   conclude(status, kNow, 1);
   EXPECT_EQ(status.condition(kReady)->status, "False");
@@ -73,9 +76,17 @@ TEST(Conclude, ReadyTakesReasonAndMessageOfWhatIsWrong) {
 TEST(History, NewestFirstAtMostTenOneAVersion) {
   PolicyStatus status;
   for (int i = 0; i < 12; ++i) {
-    add_history(status, {.version_id = "v" + std::to_string(i), .outcome = "Succeeded", .trigger = "schedule", .started_at = kNow, .finished_at = kNow});
+    add_history(status, {.version_id = "v" + std::to_string(i),
+                         .outcome = "Succeeded",
+                         .trigger = "schedule",
+                         .started_at = kNow,
+                         .finished_at = kNow});
   }
-  add_history(status, {.version_id = "v11", .outcome = "Abandoned", .trigger = "schedule", .started_at = kNow, .finished_at = kNow});
+  add_history(status, {.version_id = "v11",
+                       .outcome = "Abandoned",
+                       .trigger = "schedule",
+                       .started_at = kNow,
+                       .finished_at = kNow});
   ASSERT_EQ(status.history.size(), 10U);
   EXPECT_EQ(status.history[0].version_id, "v11");
   EXPECT_EQ(status.history[0].outcome, "Abandoned");
@@ -100,7 +111,12 @@ TEST(Record, AbandonedAttemptsInARowAreCountedFromTheNewest) {
   PolicyStatus status;
   for (const char* outcome : {"Abandoned", "Succeeded", "Abandoned", "Abandoned"}) {
     const std::string id = std::string("v") + std::to_string(status.history.size());
-    add_history(status, {.version_id = id, .outcome = outcome, .trigger = "", .started_at = kNow, .finished_at = kNow + Duration(1000) * static_cast<int>(status.history.size())});
+    add_history(status,
+                {.version_id = id,
+                 .outcome = outcome,
+                 .trigger = "",
+                 .started_at = kNow,
+                 .finished_at = kNow + Duration(1000) * static_cast<int>(status.history.size())});
   }
   EXPECT_EQ(abandoned_in_a_row(status).count, 2);
   EXPECT_EQ(abandoned_in_a_row(status).last, kNow + Duration(3000));
@@ -116,7 +132,8 @@ TEST(Record, ChangedOutsideOnlyWhenOursStoodThereBefore) {
   labels.current = "theirs";
   labels.latest = "ours";
   EXPECT_TRUE(changed_outside(status, "arn", labels));
-  EXPECT_FALSE(changed_outside(status, "another arn", labels)) << "a recreated secret is something else";
+  EXPECT_FALSE(changed_outside(status, "another arn", labels))
+      << "a recreated secret is something else";
   labels.current = "ours";
   EXPECT_FALSE(changed_outside(status, "arn", labels));
   labels.current = "newer";

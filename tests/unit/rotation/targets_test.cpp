@@ -26,14 +26,17 @@ std::map<std::string, std::string> plain(const RenderedData& data) {
 }
 
 TEST(Render, DefaultMappingIsEveryTopLevelKey) {
-  const auto data = render_target({.name = "t"}, SecretString(R"({"b":"x","a":{"n":1},"c":12})"), nullptr);
+  const auto data =
+      render_target({.name = "t"}, SecretString(R"({"b":"x","a":{"n":1},"c":12})"), nullptr);
   ASSERT_TRUE(data);
-  EXPECT_EQ(plain(*data), (std::map<std::string, std::string>{{"a", R"({"n":1})"}, {"b", "x"}, {"c", "12"}}));
+  EXPECT_EQ(plain(*data),
+            (std::map<std::string, std::string>{{"a", R"({"n":1})"}, {"b", "x"}, {"c", "12"}}));
   EXPECT_EQ((*data)[0].first, "a") << "sorted, as managedFields names them";
 }
 
 TEST(Render, ABareStringIsValue) {
-  const auto data = render_target({.name = "t"}, SecretString(std::string_view("a\0b", 3)), nullptr);
+  const auto data =
+      render_target({.name = "t"}, SecretString(std::string_view("a\0b", 3)), nullptr);
   ASSERT_TRUE(data);
   EXPECT_EQ(plain(*data), (std::map<std::string, std::string>{{"value", std::string("a\0b", 3)}}));
 }
@@ -48,7 +51,8 @@ TEST(Render, AFieldNameThatIsNoSecretKeyIsNamedWithTheRemedy) {
 }
 
 TEST(Render, TemplatesReadBothVersions) {
-  const TargetSpec target{.name = "t", .has_data = true, .data = {{"NEW", "{{ k }}"}, {"OLD", "{{ previous.k }}"}}};
+  const TargetSpec target{
+      .name = "t", .has_data = true, .data = {{"NEW", "{{ k }}"}, {"OLD", "{{ previous.k }}"}}};
   EXPECT_TRUE(needs_previous(target));
   const SecretString before(R"({"k":"old"})");
   const auto data = render_target(target, SecretString(R"({"k":"new"})"), &before);
@@ -66,14 +70,19 @@ TEST(Render, AFailingTemplateNamesTargetAndKeyAndNoValue) {
 
 // What the API server would show after our apply of `object`.
 ManagedSecret written(const json& object) {
-  json fields = {{"f:type", json::object()}, {"f:data", {{".", json::object()}}}, {"f:metadata", {{"f:labels", json::object()}, {"f:annotations", json::object()}}}};
+  json fields = {{"f:type", json::object()},
+                 {"f:data", {{".", json::object()}}},
+                 {"f:metadata", {{"f:labels", json::object()}, {"f:annotations", json::object()}}}};
   for (const auto& [key, v] : object["data"].items()) fields["f:data"]["f:" + key] = json::object();
-  for (const auto& [key, v] : object["metadata"]["labels"].items()) fields["f:metadata"]["f:labels"]["f:" + key] = json::object();
-  for (const auto& [key, v] : object["metadata"]["annotations"].items()) fields["f:metadata"]["f:annotations"]["f:" + key] = json::object();
+  for (const auto& [key, v] : object["metadata"]["labels"].items())
+    fields["f:metadata"]["f:labels"]["f:" + key] = json::object();
+  for (const auto& [key, v] : object["metadata"]["annotations"].items())
+    fields["f:metadata"]["f:annotations"]["f:" + key] = json::object();
   json metadata = object["metadata"];
   metadata["uid"] = "u";
   metadata["resourceVersion"] = "7";
-  metadata["managedFields"] = {{{"manager", "keyturn"}, {"operation", "Apply"}, {"fieldsV1", fields}}};
+  metadata["managedFields"] = {
+      {{"manager", "keyturn"}, {"operation", "Apply"}, {"fieldsV1", fields}}};
   return decode_managed_secret({{"metadata", metadata}}).value();
 }
 
@@ -85,7 +94,8 @@ class Judge : public ::testing::Test {
     data.emplace_back("b", SecretString("2"));
     return secret_object(policy(), target, kArn, "v1", data, "1");
   }
-  TargetState judge(const ManagedSecret& secret, const std::string& version = "v1", bool spec_written = true) {
+  TargetState judge(const ManagedSecret& secret, const std::string& version = "v1",
+                    bool spec_written = true) {
     return judge_target(policy(), target, &secret, kArn, version, spec_written);
   }
   TargetSpec target{.name = "t", .labels = {{"team", "x"}}, .annotations = {{"note", "y"}}};
@@ -147,7 +157,8 @@ TEST(MayWrite, OnlyOursOrOrphanedOrAdopted) {
   EXPECT_EQ(may_write(policy(), target, secret, true).error().code, "TargetInUse");
   EXPECT_TRUE(may_write(policy(), target, secret, false)) << "its policy is gone";
   target.adopt = true;
-  EXPECT_EQ(may_write(policy(), target, secret, true).error().code, "TargetInUse") << "adopt is no licence to fight";
+  EXPECT_EQ(may_write(policy(), target, secret, true).error().code, "TargetInUse")
+      << "adopt is no licence to fight";
   secret.policy = "shop/orders";
   EXPECT_TRUE(may_write(policy(), target, secret, false));
 }
@@ -155,7 +166,8 @@ TEST(MayWrite, OnlyOursOrOrphanedOrAdopted) {
 TEST(SecretObject, CarriesTheContractAndIsWipedAfterwards) {
   RenderedData data;
   data.emplace_back("k", SecretString("value"));
-  json object = secret_object(policy(), {.name = "t", .deletion_policy = DeletionPolicy::Delete}, kArn, "v1", data, "12");
+  json object = secret_object(policy(), {.name = "t", .deletion_policy = DeletionPolicy::Delete},
+                              kArn, "v1", data, "12");
   EXPECT_EQ(object["metadata"]["annotations"]["keyturn.dev/policy"], "shop/orders");
   EXPECT_EQ(object["metadata"]["annotations"]["keyturn.dev/secret-arn"], kArn);
   EXPECT_EQ(object["metadata"]["annotations"]["keyturn.dev/version-id"], "v1");

@@ -119,7 +119,9 @@ TEST(Password, AllowedPasswordsAreEquallyLikely) {
 
 class StuckRng final : public Rng {
  public:
-  void fill(std::span<std::byte> out) override { std::fill(out.begin(), out.end(), std::byte{0xFF}); }
+  void fill(std::span<std::byte> out) override {
+    std::fill(out.begin(), out.end(), std::byte{0xFF});
+  }
 };
 
 TEST(Password, ABrokenGeneratorIsAnErrorNotAHang) {
