@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kt_source_dir.h"
 #include "lib/base/digest.h"
 #include "lib/base/text.h"
 #include "lib/base/time.h"

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "kt_source_dir.h"
+
 namespace keyturn::rotation {
 
 inline nlohmann::json yaml_to_json(const YAML::Node& node) {
