@@ -21,6 +21,7 @@
 #include "controller/rotation/policy.h"
 #include "controller/rotation/secret_knowledge.h"
 #include "lib/aws/session.h"
+#include "lib/aws/timestream_influxdb.h"
 #include "lib/base/result.h"
 
 namespace keyturn::rotation {
@@ -30,6 +31,10 @@ struct AwsAccess {
   std::string region;
   bool operator_identity = true;  // access rules apply to secrets and resources
   std::shared_ptr<aws::SecretsManager> secrets;
+  std::shared_ptr<aws::TimestreamInfluxdb> timestream{};
+  std::shared_ptr<http::Transport> transport{};  // for backends
+  // Whom backends are trusted by: the bundle that AWS is trusted by; null: the system's.
+  std::shared_ptr<const http::TlsConfig> backend_tls{};
 };
 
 class Identities {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "controller/rotation/access_guard.h"
 #include "lib/engine/strategies/registry.h"
 
 namespace keyturn::rotation {
@@ -32,13 +33,22 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
     strategy_name_ = status.rotation->strategy;  // it ends what it began, with its defaults
     options = "{}";
   }
-  auto made = engine::make_strategy(strategy_name_, options);
+  const AwsAccess& access = *gathered.access;
+  engine::StrategyDeps deps;
+  deps.transport = access.transport;
+  deps.tls = access.backend_tls;
+  deps.secrets = access.secrets.get();
+  deps.timestream = access.timestream.get();
+  deps.guard = std::make_shared<const PolicyGuard>(
+      std::shared_ptr<const AccessRules>(gathered.config, &gathered.config->access), policy().ns,
+      access.operator_identity);
+  deps.clock = &clock;
+  auto made = engine::make_strategy(strategy_name_, options, deps);
   if (!made) return std::move(made).error();
   strategy = std::move(made).value();
   engine::Timing timing;
   timing.request_deadline = gathered.config->request_deadline;
-  engine.emplace(
-      engine::Engine::Deps{*gathered.access->secrets, *strategy, memory, clock, rng, timing});
+  engine.emplace(engine::Engine::Deps{*access.secrets, *strategy, memory, clock, rng, timing});
   return {};
 }
 

@@ -14,16 +14,26 @@ namespace keyturn::engine {
 namespace {
 
 using Make = Result<std::unique_ptr<Strategy>> (*)(const nlohmann::json& options,
-                                                   const std::string& path);
+                                                   const std::string& path,
+                                                   const StrategyDeps& deps);
+
+// Those that need nothing but the secret itself.
+template <class T>
+Result<std::unique_ptr<Strategy>> without_deps(const nlohmann::json& options,
+                                               const std::string& path, const StrategyDeps&) {
+  return T::make(options, path);
+}
 
 constexpr std::array<std::string_view, 2> kNames = {"generic", "syncOnly"};
-constexpr std::array<Make, kNames.size()> kMake = {GenericStrategy::make, SyncOnlyStrategy::make};
+constexpr std::array<Make, kNames.size()> kMake = {&without_deps<GenericStrategy>,
+                                                   &without_deps<SyncOnlyStrategy>};
 
 }  // namespace
 
 std::span<const std::string_view> strategy_names() { return kNames; }
 
-Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, std::string_view options) {
+Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, std::string_view options,
+                                                const StrategyDeps& deps) {
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     std::string known;
@@ -36,7 +46,7 @@ Result<std::unique_ptr<Strategy>> make_strategy(std::string_view name, std::stri
   const auto json = nlohmann::json::parse(options, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object())
     return invalid("InvalidStrategy", path + ": must be an object; write {} for an empty one");
-  return kMake[static_cast<std::size_t>(found - kNames.begin())](json, path);
+  return kMake[static_cast<std::size_t>(found - kNames.begin())](json, path, deps);
 }
 
 }  // namespace keyturn::engine

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "controller/rotation/access_guard.h"
 #include "controller/rotation/operator_config.h"
 
 namespace keyturn::rotation {
@@ -155,6 +158,26 @@ TEST(AccessRules, TheDenialNeverProposesMoreThanItsText) {
           }(),
       "f");
   EXPECT_FALSE(config && config->access.role("shop", "arn:aws:iam::1:role/r"));
+}
+
+TEST(PolicyGuard, AsksTheRulesOfItsNamespace) {
+  const auto rules = std::make_shared<const AccessRules>(shop_rules());
+  const PolicyGuard guard(rules, "shop", /*operator_identity=*/true);
+  EXPECT_TRUE(guard.secret("shop/db", kArn));
+  EXPECT_TRUE(guard.resource("arn:aws:elasticache:eu-west-1:1:user:shop-a"));
+  EXPECT_TRUE(guard.backend("db.influx.internal:8086"));
+  const PolicyGuard other(rules, "other", /*operator_identity=*/true);
+  EXPECT_EQ(other.secret("shop/db", kArn).error().code, "NoAccessRule");
+  EXPECT_FALSE(other.resource("arn:aws:elasticache:eu-west-1:1:user:shop-a"));
+  EXPECT_FALSE(other.backend("db.influx.internal:8086"));
+}
+
+TEST(PolicyGuard, AnIdentityOfItsOwnIsBoundedByAwsButItsBackendsAreNot) {
+  const PolicyGuard guard(std::make_shared<const AccessRules>(), "shop",
+                          /*operator_identity=*/false);
+  EXPECT_TRUE(guard.secret("other/admin", "arn:x"));
+  EXPECT_TRUE(guard.resource("arn:aws:timestream-influxdb:eu-west-1:1:db-instance/x"));
+  EXPECT_EQ(guard.backend("evil.example:8086").error().code, "NoAccessRule");
 }
 
 }  // namespace
