@@ -3,7 +3,7 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 
-.PHONY: build quickstart test e2e fuzz bench lint sanitize clean
+.PHONY: build quickstart test simulate e2e fuzz bench lint sanitize clean
 
 build:
 	scripts/deps.sh
@@ -17,6 +17,10 @@ quickstart: build
 test:
 	scripts/deps.sh --test
 	scripts/test.sh
+
+simulate:
+	scripts/deps.sh --test
+	scripts/simulate.sh
 
 # KEYTURN=PROGRAM tests that program instead of building the release.
 e2e: $(if $(KEYTURN),,build)

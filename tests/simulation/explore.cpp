@@ -61,11 +61,16 @@ Outcome run(Kind kind, const Rules& rules, const Budgets& b, std::size_t limit,
   const Outcome out = Explorer(kind, rules, b).explore(limit, stop_at_first);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::string rows;
+  for (unsigned row = 1; row <= 12; ++row) {
+    if ((out.rows >> row & 1u) != 0) rows += ' ' + std::to_string(row);
+  }
   std::printf(
       "%-12s crashes %d, people %d, wrong answers %d, rotations %d: %zu states, %zu of a leader, "
-      "%zu kinds of violation%s (%.1f s)\n",
+      "rows%s, %zu kinds of violation%s (%.1f s)\n",
       name_of(kind), b.crashes, b.people, b.wrong, b.rotations, out.states, out.local_states,
-      out.violations.size(), out.exhaustive ? "" : ", NOT exhaustive: limit reached", seconds);
+      rows.c_str(), out.violations.size(), out.exhaustive ? "" : ", NOT exhaustive: limit reached",
+      seconds);
   std::fflush(stdout);
   return out;
 }

@@ -61,6 +61,27 @@ bool revokes(const Tree& tree, Node node) {
 
 }  // namespace
 
+bool HashSet::contains(std::uint64_t hash) const {
+  const std::size_t mask = table_.size() - 1;
+  for (std::size_t at = hash & mask; table_[at] != 0; at = (at + 1) & mask) {
+    if (table_[at] == hash) return true;
+  }
+  return false;
+}
+
+void HashSet::insert(std::uint64_t hash) {
+  if (hash == 0 || contains(hash)) return;
+  if (++used_ * 2 > table_.size()) {
+    const auto old = std::exchange(table_, std::vector<std::uint64_t>(table_.size() * 2));
+    used_ = 1;
+    for (const std::uint64_t each : old) insert(each);
+  }
+  const std::size_t mask = table_.size() - 1;
+  std::size_t at = hash & mask;
+  while (table_[at] != 0) at = (at + 1) & mask;
+  table_[at] = hash;
+}
+
 // Answers at once what cannot depend on when it is asked, and ends passes.
 void Explorer::absorb(World& w, std::size_t n) {
   for (;;) {
@@ -280,11 +301,16 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
   drop_pass(w, 1);
   looked(w, 1);
   w.works[2] = w.works[3] = 0;
-  std::vector<std::size_t> path;
+  if (w.pending != w.current && version_name(w.pending).starts_with("person-")) {
+    World finished = w;  // somebody else's rotation ends
+    finished.pending = 0;
+    w = noticing(w, finished);
+  }
+  std::vector<std::uint64_t> path;
   for (int step = 0; step < kSettleSteps; ++step) {
-    const std::size_t hash = WorldHash()(w);
+    const std::uint64_t hash = WorldHash()(w);
     if (settled_.contains(hash)) {
-      settled_.insert(path.begin(), path.end());
+      for (const std::uint64_t each : path) settled_.insert(each);
       return {};
     }
     path.push_back(hash);
@@ -301,11 +327,11 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
       if (next.ending == 0) {
         next.ending = 1;
       } else if (next.ending == 1 || next == w) {
-        const bool foreign = next.latest_dropped != 0 && next.pending != 0 &&
+        const bool foreign = next.stray_pending != 0 && next.pending != 0 &&
                              next.pending != next.current;  // a person has to say
         if (next.ending == 1 && !foreign) return "I3: does not come to its end";
         if (std::string wrong = check_at_rest(next, kind_); !wrong.empty()) return wrong;
-        settled_.insert(path.begin(), path.end());
+        for (const std::uint64_t each : path) settled_.insert(each);
         return {};
       }
     }

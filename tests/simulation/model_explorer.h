@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "tests/simulation/model_actor.h"
@@ -15,6 +15,18 @@ namespace keyturn::simulation::model {
 
 struct Budgets {
   std::uint8_t crashes = 1, people = 1, wrong = 1, rotations = 1;
+};
+
+// Hashes of worlds, 64 bits each: two worlds with one hash would be taken for one, at ten million
+// of them once in some hundred thousand runs.
+class HashSet {
+ public:
+  bool contains(std::uint64_t hash) const;
+  void insert(std::uint64_t hash);
+
+ private:
+  std::vector<std::uint64_t> table_ = std::vector<std::uint64_t>(1 << 16);  // 0: free
+  std::size_t used_ = 0;
 };
 
 struct Violation {
@@ -60,11 +72,10 @@ class Explorer {
   const Rules rules_;
   const Budgets budgets_;
   Tree tree_;
-  std::vector<World> worlds_;
-  std::vector<std::uint32_t> parents_;
+  std::deque<World> worlds_;  // a vector would need them twice while it grows
+  std::deque<std::uint32_t> parents_;
   std::vector<std::uint32_t> table_;
-  std::unordered_set<std::size_t>
-      settled_;  // hashes of worlds from which one healthy leader reaches a clean end
+  HashSet settled_;  // worlds from which one healthy leader reaches a clean end
   std::uint32_t rows_ = 0;
   bool settling_ = false;
   bool naming_ = false;  // names of transitions are made only for a trace

@@ -95,7 +95,7 @@ std::string check_at_rest(const World& w, Kind kind) {
   if (kind != Kind::None && !w.accepts(w.token(w.current))) return "I3: AWSCURRENT does not work";
   if (!w.consumed()) return "I3: the target or the pod does not hold AWSCURRENT";
   if (w.baton != 0) return "I3: the baton is left";
-  if (w.pending != 0 && w.pending != w.current && w.latest_dropped == 0)
+  if (w.pending != 0 && w.pending != w.current && w.stray_pending == 0)
     return "I3: AWSPENDING is left";
   const Stored* current = w.find(w.current);
   if (current->others != w.others) return "a person's edit of another field is lost";
@@ -170,12 +170,23 @@ void people(const World& w, Kind kind, bool revocation_under_way,
     if (!takes_over) n.people--;
     n.*label = 0;
     n.edits++;
-    if (label == &World::latest) n.latest_dropped = 1;
+    if (label == &World::latest) n.stray_pending = 1;
     emit(name, n);
   };
   drop("a person drops AWSPENDING", &World::pending, false);
   drop("a person drops the baton", &World::baton, true);
   drop("a person drops KEYTURN_LATEST", &World::latest, false);
+  {
+    World n = w;  // somebody else's rotation: its value is nothing to us
+    n.people--;
+    n.edits++;
+    const Ver id = version_number("person-" + std::to_string(n.edits));
+    n.tokens++;
+    n.add(id, n.tokens, w.others);
+    n.pending = id;
+    n.stray_pending = 1;
+    emit("a person puts a pending version of their own", n);
+  }
   const bool retiring = w.baton != 0 && w.baton != w.current && w.baton != w.latest;
   if (kind == Kind::Minting && retiring && w.current == w.latest &&
       (w.pending == 0 || w.pending == w.current) && w.rollback_of != w.current) {

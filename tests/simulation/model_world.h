@@ -54,8 +54,9 @@ struct World {
   std::uint8_t edits = 0;    // names for what people put
   std::uint8_t wronged = 0;  // wrong answers given so far
   std::uint8_t stale = 0;  // leaders, by bit, since whose last look a label or the gate has changed
-  std::uint8_t latest_dropped = 0;  // a person took KEYTURN_LATEST away: our own pending version
-                                    // may look like somebody else's
+  // A person put a pending version of their own, or took KEYTURN_LATEST away, so that ours may look
+  // like somebody else's: a person has to say what becomes of it.
+  std::uint8_t stray_pending = 0;
 
   friend bool operator==(const World& a, const World& b) {
     return std::memcmp(&a, &b, sizeof(World)) == 0;

@@ -43,8 +43,11 @@ void SimWorld::people() {
   if (!chance(odds_.person) || confirming_ > 0) return;
   happened(Fault::Person);
   const auto before = aws_.stages(arn_);
-  const std::string others = others_, password = password_.password();
+  const std::string others = others_, password = password_.password(),
+                    current = holder(engine::kCurrent);
   one_act();
+  if (aws_.stages(arn_) != before)
+    changed_by_hand_ = aws_.secret(arn_).metadata.last_changed.value_or(WallTime());
   // Nobody takes all labels but the baton from the only value that works, or that is just being
   // set.
   const std::string attempt = holder(engine::kBaton);
@@ -52,11 +55,18 @@ void SimWorld::people() {
     return stages.at(attempt).size() == 1;
   };
   const bool stripped = !attempt.empty() && bare(aws_.stages(arn_)) && !bare(before);
-  if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped)) {
+  // Nor leaves it with LATEST alone by a second change of AWSCURRENT while a put that was planned
+  // before the first may be on its way (docs/protocol.md, "What is not promised").
+  const bool second = clock_.mono() - current_moved_ < engine::Timing{}.quiet();
+  const bool only_latest = second && !works(holder(engine::kCurrent)) &&
+                           !works(holder(engine::kPending)) && !works(holder(engine::kPrevious));
+  if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped || only_latest)) {
     others_ = others;
     password_.become(password);
     aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) { s.metadata.stages = before; });
     tell("  … no: that was the last label but the baton");
+  } else if (holder(engine::kCurrent) != current) {
+    current_moved_ = clock_.mono();
   }
 }
 

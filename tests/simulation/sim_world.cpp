@@ -281,7 +281,10 @@ Result<aws::SecretMetadata> SimWorld::describe(const std::string& id) {
   if (stale) {
     // What one change ago was true, for a second at most.
     const auto changed = aws_.secret(arn_).metadata.last_changed;
-    if (changed && clock_.now() - *changed < Duration(1000)) {
+    // A last look that does not show yet what a person did by hand is the instant before a
+    // revocation that nobody protects (docs/protocol.md, "What is not promised").
+    const bool by_hand_too_late = confirming_ > 0 && changed == changed_by_hand_;
+    if (changed && clock_.now() - *changed < Duration(1000) && !by_hand_too_late) {
       happened(Fault::StaleRead);
       aws_.set_staleness([] { return 1; });
     }

@@ -188,8 +188,10 @@ class SimWorld final : public aws::SecretsManager {
   std::string rollback_of_;
   int meddled_ = 0, wrong_ = 0, names_ = 0;
   bool latest_dropped_ = false;
-  int confirming_ = 0;        // leaders between their last look and a revocation
-  std::string others_ = "0";  // a person's last word about the other fields
+  WallTime changed_by_hand_{};  // the last change of the labels that a person made
+  MonoTime current_moved_{};    // when a person last moved AWSCURRENT
+  int confirming_ = 0;          // leaders between their last look and a revocation
+  std::string others_ = "0";    // a person's last word about the other fields
   int aws_step_ = 0;
   std::string aws_version_;
   std::array<bool, kFaults> seen_{};

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# simulate.sh [--schedules N] [--seed FIRST] [--preset PRESET]: what the label protocol is proved with, beyond what `make test` has time for.
+#   simulate  N random schedules (20,000) of the real engine on fake time: crashes, lost and late replies, two leaders, meddling people; the coverage is printed
+#   explore   every interleaving within the model's budgets, then each rule taken away, which must be missed
+# The two programs are loops and are built with -O2 in every preset. They run beside each other; explore wants 2 GB of memory.
+# The last line is `N passed, N failed`. A failing seed is printed with the command that replays it.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+schedules=20000
+seed=1
+preset=dev
+while [ $# -gt 0 ]; do
+  case "$1" in
+  --schedules) schedules=$2 ;;
+  --seed) seed=$2 ;;
+  --preset) preset=$2 ;;
+  *) echo "usage: simulate.sh [--schedules N] [--seed FIRST] [--preset PRESET]" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+started=$SECONDS
+scripts/build.sh "$preset" simulate explore || { echo "0 passed, 1 failed"; exit 1; }
+bin=build/$preset/tests/simulation
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+"$bin/explore" --all >"$log/explore" 2>&1 &
+exploring=$!
+passed=0
+failed=0
+count() { # NAME STATUS
+  if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "$1: FAILED"; fi
+}
+"$bin/simulate" --schedules "$schedules" --seed "$seed"
+count simulate $?
+wait "$exploring"
+status=$?
+cat "$log/explore"
+count explore "$status"
+echo "make simulate took $((SECONDS - started)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
