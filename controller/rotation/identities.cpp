@@ -54,12 +54,7 @@ Result<std::optional<SecretString>> field(const json& secret, const char* key) {
 }  // namespace
 
 struct Identities::Impl {
-  explicit Impl(Deps d) : deps(std::move(d)) {
-    if (deps.settings.ca_bundle_pem.empty()) return;
-    http::TlsConfig trust;
-    trust.ca_pem = deps.settings.ca_bundle_pem;
-    tls = std::make_shared<const http::TlsConfig>(std::move(trust));
-  }
+  explicit Impl(Deps d) : deps(std::move(d)) {}
 
   aws::ChainOptions chain(const std::string& region) const {
     aws::ChainOptions options;
@@ -81,7 +76,6 @@ struct Identities::Impl {
   Result<SecretString> token(const std::string& ns, const std::string& account);
 
   Deps deps;
-  std::shared_ptr<const http::TlsConfig> tls;
   std::mutex mutex;
   std::unordered_map<std::string, std::shared_ptr<AwsAccess>>
       cache;  // scope, and the policy where a role is assumed for it
@@ -153,7 +147,7 @@ Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy,
   if (!session) return std::move(session).error();
   auto access = std::make_shared<AwsAccess>(
       AwsAccess{scope, region, identity.is_operator(), aws::make_secrets_manager(*session),
-                aws::make_timestream_influxdb(*session), impl_->deps.transport, impl_->tls});
+                aws::make_timestream_influxdb(*session), impl_->deps.transport});
   const std::lock_guard lock(impl_->mutex);
   return impl_->cache.try_emplace(key, std::move(access)).first->second;
 }

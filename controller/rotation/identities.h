@@ -33,8 +33,6 @@ struct AwsAccess {
   std::shared_ptr<aws::SecretsManager> secrets;
   std::shared_ptr<aws::TimestreamInfluxdb> timestream{};
   std::shared_ptr<http::Transport> transport{};  // for backends
-  // Whom backends are trusted by: the bundle that AWS is trusted by; null: the system's.
-  std::shared_ptr<const http::TlsConfig> backend_tls{};
 };
 
 class Identities {

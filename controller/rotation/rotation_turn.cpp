@@ -36,13 +36,13 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
   const AwsAccess& access = *gathered.access;
   engine::StrategyDeps deps;
   deps.transport = access.transport;
-  deps.tls = access.backend_tls;
   deps.secrets = access.secrets.get();
   deps.timestream = access.timestream.get();
   deps.guard = std::make_shared<const PolicyGuard>(
       std::shared_ptr<const AccessRules>(gathered.config, &gathered.config->access), policy().ns,
       access.operator_identity);
   deps.clock = &clock;
+  deps.request_timeout = gathered.config->request_deadline;
   auto made = engine::make_strategy(strategy_name_, options, deps);
   if (!made) return std::move(made).error();
   strategy = std::move(made).value();

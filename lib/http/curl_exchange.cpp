@@ -189,6 +189,7 @@ void Exchange::set_up_headers() {
 void Exchange::set_up_body() {
   const std::string& method = request_.method;
   const bool may_repeat = is_idempotent(method);
+  if (request_.fresh_connection) set(CURLOPT_FRESH_CONNECT, 1L);
   if (method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
     return;

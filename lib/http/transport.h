@@ -65,6 +65,9 @@ struct Request {
   std::string proxy;
   // Bodies and headers of this request may hold secrets: wiped from our buffers after use.
   bool sensitive = false;
+  // Over a connection of its own, whatever is kept alive: a proof that owes nothing to an earlier
+  // one.
+  bool fresh_connection = false;
   std::stop_token stop;  // a stop aborts the exchange soon (Unavailable "Cancelled")
   // Refuse larger replies (Invalid "TooLarge"); what stream() hands on does not count. 0: no limit.
   std::size_t max_reply_bytes = 64u << 20;

@@ -37,11 +37,11 @@ class AccessGuard {
 
 struct StrategyDeps {
   std::shared_ptr<http::Transport> transport{};   // to backends
-  std::shared_ptr<const http::TlsConfig> tls{};   // of backends; null: the system's trust
   aws::SecretsManager* secrets = nullptr;         // the identity's; for secrets referred to
   aws::TimestreamInfluxdb* timestream = nullptr;  // the identity's
   std::shared_ptr<const AccessGuard> guard{};     // null counts as "nothing is allowed"
   Clock* clock = nullptr;
+  Duration request_timeout{15'000};  // of one request; quiet (docs/protocol.md) rests on it
 
   bool complete() const {
     return transport && secrets != nullptr && timestream != nullptr && guard && clock != nullptr;

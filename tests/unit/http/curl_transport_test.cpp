@@ -130,6 +130,16 @@ TEST(CurlTransport, KeepsConnectionsAlive) {
   EXPECT_EQ(server.accepted(), 1);
 }
 
+TEST(CurlTransport, TakesAFreshConnectionWhenAsked) {
+  LoopbackServer server(echo);
+  const auto transport = make();
+  ASSERT_TRUE(transport->send(get(server.url())).ok());
+  Request fresh = get(server.url());
+  fresh.fresh_connection = true;
+  ASSERT_TRUE(transport->send(fresh).ok());
+  EXPECT_EQ(server.accepted(), 2);
+}
+
 TEST(CurlTransport, KeepsOneConnectionPerOriginWhenTheyTakeTurns) {
   LoopbackServer a(echo);
   LoopbackServer b(echo);
