@@ -22,7 +22,6 @@ namespace {
 
 using rotation::Policy;
 
-constexpr Duration kSecond{1'000};
 constexpr Duration kPatience{3'000};  // nothing new for so long: say what it waits for
 
 struct RotateFlags {
@@ -60,7 +59,6 @@ class Follower {
       if (status.rotation || status.current_version_id != entry.version_id) return std::nullopt;
       return finish(policy, entry);
     }
-    if (!status.rotation && status.last_handled_rotate_request == asked_) return overtaken(policy);
     return std::nullopt;
   }
 
@@ -73,13 +71,6 @@ class Follower {
   }
 
  private:
-  // The operator has settled the request without a rotation since it was made: somebody was faster.
-  std::optional<int> overtaken(const Policy& policy) {
-    return fail("the request of " + asked_ + " for " + policy.key() +
-                " is not newer than the current version " + policy.status.current_version_id +
-                ", so nothing was rotated; see keyturn status " + policy.name + " -n " + policy.ns +
-                ", and ask again if it was not meant");
-  }
   std::optional<int> finish(const Policy& policy, const rotation::HistoryEntry& entry) {
     const auto* synced = policy.status.condition("Synced");
     if (!synced || synced->status != "True") {
@@ -163,11 +154,10 @@ int rotate(const RotateFlags& flags) {
                 " --overwrite keyturn.dev/sync-requested-at=$(date -u +%FT%TZ)");
   }
   const WallTime now = std::chrono::floor<std::chrono::seconds>((*cluster)->clock().now());
-  // A request counts by whole seconds, and only if it is newer than the current version, of which
-  // the status may not tell yet: the next second is newer than all that is there now.
-  WallTime asked = now + kSecond;
-  if (policy->status.current_version_created)
-    asked = std::max(asked, *policy->status.current_version_created + kSecond);
+  WallTime asked = now;
+  // A request counts by whole seconds, and only if it is newer than the current version.
+  if (policy->status.current_version_created && *policy->status.current_version_created >= asked)
+    asked = *policy->status.current_version_created + Duration(1000);
   const std::string text = format_rfc3339(asked);
   auto patched = (*cluster)->client().merge_patch(
       kube::kRotationPolicies, (*cluster)->ns(), flags.name,

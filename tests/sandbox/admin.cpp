@@ -119,6 +119,7 @@ Json Admin::dispatch(const HttpRequest& request, const Json& body) {
   if (request.path.starts_with("/faults")) return faults(request, rest("/faults"), body);
   if (request.path.starts_with("/kube/")) return kube(rest("/kube/"), body);
   if (request.path.starts_with("/aws/")) return aws(request, rest("/aws/"), body);
+  if (request.path.starts_with("/influx/")) return influx(request, rest("/influx/"), body);
   unknown(request.path);
 }
 

@@ -3,6 +3,9 @@
 // rule: any thread.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "tests/sandbox/http_server.h"
 #include "tests/sandbox/json.h"
 
@@ -24,6 +27,10 @@ class Admin {
   Json aws(const HttpRequest& request, const std::string& rest, const Json& body);
   Json aws_secrets(const HttpRequest& request, const std::string& rest, const Json& body);
   Json behave(const Json& body);
+  // admin_influx.cpp
+  Json influx(const HttpRequest& request, const std::string& rest, const Json& body);
+  Json influx_instance(const HttpRequest& request, const std::vector<std::string>& path,
+                       const Json& body);
 
   Sandbox& sandbox_;
 };

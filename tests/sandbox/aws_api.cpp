@@ -1,13 +1,10 @@
 #include "tests/sandbox/aws_api.h"
 
-#include <array>
-#include <cstdio>
-#include <ctime>
-
 #include "lib/base/rng.h"
 #include "lib/base/text.h"
 #include "lib/base/uuid.h"
 #include "tests/sandbox/aws_error.h"
+#include "tests/sandbox/http_date.h"
 #include "tests/sandbox/sigv4_verify.h"
 #include "tests/sandbox/sts.h"
 
@@ -16,22 +13,8 @@ namespace {
 
 constexpr std::string_view kTarget = "secretsmanager.";
 constexpr const char* kJson = "application/x-amz-json-1.1";
-
-// IMF-fixdate, what clients read the server's clock from.
-std::string http_date(WallTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  static constexpr std::array kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  char text[64];
-  std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
-                kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
-                parts.tm_hour, parts.tm_min, parts.tm_sec);
-  return text;
-}
+constexpr std::string_view kTimestreamTarget = "AmazonTimestreamInfluxDB.";
+constexpr const char* kTimestreamJson = "application/x-amz-json-1.0";
 
 const char* default_code(int status) {
   switch (status) {
@@ -50,9 +33,14 @@ const char* default_code(int status) {
 
 }  // namespace
 
-AwsApi::AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens,
-               ServiceFront& front, const Clock& clock)
-    : secrets_(secrets), accounts_(accounts), tokens_(tokens), front_(front), clock_(clock) {}
+AwsApi::AwsApi(SecretsManager& secrets, const Timestream& timestream, AwsAccounts& accounts,
+               const Auth& tokens, ServiceFront& front, const Clock& clock)
+    : secrets_(secrets),
+      timestream_(timestream),
+      accounts_(accounts),
+      tokens_(tokens),
+      front_(front),
+      clock_(clock) {}
 
 void AwsApi::set_skew_code(const std::string& code) {
   const std::lock_guard lock(mutex_);
@@ -98,6 +86,49 @@ HttpResponse AwsApi::json_call(const HttpRequest& request, const std::string& op
   }
 }
 
+// Services made from Smithy models put a namespace before the code and write `message` in lower
+// case.
+HttpResponse AwsApi::timestream_error(int status, const std::string& code,
+                                      const std::string& message, int retry_after) const {
+  Json body = {{"__type", "com.amazonaws.timestreaminfluxdb#" + code}, {"message", message}};
+  if (retry_after > 0) body["retryAfterSeconds"] = retry_after;
+  return finish({status, kTimestreamJson, body.dump(), {}});
+}
+
+HttpResponse AwsApi::timestream_call(const HttpRequest& request, const std::string& operation) {
+  try {
+    const Signed caller = verify_signature(request, accounts_, clock_.now(), skew_code());
+    if (caller.service != "timestream-influxdb") {
+      throw AwsError("InvalidSignatureException",
+                     "Credential should be scoped to correct service: 'timestream-influxdb'.", 403);
+    }
+    if (request.method != "POST" || request.header("content-type") != kTimestreamJson) {
+      throw AwsError("UnknownOperationException",
+                     std::string("POST it with Content-Type ") + kTimestreamJson);
+    }
+    const Json output =
+        timestream_.call(operation, Json::parse(request.body), caller.principal, caller.region);
+    return finish({200, kTimestreamJson, output.dump(), {}});
+  } catch (const AwsError& error) {
+    return timestream_error(error.status, error.code, error.message);
+  } catch (const Json::exception&) {
+    return timestream_error(400, "SerializationException", "the body could not be read");
+  }
+}
+
+void AwsApi::handle_timestream(const HttpRequest& request, HttpExchange& exchange,
+                               const std::string& operation) {
+  const Json input = Json::parse(request.body, nullptr, false);
+  front_.run(
+      {"timestream-influxdb", operation, Timestream::id_of(input), "", ""}, exchange,
+      [&](const Fault& fault) {
+        return timestream_error(
+            fault.status, fault.code.empty() ? default_code(fault.status) : fault.code,
+            fault.message.empty() ? "ordered by the sandbox" : fault.message, fault.retry_after);
+      },
+      [&] { return timestream_call(request, operation); });
+}
+
 HttpResponse AwsApi::sts_call(const HttpRequest& request) {
   const Form form = parse_query(request.body);
   try {
@@ -136,6 +167,10 @@ void AwsApi::handle(const HttpRequest& request, HttpExchange& exchange) {
           return request.method == "POST" ? json_call(request, operation)
                                           : json_error(404, "UnknownOperationException", "POST it");
         });
+    return;
+  }
+  if (target.starts_with(kTimestreamTarget)) {
+    handle_timestream(request, exchange, target.substr(kTimestreamTarget.size()));
     return;
   }
   if (request.header("content-type").starts_with("application/x-www-form-urlencoded")) {

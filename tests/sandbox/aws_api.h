@@ -1,4 +1,5 @@
-// The AWS side over HTTP: Secrets Manager (JSON 1.1) and STS (Query) behind one endpoint.
+// The AWS side over HTTP: Secrets Manager (JSON 1.1), Timestream for InfluxDB (JSON 1.0) and STS
+// (Query) behind one endpoint.
 // Thread rule: handle() is called from any number of threads.
 #pragma once
 
@@ -12,14 +13,15 @@
 #include "tests/sandbox/http_server.h"
 #include "tests/sandbox/secrets_manager.h"
 #include "tests/sandbox/service_front.h"
+#include "tests/sandbox/timestream.h"
 
 namespace keyturn::sandbox {
 
 class AwsApi {
  public:
   // `tokens` verifies the web identity tokens given to STS.
-  AwsApi(SecretsManager& secrets, AwsAccounts& accounts, const Auth& tokens, ServiceFront& front,
-         const Clock& clock);
+  AwsApi(SecretsManager& secrets, const Timestream& timestream, AwsAccounts& accounts,
+         const Auth& tokens, ServiceFront& front, const Clock& clock);
 
   void handle(const HttpRequest& request, HttpExchange& exchange);
   // The error code for a timestamp that is off ("" = InvalidSignatureException).
@@ -29,12 +31,18 @@ class AwsApi {
 
  private:
   HttpResponse json_call(const HttpRequest& request, const std::string& operation);
+  HttpResponse timestream_call(const HttpRequest& request, const std::string& operation);
+  HttpResponse timestream_error(int status, const std::string& code, const std::string& message,
+                                int retry_after = 0) const;
+  void handle_timestream(const HttpRequest& request, HttpExchange& exchange,
+                         const std::string& operation);
   HttpResponse sts_call(const HttpRequest& request);
   HttpResponse json_error(int status, const std::string& code, const std::string& message) const;
   HttpResponse finish(HttpResponse response) const;
   std::string skew_code() const;
 
   SecretsManager& secrets_;
+  const Timestream& timestream_;
   AwsAccounts& accounts_;
   const Auth& tokens_;
   ServiceFront& front_;

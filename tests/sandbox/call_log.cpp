@@ -8,9 +8,9 @@ void CallLog::add(Entry entry) {
   entry.at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                     std::chrono::steady_clock::now() - start_)
                     .count();
-  // Secret ids of AWS would make a counter for each; Kubernetes resources are few.
-  const bool kubernetes = entry.call.service == "kubernetes";
-  ++counts_[{entry.call.service, entry.call.operation, kubernetes ? entry.call.resource : ""}];
+  // Secret ids of AWS would make a counter for each; the resources of the others are few.
+  const bool few = entry.call.service == "kubernetes" || entry.call.service == "influxdb";
+  ++counts_[{entry.call.service, entry.call.operation, few ? entry.call.resource : ""}];
   entries_.push_back(std::move(entry));
   if (entries_.size() > keep_) entries_.pop_front();
 }

@@ -14,11 +14,11 @@ namespace keyturn::sandbox {
 
 // One request as faults and counts see it.
 struct Call {
-  std::string service;    // "kubernetes", "secretsmanager", "sts"
+  std::string service;  // "kubernetes", "secretsmanager", "sts", "timestream-influxdb", "influxdb"
   std::string operation;  // verb ("get", "list", "watch", "apply", …) or AWS operation
   std::string resource;   // plural ("secrets", "rotationpolicies/status") or "" ; AWS: the secret's
                           // id as sent
-  std::string ns, name;
+  std::string ns, name;   // InfluxDB: the instance's name and the id in the path
 };
 
 class CallLog {

@@ -28,6 +28,8 @@ std::string_view reason_phrase(int status) {
       return "Created";
     case 202:
       return "Accepted";
+    case 204:
+      return "No Content";
     case 400:
       return "Bad Request";
     case 401:
@@ -64,7 +66,9 @@ std::string_view reason_phrase(int status) {
 std::string head_of(int status, std::string_view content_type) {
   std::string head = "HTTP/1.1 " + std::to_string(status) + " ";
   head += reason_phrase(status);
-  head += "\r\nContent-Type: ";
+  head += "\r\n";
+  if (status == 204) return head;  // has no content, and so no type of it (RFC 9110 §8.6)
+  head += "Content-Type: ";
   head += content_type;
   head += "\r\n";
   return head;
@@ -148,7 +152,9 @@ bool HttpExchange::reply(const HttpResponse& response) {
   answered_ = true;
   std::string bytes = head_of(response.status, response.content_type);
   for (const auto& [name, value] : response.headers) bytes += name + ": " + value + "\r\n";
-  bytes += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
+  if (response.status != 204)
+    bytes += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  bytes += "\r\n";
   if (response.body.size() <= 64 * 1024) {
     bytes += response.body;  // one write, one packet where it fits
     return connection_.write_all(bytes);

@@ -1,5 +1,5 @@
-// The whole sandbox in one process: a Kubernetes API, Secrets Manager and STS on ephemeral loopback
-// ports.
+// The whole sandbox in one process: a Kubernetes API, Secrets Manager, STS, Timestream for InfluxDB
+// and as many InfluxDB servers as a test makes, on ephemeral loopback ports.
 //
 //   Sandbox sandbox;
 //   sandbox.secrets().create("shop/api-key", R"({"apiKey":"x"})");
@@ -25,12 +25,14 @@
 #include "tests/sandbox/controllers.h"
 #include "tests/sandbox/faults.h"
 #include "tests/sandbox/http_server.h"
+#include "tests/sandbox/influx_instances.h"
 #include "tests/sandbox/kube_api.h"
 #include "tests/sandbox/object_store.h"
 #include "tests/sandbox/object_writer.h"
 #include "tests/sandbox/resource.h"
 #include "tests/sandbox/secrets_manager.h"
 #include "tests/sandbox/shifted_clock.h"
+#include "tests/sandbox/timestream.h"
 #include "tests/sandbox/tls.h"
 
 namespace keyturn::sandbox {
@@ -72,6 +74,7 @@ class Sandbox {
   SecretsManager& secrets() { return secrets_; }
   AwsAccounts& accounts() { return accounts_; }
   AwsApi& aws_api() { return aws_api_; }
+  InfluxInstances& influx() { return influx_; }
   Auth& auth() { return auth_; }
   ObjectStore& store() { return store_; }
   ObjectWriter& objects() { return writer_; }
@@ -110,6 +113,8 @@ class Sandbox {
   Controllers controllers_;
   AwsAccounts accounts_;
   SecretsManager secrets_;
+  InfluxInstances influx_;
+  Timestream timestream_;
   AwsApi aws_api_;
   std::unique_ptr<Admin> admin_;
   HttpServer kube_server_, aws_server_, aws_tls_server_, admin_server_;

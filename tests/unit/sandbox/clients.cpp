@@ -28,6 +28,13 @@ std::string hmac(const std::string& key, const std::string& data) {
   return {reinterpret_cast<const char*>(mac.data()), mac.size()};
 }
 
+std::string write_ca(const Sandbox& sandbox, int port) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's farewell to a connection that was reset
+  std::string file = ::testing::TempDir() + "ca-" + std::to_string(port) + ".crt";
+  std::ofstream(file) << sandbox.ca_pem();
+  return file;
+}
+
 }  // namespace
 
 std::string Reply::header(const std::string& name) const {
@@ -38,11 +45,9 @@ std::string Reply::header(const std::string& name) const {
 }
 
 KubeClient::KubeClient(Sandbox& sandbox, std::string token)
-    : port_(sandbox.kube_server().port()), token_(std::move(token)) {
-  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's farewell to a connection that was reset
-  ca_file_ = ::testing::TempDir() + "ca-" + std::to_string(port_) + ".crt";
-  std::ofstream(ca_file_) << sandbox.ca_pem();
-}
+    : port_(sandbox.kube_server().port()),
+      token_(std::move(token)),
+      ca_file_(write_ca(sandbox, port_)) {}
 
 Reply KubeClient::send(const std::string& method, const std::string& path, const std::string& type,
                        const std::string& body, const std::string& accept) const {
@@ -119,7 +124,8 @@ AwsClient::AwsClient(Sandbox& sandbox)
       port_(sandbox.aws_server().port()),
       region_(sandbox.region()) {}
 
-Reply AwsClient::call(const std::string& operation, const Json& input) const {
+Reply AwsClient::call(const std::string& operation, const Json& input,
+                      const AwsService& service) const {
   const std::string body = input.dump();
   const std::string host = "127.0.0.1:" + std::to_string(port_);
   std::string stamp = format_rfc3339(SystemClock().now() + clock_offset);
@@ -128,33 +134,86 @@ Reply AwsClient::call(const std::string& operation, const Json& input) const {
   const std::string day = stamp.substr(0, 8);
   std::string names = "content-type;host;x-amz-date";
   std::string headers =
-      "content-type:application/x-amz-json-1.1\nhost:" + host + "\nx-amz-date:" + stamp + "\n";
+      "content-type:" + service.content_type + "\nhost:" + host + "\nx-amz-date:" + stamp + "\n";
   if (!session_token.empty()) {
     names += ";x-amz-security-token";
     headers += "x-amz-security-token:" + session_token + "\n";
   }
   names += ";x-amz-target";
-  headers += "x-amz-target:secretsmanager." + operation + "\n";
+  headers += "x-amz-target:" + service.target + "." + operation + "\n";
   const std::string canonical = "POST\n/\n\n" + headers + "\n" + names + "\n" + hex(sha256(body));
-  const std::string scope = day + "/" + region_ + "/secretsmanager/aws4_request";
+  const std::string scope = day + "/" + region_ + "/" + service.name + "/aws4_request";
   const std::string to_sign =
       "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + hex(sha256(canonical));
   const std::string key =
-      hmac(hmac(hmac(hmac("AWS4" + secret_key, day), region_), "secretsmanager"), "aws4_request");
+      hmac(hmac(hmac(hmac("AWS4" + secret_key, day), region_), service.name), "aws4_request");
   httplib::Request request;
   request.method = "POST";
   request.path = "/";
   request.body = body;
   request.headers = {{"Host", host},
-                     {"Content-Type", "application/x-amz-json-1.1"},
+                     {"Content-Type", service.content_type},
                      {"X-Amz-Date", stamp},
-                     {"X-Amz-Target", "secretsmanager." + operation},
+                     {"X-Amz-Target", service.target + "." + operation},
                      {"Authorization", "AWS4-HMAC-SHA256 Credential=" + access_key + "/" + scope +
                                            ", SignedHeaders=" + names +
                                            ", Signature=" + hex(as_bytes_of(hmac(key, to_sign)))}};
   if (!session_token.empty()) request.headers.emplace("X-Amz-Security-Token", session_token);
   httplib::Client client("127.0.0.1", port_);
   return to_reply(client.send(request));
+}
+
+Json AdminClient::send(const std::string& method, const std::string& path, const Json& body) const {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  if (!body.is_null()) request.body = body.dump();
+  httplib::Client client(url_);
+  return to_reply(client.send(request)).body;
+}
+
+InfluxClient::InfluxClient(Sandbox& sandbox, const InfluxInstance& instance)
+    : tls_(instance.tls), port_(instance.server->port()), ca_file_(write_ca(sandbox, port_)) {}
+
+Reply InfluxClient::send(const std::string& method, const std::string& path, const Headers& headers,
+                         const std::string& body) const {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.body = body;
+  for (const auto& [name, value] : headers) request.headers.emplace(name, value);
+  if (!tls_) {
+    httplib::Client client("127.0.0.1", port_);
+    return to_reply(client.send(request));
+  }
+  httplib::SSLClient client("127.0.0.1", port_);
+  client.set_ca_cert_path(ca_file_.c_str());
+  return to_reply(client.send(request));
+}
+
+Reply InfluxClient::as(const std::string& token, const std::string& method, const std::string& path,
+                       const Json& body) const {
+  return send(method, path, {{"Authorization", "Token " + token}},
+              body.is_null() ? "" : body.dump());
+}
+
+Reply InfluxClient::in(const std::string& session, const std::string& method,
+                       const std::string& path, const Json& body) const {
+  return send(method, path, {{"Cookie", "influxdb-oss-session=" + session}},
+              body.is_null() ? "" : body.dump());
+}
+
+Reply InfluxClient::sign_in(const std::string& username, const std::string& password) const {
+  return send("POST", "/api/v2/signin",
+              {{"Authorization", "Basic " + base64(username + ":" + password)}});
+}
+
+std::string InfluxClient::session(const std::string& username, const std::string& password) const {
+  const Reply reply = sign_in(username, password);
+  EXPECT_EQ(reply.status, 204);
+  const std::string cookie = reply.header("set-cookie");
+  const std::size_t start = cookie.find('=') + 1;
+  return cookie.substr(start, cookie.find(';') - start);
 }
 
 Json secret(const std::string& name, const Json& data) {

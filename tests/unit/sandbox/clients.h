@@ -56,11 +56,20 @@ class KubeClient {
   std::string token_, ca_file_;
 };
 
+// What differs between two services that speak JSON.
+struct AwsService {
+  std::string name = "secretsmanager";
+  std::string target = "secretsmanager";
+  std::string content_type = "application/x-amz-json-1.1";
+};
+inline const AwsService kTimestream = {"timestream-influxdb", "AmazonTimestreamInfluxDB",
+                                       "application/x-amz-json-1.0"};
+
 class AwsClient {
  public:
   explicit AwsClient(Sandbox& sandbox);
-  // One signed call of Secrets Manager.
-  Reply call(const std::string& operation, const Json& input) const;
+  // One signed call.
+  Reply call(const std::string& operation, const Json& input, const AwsService& service = {}) const;
 
   std::string access_key, secret_key, session_token;
   Duration clock_offset{0};  // the client's clock beside the real one
@@ -68,6 +77,40 @@ class AwsClient {
  private:
   int port_;
   std::string region_;
+};
+
+// The control API.
+class AdminClient {
+ public:
+  explicit AdminClient(const Sandbox& sandbox) : url_(sandbox.admin_url()) {}
+  Json send(const std::string& method, const std::string& path, const Json& body = Json()) const;
+
+ private:
+  std::string url_;
+};
+
+// A client of one InfluxDB server, over TLS where the server has it.
+class InfluxClient {
+ public:
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  InfluxClient(Sandbox& sandbox, const InfluxInstance& instance);
+
+  Reply send(const std::string& method, const std::string& path, const Headers& headers,
+             const std::string& body = "") const;
+  // With "Authorization: Token …".
+  Reply as(const std::string& token, const std::string& method, const std::string& path,
+           const Json& body = Json()) const;
+  // With the cookie of a session.
+  Reply in(const std::string& session, const std::string& method, const std::string& path,
+           const Json& body = Json()) const;
+  Reply sign_in(const std::string& username, const std::string& password) const;
+  // The session's key; fails the test when refused.
+  std::string session(const std::string& username, const std::string& password) const;
+
+ private:
+  bool tls_;
+  int port_;
+  std::string ca_file_;
 };
 
 // {"apiVersion":"v1","kind":"Secret",…} with data taken as given (base64).
