@@ -4,30 +4,52 @@
 #include "lib/http/curl_transport.h"
 
 namespace keyturn::cli {
+namespace {
 
-Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const std::string& region) {
+class AllowsAll final : public engine::AccessGuard {
+ public:
+  Status secret(std::string_view, std::string_view) const override { return {}; }
+  Status resource(std::string_view) const override { return {}; }
+  Status backend(std::string_view) const override { return {}; }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) {
   auto access = std::make_unique<AwsAccess>();
   const aws::Environment env = aws::process_environment();
   auto settings = aws::load_settings(env);
   if (!settings) return std::move(settings).error();
-  std::shared_ptr<http::Transport> transport =
-      http::make_curl_transport({.max_idle_handles = 2, .user_agent = "keyturn"});
-  if (!region.empty()) settings->region = region;
-  auto keys = aws::make_default_chain({.transport = transport,
+  access->transport_ = http::make_curl_transport({.max_idle_handles = 2, .user_agent = "keyturn"});
+  access->request_deadline_ = options.request_deadline;
+  if (!options.region.empty()) settings->region = options.region;
+  if (!options.endpoint_url.empty()) settings->endpoint_urls = {{"", options.endpoint_url}};
+  auto keys = aws::make_default_chain({.transport = access->transport_,
                                        .settings = *settings,
                                        .env = env,
                                        .clock = &access->clock_,
                                        .rng = &access->rng_});
   if (!keys) return std::move(keys).error();
   if (auto usable = (*keys)->get(); !usable) return std::move(usable).error();
-  auto session = aws::make_session({.transport = transport,
+  auto session = aws::make_session({.transport = access->transport_,
                                     .credentials = *keys,
                                     .settings = *settings,
                                     .clock = &access->clock_,
-                                    .rng = &access->rng_});
+                                    .rng = &access->rng_,
+                                    .request_timeout = options.request_deadline});
   if (!session) return std::move(session).error();
-  access->secrets_ = aws::make_secrets_manager(std::move(session).value());
+  access->secrets_ = aws::make_secrets_manager(*session);
+  access->timestream_ = aws::make_timestream_influxdb(*session);
   return access;
+}
+
+engine::StrategyDeps AwsAccess::strategy_deps() {
+  return {.transport = transport_,
+          .secrets = secrets_.get(),
+          .timestream = timestream_.get(),
+          .guard = std::make_shared<const AllowsAll>(),
+          .clock = &clock_,
+          .request_timeout = request_deadline_};
 }
 
 }  // namespace keyturn::cli

@@ -6,24 +6,38 @@
 #include <string>
 
 #include "lib/aws/secrets_manager.h"
+#include "lib/aws/timestream_influxdb.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 #include "lib/base/rng.h"
+#include "lib/engine/strategies/deps.h"
 
 namespace keyturn::cli {
+
+struct AwsOptions {
+  std::string region{};        // "": AWS_REGION, the profile's
+  std::string endpoint_url{};  // of every service, before whatever the environment says
+  Duration request_deadline{15'000};
+};
 
 class AwsAccess {
  public:
   // Denied or Invalid: no keys, no region; the message says what was tried.
-  static Result<std::unique_ptr<AwsAccess>> create(const std::string& region);
+  static Result<std::unique_ptr<AwsAccess>> create(const AwsOptions& options);
   aws::SecretsManager& secrets() { return *secrets_; }
   Clock& clock() { return clock_; }
   Rng& rng() { return rng_; }
+  // With a guard that allows everything: whoever runs the command is bounded by AWS. Valid as long
+  // as this object.
+  engine::StrategyDeps strategy_deps();
 
  private:
   SystemClock clock_;
   SystemRng rng_;
+  Duration request_deadline_{0};
+  std::shared_ptr<http::Transport> transport_;
   std::unique_ptr<aws::SecretsManager> secrets_;
+  std::unique_ptr<aws::TimestreamInfluxdb> timestream_;
 };
 
 }  // namespace keyturn::cli

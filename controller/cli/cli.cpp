@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/interrupt.h"
 
 namespace keyturn::cli {
 
@@ -21,12 +22,14 @@ int run(int argc, char** argv) {
   add_rotate(app, chosen);
   add_plan(app, chosen);
   add_validate(app, chosen);
+  add_secret(app, chosen);
   add_version(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;  // --help is no error
   }
+  if (!chosen.reads_signals) Interrupt::let_signals_end_us();
   try {
     return chosen.command();
   } catch (const std::exception& error) {

@@ -14,6 +14,7 @@ namespace keyturn::cli {
 // Set by the chosen command's callback; run() returns it.
 struct Chosen {
   std::function<int()> command;
+  bool reads_signals = false;  // else Ctrl-C and SIGTERM end the process as usual
 };
 
 void add_controller(CLI::App& app, Chosen& chosen);
@@ -21,6 +22,7 @@ void add_status(CLI::App& app, Chosen& chosen);
 void add_rotate(CLI::App& app, Chosen& chosen);
 void add_plan(CLI::App& app, Chosen& chosen);
 void add_validate(CLI::App& app, Chosen& chosen);
+void add_secret(CLI::App& app, Chosen& chosen);
 void add_version(CLI::App& app, Chosen& chosen);
 
 std::string version_text();

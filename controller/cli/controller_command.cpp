@@ -38,8 +38,10 @@ void add_controller(CLI::App& app, Chosen& chosen) {
                    "Kubeconfig; default: KUBECONFIG, ~/.kube/config, then in-cluster")
       ->type_name("FILE");
   command->add_option("--context", options->context, "Context of the kubeconfig");
-  command->callback(
-      [options, &chosen] { chosen.command = [options] { return run_controller(*options); }; });
+  command->callback([options, &chosen] {
+    chosen.reads_signals = true;
+    chosen.command = [options] { return run_controller(*options); };
+  });
 }
 
 }  // namespace keyturn::cli

@@ -146,7 +146,7 @@ int run_plan(const PlanFlags& flags) {
             ""};
     return show(*policy, plan, flags.cluster.output);
   }
-  auto access = AwsAccess::create(policy->spec.region);
+  auto access = AwsAccess::create({.region = policy->spec.region});
   auto secret = access ? (*access)->secrets().describe(policy->spec.secret_id)
                        : Result<aws::SecretMetadata>(access.error());
   if (!secret) {

@@ -26,7 +26,7 @@ int fail(const Error& error) {
 
 SecretSight look(const rotation::Policy& policy) {
   SecretSight sight;
-  auto access = AwsAccess::create(policy.spec.region);
+  auto access = AwsAccess::create({.region = policy.spec.region});
   if (!access) {
     sight.trouble = "no AWS access from here (" + access.error().message + ")";
     return sight;

@@ -1,14 +1,13 @@
 // `keyturn validate -f FILE…`: checks policies offline, with the operator's own rules and messages.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "controller/cli/cli.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/output.h"
+#include "controller/cli/policy_file.h"
 #include "controller/cli/yaml_documents.h"
 #include "controller/rotation/operator_config.h"
 #include "controller/rotation/policy.h"
@@ -19,13 +18,6 @@ namespace {
 struct Counts {
   int good = 0, bad = 0;
 };
-
-Result<std::string> read(const std::string& file) {
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return invalid("NoSuchFile", "cannot read " + file);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 void check(const std::string& file, const nlohmann::json& object, Counts& counts) {
   const std::string kind = object.is_object() ? object.value("kind", std::string()) : "";
@@ -67,7 +59,7 @@ int validate(const std::vector<std::string>& files, const std::string& config) {
     }
   }
   for (const auto& file : files) {
-    auto text = read(file);
+    auto text = read_text(file);
     auto documents =
         text ? yaml_documents(*text, file) : Result<std::vector<nlohmann::json>>(text.error());
     if (!documents) {

@@ -2,6 +2,11 @@
 #include "lib/engine/engine_steps.h"
 
 namespace keyturn::engine {
+namespace {
+
+constexpr const char* kTaken = "The backend has taken the new credential.";
+
+}  // namespace
 
 StepResult Steps::compare() {
   const auto a = value_if_any(decision_.version_id);
@@ -42,30 +47,29 @@ StepResult Steps::set_and_test() {
   if (decision_.quiet) {
     if (auto stop = quiet()) return *stop;
   }
-  const bool lambda =
-      situation_.lambda.has_value();  // one step a call; the decision is made at finishSecret
-  if (backend() == Backend::ForwardOnly && !lambda) {
-    // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put
-    // planned from an older view takes the labels from the only version that works afterwards.
-    const TestResult already = strategy().test(context(decision_.version_id), **pending);
-    if (already.verdict == Verdict::Unknown) return waiting(already);
-    if (already.verdict == Verdict::Accepted) return decide_to_finish();
-    if (auto stop = quiet()) return *stop;
-    if (!confirmation(Readers::None)())
-      return after(kLookAgain, "Something changed before the new credential was set.");
-  }
-  if (!lambda || decision_.step == Step::SetSecret) {
+  // One step a call: AWS's, or a person's. The decision is made at finishSecret.
+  const Step only = situation_.lambda ? decision_.step : situation_.only;
+  if (only == Step::None || only == Step::SetSecret) {
+    if (backend() == Backend::ForwardOnly && !situation_.lambda) {
+      // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put
+      // planned from an older view takes the labels from the only version that works afterwards.
+      const TestResult already = strategy().test(context(decision_.version_id), **pending);
+      if (already.verdict == Verdict::Unknown) return waiting(already);
+      if (already.verdict == Verdict::Accepted)
+        return only == Step::None ? decide_to_finish() : driver(kTaken);
+      if (auto stop = quiet()) return *stop;
+      if (!confirmation(Readers::None)())
+        return after(kLookAgain, "Something changed before the new credential was set.");
+    }
     if (auto stop = set(**pending, **current)) return *stop;
-    if (lambda)
-      return {.kind = StepResult::Kind::Driver,
-              .note = "The backend has taken the new credential."};
+    if (only == Step::SetSecret) return driver(kTaken);
   }
   const TestResult test = strategy().test(context(decision_.version_id), **pending);
   switch (test.verdict) {
     case Verdict::Unknown:
       return waiting(test);
     case Verdict::Rejected: {
-      if (lambda)
+      if (only != Step::None)
         return failed(make_error(ErrorClass::Denied, "TestRejected",
                                  "The new credential does not work: " + test.detail));
       if (auto stop = move(kBaton, decision_.version_id, decision_.compare_with)) return *stop;
@@ -74,9 +78,7 @@ StepResult Steps::set_and_test() {
     case Verdict::Accepted:
       break;
   }
-  if (lambda && decision_.step == Step::TestSecret) {
-    return {.kind = StepResult::Kind::Driver, .note = "The new credential works."};
-  }
+  if (only == Step::TestSecret) return driver("The new credential works.");
   return decide_to_finish();
 }
 

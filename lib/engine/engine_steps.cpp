@@ -46,7 +46,7 @@ StepResult Steps::run() {
     case Action::WaitGate:
       break;
   }
-  return StepResult{.kind = StepResult::Kind::Driver, .note = decision_.message};
+  return driver(decision_.message);
 }
 
 // The labels and the gate's verdict have stayed the same for as long as a request planned from an
@@ -117,6 +117,10 @@ StepResult Steps::progress(Event event, std::string note) {
 
 StepResult Steps::after(Duration delay, std::string note) {
   return {.kind = StepResult::Kind::After, .delay = delay, .note = std::move(note)};
+}
+
+StepResult Steps::driver(std::string note) {
+  return {.kind = StepResult::Kind::Driver, .note = std::move(note)};
 }
 
 StepResult Steps::failed(Error error) {

@@ -87,6 +87,7 @@ class Steps {
 
   static StepResult progress(Event event, std::string note = {});
   static StepResult after(Duration delay, std::string note);
+  static StepResult driver(std::string note);
   static StepResult failed(Error error);
   static StepResult waiting(const TestResult& unknown);
 

@@ -92,6 +92,11 @@ struct Situation {
   bool rollback = false;  // the permitted rotation carries the retiring version's credential back
                           // (K's; a strategy without backend: V's)
 
+  // Debugging (`keyturn secret step`): of setSecret, testSecret and the decision to finish only
+  // this one is done, and a test that is Rejected is an error that gives nothing up. None: all of
+  // them.
+  Step only = Step::None;
+
   std::optional<LambdaCall> lambda{};
 };
 

@@ -1,0 +1,150 @@
+#include "controller/cli/secret_drive.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "lib/base/time.h"
+
+namespace keyturn::cli {
+namespace {
+
+using engine::Decision;
+using engine::StepResult;
+
+constexpr int kMaxTurns = 32;  // more means that two actors undo each other: look again later
+constexpr Duration kFirstBackOff{1'000};
+constexpr Duration kLongestBackOff{30'000};
+constexpr Duration kLookAgain{5'000};
+
+// Whether the same request may succeed without anybody's doing.
+bool passes_by_itself(const Error& error) {
+  return error.cls == ErrorClass::Transient || error.cls == ErrorClass::Throttled ||
+         error.cls == ErrorClass::Unavailable || error.cls == ErrorClass::Conflict;
+}
+
+class Driver {
+ public:
+  Driver(Alone& alone, Errand& errand)
+      : alone_(alone),
+        errand_(errand),
+        engine_(alone.engine()),
+        deadline_(alone.clock.mono() + alone.time_limit) {}
+
+  Result<engine::View> run() {
+    for (;;) {
+      if (alone_.stop.stop_requested()) return stopped();
+      auto view = engine_.look(alone_.secret_id);
+      if (!view) {
+        if (auto end = after_error(view.error())) return *end;
+        continue;
+      }
+      if (auto end = pass(*view)) return std::move(*end);
+    }
+  }
+
+ private:
+  using End = std::optional<Result<engine::View>>;
+
+  End pass(engine::View& view) {
+    engine::Pass values;
+    for (int turn = 0; turn < kMaxTurns; ++turn) {
+      const engine::Situation situation = errand_.judge(view);
+      Decision decision = engine_.decide(view, situation);
+      const Word word = errand_.word(view, decision);
+      switch (word.kind) {
+        case Word::Kind::Refuse:
+          return word.error;
+        case Word::Kind::Done:
+          return std::move(view);
+        case Word::Kind::Again:
+          continue;
+        case Word::Kind::Wait:
+          return wait(word.delay, decision, decision.message);
+        case Word::Kind::Perform:
+          break;
+      }
+      if (alone_.stop.stop_requested()) return stopped();
+      const StepResult result = engine_.perform(view, decision, situation, values);
+      errand_.happened(decision, result);
+      if (result.kind != StepResult::Kind::Progress) return after(decision, result);
+      failures_ = 0;
+      tell(decision, result);
+    }
+    return wait(kLookAgain, {}, "The labels keep changing; looking again.");
+  }
+
+  End after(const Decision& decision, const StepResult& result) {
+    switch (result.kind) {
+      case StepResult::Kind::After:
+        if (result.event != engine::Event::None) tell(decision, result);
+        return wait(result.delay, decision, result.note);
+      case StepResult::Kind::Retry:
+        return after_error(result.error);
+      case StepResult::Kind::Terminal:
+        return result.error;
+      case StepResult::Kind::Driver:
+      case StepResult::Kind::Progress:
+        break;
+    }
+    tell(decision, result);
+    return std::nullopt;  // the errand says what that means on the next look
+  }
+
+  End after_error(const Error& error) {
+    if (!passes_by_itself(error)) return error;
+    const Duration longest =
+        std::min(kLongestBackOff, kFirstBackOff * (1 << std::min(failures_, 5)));
+    ++failures_;
+    return wait(std::max(longest, error.retry_after.value_or(Duration(0))), {}, error.message);
+  }
+
+  // Nothing: look again.
+  End wait(Duration delay, const Decision& decision, const std::string& why) {
+    const MonoTime until = alone_.clock.mono() + delay;
+    if (until > deadline_) {
+      return make_error(ErrorClass::Transient, "TimeLimit",
+                        alone_.secret_id + ": not done within " +
+                            format_duration(alone_.time_limit) +
+                            "; the same command goes on from here. Last: " + why);
+    }
+    if (delay >= Duration(1'000) && why != last_wait_) {
+      last_wait_ = why;
+      alone_.tell({std::string(to_string(decision.step)), "Wait", "",
+                   "waiting " + format_duration(delay) + ": " + why});
+    }
+    if (!sleep_until(alone_.clock, until, alone_.stop)) return stopped();
+    return std::nullopt;
+  }
+
+  void tell(const Decision& decision, const StepResult& result) {
+    const bool inside = decision.action == engine::Action::Compare;
+    if (inside && result.event == engine::Event::None) return;
+    alone_.tell({std::string(to_string(decision.step)), std::string(to_string(decision.action)),
+                 result.event == engine::Event::None ? "" : std::string(to_string(result.event)),
+                 result.note.empty() ? decision.message : result.note});
+  }
+
+  Error stopped() const {
+    return make_error(ErrorClass::Unavailable, "Stopped",
+                      alone_.secret_id +
+                          ": stopped; what was done is kept in the secret's labels, and the same "
+                          "command goes on from there");
+  }
+
+  Alone& alone_;
+  Errand& errand_;
+  const engine::Engine engine_;
+  const MonoTime deadline_;
+  int failures_ = 0;
+  std::string last_wait_;
+};
+
+}  // namespace
+
+Result<engine::View> drive(Alone& alone, Errand& errand) { return Driver(alone, errand).run(); }
+
+Error refused(const Decision& decision) { return invalid(decision.reason, decision.message); }
+
+bool is_attempt(const Decision& decision) { return decision.row >= 1 && decision.row <= 6; }
+
+}  // namespace keyturn::cli

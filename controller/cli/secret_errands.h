@@ -1,0 +1,54 @@
+// What `keyturn secret rotate`, `step`, `retire` and `abandon` do, apart from flags and printing.
+// Thread rule: one thread. Errors: Invalid with the reason in `code`, and those of drive().
+#pragma once
+
+#include <string>
+
+#include "controller/cli/secret_drive.h"
+#include "lib/base/result.h"
+#include "lib/engine/plan.h"
+
+namespace keyturn::cli {
+
+// AWS keeps every version for a day, and about a hundred of them.
+inline constexpr Duration kMinRotationInterval{900'000};
+
+// Invalid "MinRotationInterval": the last one began too short a while ago. Asks
+// ListSecretVersionIds.
+Status may_start_rotation(Alone& alone, const engine::View& view, bool force);
+
+struct Rotated {
+  std::string arn;
+  std::string version_id;      // current now
+  std::string before;          // current when the command began
+  std::string old_credential;  // the version whose credential waits to be revoked; "" for none
+  bool was_under_way = false;  // an earlier run had begun it
+};
+
+// One rotation to its end: the one that is under way, else a new one. The old credential stays,
+// except one that an earlier rotation left: it is revoked before the new version is made.
+// `force` passes the shortest interval between two rotations.
+Result<Rotated> rotate_alone(Alone& alone, bool force);
+
+struct Stepped {
+  std::string arn;
+  std::string version_id;
+  std::string note;
+};
+
+// One of createSecret, setSecret, testSecret, finishSecret. What is already done is success; what
+// has another turn is Invalid "NotItsTurn", saying what comes next.
+Result<Stepped> step_alone(Alone& alone, engine::Step step, bool force);
+
+struct Released {
+  std::string arn;
+  std::string version_id;  // "" when there was nothing to do
+  std::string note;
+};
+
+// Revokes the credential of the version that the last rotation replaced, after quiet.
+Result<Released> retire_alone(Alone& alone);
+// Gives the attempt under way up: what was minted for it is revoked, the current version stays.
+Result<Released> abandon_alone(Alone& alone);
+
+}  // namespace keyturn::cli

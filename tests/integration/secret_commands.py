@@ -1,0 +1,176 @@
+"""`keyturn secret …` as a process against the sandbox, alone and beside the operator."""
+import json, signal, subprocess, time
+
+from harness import MARKER, Subject, check, until
+
+SCENARIOS = []
+
+
+def scenario(function):
+    SCENARIOS.append(function)
+    return function
+
+
+GENERIC = ("--strategy", "generic", "--options", '{"fields": [{"pointer": "/password"}]}')
+
+
+class Done:
+    def __init__(self, process, out, err):
+        self.status, self.out, self.err = process.returncode, out, err
+
+
+def start(world, *words):
+    command = [f"{world.sandbox.binaries}/keyturn", *words]
+    return subprocess.Popen(command, env=world.sandbox.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait(process, reveals=False):
+    out, err = process.communicate(timeout=60)
+    check(reveals or MARKER not in out + err, f"a secret value was printed: {process.args}\n{out}{err}")
+    return Done(process, out, err)
+
+
+def keyturn(world, *words, status=0, reveals=False):
+    done = wait(start(world, *words), reveals)
+    check(done.status == status, f"{words}: exit status {done.status}, not {status}\n{done.out}{done.err}")
+    return done
+
+
+def new_secret(world, name, value=None):
+    value = value or json.dumps({"user": MARKER + "-user", "password": MARKER + "-first"})
+    world.sandbox.admin("/aws/secrets", {"name": name, "value": value})
+    return world.sandbox.secret(name)
+
+
+def check_rotated_once(world, name, before):
+    after = world.sandbox.secret(name)
+    new = [v["id"] for v in after["versions"] if v["id"] not in [w["id"] for w in before["versions"]]]
+    check(len(new) == 1, f"{name}: {len(new)} new versions instead of one")
+    want = {"AWSCURRENT": new[0], "AWSPREVIOUS": before["labels"]["AWSCURRENT"], "KEYTURN_LATEST": new[0]}
+    check(after["labels"] == want, f"{name}: labels {after['labels']}, not {want}")
+    value = json.loads(world.sandbox.value_of(name))
+    check(value["user"] == MARKER + "-user" and not value["password"].startswith(MARKER), f"{name}: a wrong field was touched")
+
+
+def ask_for_a_look(world, subject):
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    world.sandbox.patch_policy(subject.ns, subject.name, {"metadata": {"annotations": {"keyturn.dev/sync-requested-at": at}}})
+
+
+@scenario
+def secret_rotates_without_kubernetes(world):
+    before = new_secret(world, "alone/whole")
+    done = keyturn(world, "secret", "rotate", "alone/whole", *GENERIC)
+    check("createSecret" in done.out and "finishSecret" in done.out, f"no steps shown: {done.out}")
+    check_rotated_once(world, "alone/whole", before)
+    again = keyturn(world, "secret", "rotate", "alone/whole", *GENERIC, status=1)
+    check("--force" in again.err, again.err)
+    result = json.loads(keyturn(world, "secret", "rotate", "alone/whole", *GENERIC, "--force", "-o", "json").out)
+    check(result["versionId"] == world.sandbox.secret("alone/whole")["labels"]["AWSCURRENT"], f"{result}")
+
+
+@scenario
+def secret_four_steps_do_what_rotate_does(world):
+    before = new_secret(world, "alone/steps")
+    for step in ("createSecret", "createSecret", "setSecret", "testSecret", "finishSecret", "finishSecret"):
+        keyturn(world, "secret", "step", step, "alone/steps", *GENERIC)
+    check_rotated_once(world, "alone/steps", before)
+    early = keyturn(world, "secret", "step", "testSecret", "alone/steps", *GENERIC, status=1)
+    check("createSecret" in early.err, early.err)
+
+
+@scenario
+def secret_shows_labels_and_no_value_unless_asked(world):
+    new_secret(world, "alone/shown")
+    keyturn(world, "secret", "step", "createSecret", "alone/shown", *GENERIC)
+    labels = world.sandbox.secret("alone/shown")["labels"]
+    text = keyturn(world, "secret", "status", "alone/shown", *GENERIC).out
+    check(all(word in text for word in (*labels, *labels.values(), "MoveCurrent (Finishing)")), text)
+    story = json.loads(keyturn(world, "secret", "status", "alone/shown", *GENERIC, "-o", "json").out)
+    check(story["next"]["action"] == "MoveCurrent" and len(story["versions"]) == 2, f"{story}")
+    keyturn(world, "secret", "get", "alone/shown")
+    keyturn(world, "secret", "get", "alone/shown", "-o", "json")
+    keyturn(world, "secret", "get", "alone/shown", "--field", "/user", status=2)
+    value = keyturn(world, "secret", "get", "alone/shown", "--reveal", "--field", "/user", reveals=True).out
+    check(value == MARKER + "-user\n", value)
+    whole = json.loads(keyturn(world, "secret", "get", "alone/shown", "--reveal", "-o", "json", reveals=True).out)
+    check(whole["value"] == world.sandbox.value_of("alone/shown"), f"{whole}")
+
+
+@scenario
+def secret_killed_at_every_request(world):
+    """The n-th request takes effect, its answer never comes, and the command dies; the same command again makes no second version."""
+    n = 0
+    while True:
+        n += 1
+        name = f"alone/killed-{n:02}"
+        before = new_secret(world, name)
+        world.sandbox.fault(id="kill", service="secretsmanager", resource=f"**{name}**", kind="hold-reply", skip=n - 1, times=1)
+        process = start(world, "secret", "rotate", name, *GENERIC)
+        hit = lambda: next(f for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "kill")["hits"] > 0
+        until(f"request {n} or the end", lambda: hit() or process.poll() is not None)
+        over = process.poll() is not None
+        if not over:
+            process.kill()
+        process.communicate()
+        world.sandbox.admin("/faults", method="DELETE")
+        done = wait(start(world, "secret", "rotate", name, *GENERIC))
+        check(done.status == 0 or "two rotations start at least" in done.err, done.err)
+        check_rotated_once(world, name, before)
+        if over:
+            check(n > 5, f"only {n - 1} requests were there to die after")
+            return f"{n - 1} deaths"
+
+
+@scenario
+def secret_stops_between_requests_on_ctrl_c(world):
+    before = new_secret(world, "alone/stopped")
+    world.sandbox.fault(id="slow", service="secretsmanager", operation="PutSecretValue", kind="delay", delayMs=1500, times=1)
+    process = start(world, "secret", "rotate", "alone/stopped", *GENERIC)
+    until("the slow request", lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0)
+    process.send_signal(signal.SIGINT)
+    done = wait(process)
+    world.sandbox.admin("/faults", method="DELETE")
+    check(done.status == 1 and "goes on from there" in done.err, f"{done.status} {done.err}")
+    check("AWSPENDING" in world.sandbox.secret("alone/stopped")["labels"], "the request under way was not waited for")
+    done = keyturn(world, "secret", "rotate", "alone/stopped", *GENERIC)
+    check("earlier run" in done.out, done.out)
+    check_rotated_once(world, "alone/stopped", before)
+
+
+@scenario
+def secret_begun_here_is_finished_by_the_operator(world):
+    s = Subject(world.sandbox, "it", "begun-alone")
+    s.settle()
+    before = world.sandbox.secret(s.id)
+    keyturn(world, "secret", "step", "createSecret", s.id, *GENERIC)
+    ask_for_a_look(world, s)
+    until("the operator goes on", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
+    s.settle()
+    s.one_new_version(before)
+
+
+@scenario
+def secret_and_operator_rotate_at_once_and_make_one_version(world):
+    for n in range(4):
+        s = Subject(world.sandbox, "it", f"at-once-{n}")
+        s.settle()
+        before = world.sandbox.secret(s.id)
+        world.sandbox.fault(service="secretsmanager", operation="PutSecretValue", kind="delay", delayMs=100 * n, times=1)
+        s.request()
+        done = wait(start(world, "secret", "rotate", s.id, *GENERIC))
+        check(done.status == 0 or "two rotations start at least" in done.err, done.err)
+        until("a rotation", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
+        world.sandbox.admin("/faults", method="DELETE")
+        ask_for_a_look(world, s)
+        s.settle()
+        check_rotated_once(world, s.id, before)
+
+
+@scenario
+def secret_commands_say_what_is_wrong(world):
+    for words, status, says in ((("secret",), 2, ""), (("secret", "rotate", "alone/nope"), 2, "--strategy"), (("secret", "rotate", "alone/nope", *GENERIC), 1, "alone/nope"),
+                                (("secret", "rotate", "alone/nope", "--strategy", "generc"), 1, "generic"), (("secret", "status"), 2, "name the secret"),
+                                (("secret", "step", "spring", "alone/nope", *GENERIC), 2, "finishSecret"), (("secret", "rotate", "alone/nope", *GENERIC, "--timeout", "soon"), 2, "--timeout")):
+        done = keyturn(world, *words, status=status)
+        check(says in done.err, f"{words}: {done.err}")
