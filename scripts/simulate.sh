@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # simulate.sh [--schedules N] [--seed FIRST] [--preset PRESET]: what the label protocol is proved with, beyond what `make test` has time for.
 #   simulate  N random schedules (20,000) of the real engine on fake time: crashes, lost and late replies, two leaders, meddling people; the coverage is printed
+#   model     docs/protocol/model.py, at larger budgets than in `make test`
 #   explore   every interleaving within the model's budgets, then each rule taken away, which must be missed
-# The two programs are loops and are built with -O2 in every preset. They run beside each other; explore wants 2 GB of memory.
+# The two programs are loops and are built with -O2 in every preset. explore runs beside the others and wants 2 GB of memory.
 # The last line is `N passed, N failed`. A failing seed is printed with the command that replays it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -32,6 +33,8 @@ count() { # NAME STATUS
 }
 "$bin/simulate" --schedules "$schedules" --seed "$seed"
 count simulate $?
+python3 docs/protocol/model.py --long
+count model $?
 wait "$exploring"
 status=$?
 cat "$log/explore"
