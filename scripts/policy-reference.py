@@ -35,8 +35,7 @@ A Secret that Keyturn manages has the label `keyturn.dev/managed: "true"`.
 ## Not in this version
 
 The fields `spec.rollout.workloads`, `timeout`, `reloadsVolumes` and `onFailure`, other values of `spec.rollout.restart` than `None`, all
-of `spec.retirement`, and the strategies other than `generic` and `syncOnly` are refused: nothing would act on them. No strategy of
-this version has a credential to revoke, so nothing is lost by that; workloads that must restart need another hand for now.
+of `spec.retirement`, and the strategies other than `generic`, `influxdbToken` and `syncOnly` are refused: nothing would act on them.
 """
 
 

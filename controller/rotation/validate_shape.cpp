@@ -28,8 +28,9 @@ constexpr std::array<Field, 4> kIdentity{{
     {.name = "externalId", .min = 2, .max = 1224},
 }};
 
-constexpr std::array<Field, 2> kStrategy{{
+constexpr std::array<Field, 3> kStrategy{{
     {.name = "generic", .type = FieldType::Options},
+    {.name = "influxdbToken", .type = FieldType::Options},
     {.name = "syncOnly", .type = FieldType::Options},
 }};
 
@@ -70,10 +71,10 @@ constexpr std::array<Field, 9> kSpec{{
 
 constexpr std::array<string_view, 5> kLaterFields{"retirement", "workloads", "timeout",
                                                   "reloadsVolumes", "onFailure"};
-constexpr std::array<string_view, 9> kLaterStrategies{
-    "influxdbUser",    "influxdbToken", "elasticacheAuthToken",
-    "elasticacheUser", "astraToken",    "lambda",
-    "postgres",        "mysql",         "webhook"};
+constexpr std::array<string_view, 8> kLaterStrategies{"influxdbUser",    "elasticacheAuthToken",
+                                                      "elasticacheUser", "astraToken",
+                                                      "lambda",          "postgres",
+                                                      "mysql",           "webhook"};
 
 // Characters as the API server counts them: code points, not bytes.
 std::int64_t characters(string_view text) {

@@ -149,6 +149,35 @@ Result<Document> Document::with_string(std::string_view pointer, const SecretStr
   return with_string(*parsed, value);
 }
 
+Result<Document> Document::with_member(const std::string& name, const SecretString& value) const {
+  const Pointer pointer = Pointer::of({name});
+  auto replaced_here = with_string(pointer, value);
+  if (replaced_here || replaced_here.error().code != "NoSuchField") return replaced_here;
+  if (!is_utf8(name) || !is_utf8(value.reveal())) {
+    return invalid("NotUnicode",
+                   named(pointer) + ": the new value is not UTF-8 text, which JSON cannot hold");
+  }
+  const std::string_view text = text_.reveal();
+  const json_text::Span root = json_text::root(text);
+  std::size_t end = root.begin + 1;  // behind the last member
+  std::string_view before;           // the white space in front of the first
+  for (json_text::Walker member(text, root); member.next();) {
+    if (end == root.begin + 1) before = text.substr(end, member.key().begin - end);
+    end = member.value().end;
+  }
+  const bool first = end == root.begin + 1;
+  const SecretString json = SecretString::take(json_text::quote(value.reveal()));
+  const std::string key = json_text::quote(name);
+  std::string out;
+  out.reserve(text.size() + before.size() + key.size() + json.size() + 4);
+  out.append(text.substr(0, end)).append(first ? "" : ",").append(before).append(key);
+  out.append(": ").append(json.reveal()).append(text.substr(end));
+  Document document;
+  document.text_ = SecretString::take(std::move(out));
+  document.object_ = true;
+  return document;
+}
+
 Result<Document> Document::with_copy(const Pointer& pointer, const Document& from) const {
   auto field = find(pointer);
   if (!field) return std::move(field).error();

@@ -46,6 +46,9 @@ class Document {
   // and be a string, number, boolean or null.
   Result<Document> with_string(const Pointer& pointer, const SecretString& value) const;
   Result<Document> with_string(std::string_view pointer, const SecretString& value) const;
+  // The document with a top-level string of that name: replaced as above where there is one, else
+  // added as the last member, with the first member's white space before it.
+  Result<Document> with_member(const std::string& name, const SecretString& value) const;
   // The document with the field's value replaced by that of the same field in `from`, as written
   // there.
   Result<Document> with_copy(const Pointer& pointer, const Document& from) const;

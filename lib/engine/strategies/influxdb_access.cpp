@@ -1,0 +1,173 @@
+#include "lib/engine/strategies/influxdb_access.h"
+
+#include <optional>
+
+#include "lib/base/text.h"
+#include "lib/http/url.h"
+
+namespace keyturn::engine::influxdb {
+namespace {
+
+constexpr Duration kRemember{60'000};
+
+Error no_access() {
+  return make_error(ErrorClass::Unavailable, "NoBackendAccess",
+                    "influxdbToken was made without a way to reach its server");
+}
+
+// "2.7.12", "v2.9.1"; what does not tell its version is taken for a 2.
+Status check_version(const std::string& version, const std::string& host) {
+  const std::size_t digit = version.starts_with('v') ? 1 : 0;
+  if (version.size() <= digit + 1 || version[digit + 1] != '.' || version[digit] == '2' ||
+      version[digit] < '0' || version[digit] > '9')
+    return {};
+  return invalid("WrongVersion", "InfluxDB at " + host + " is version " + printable(version, 40) +
+                                     "; influxdbToken works with version 2, whose tokens are "
+                                     "another thing than those of InfluxDB 1 and 3");
+}
+
+Status check_cluster(const aws::DbCluster& cluster) {
+  if (cluster.engine_type.empty() || cluster.engine_type == "INFLUXDB_V2") return {};
+  return invalid("WrongVersion", "Timestream cluster " + printable(cluster.id, 80) + " runs " +
+                                     printable(cluster.engine_type, 40) +
+                                     "; influxdbToken works with INFLUXDB_V2, whose tokens are "
+                                     "another thing than those of InfluxDB 3");
+}
+
+Error not_ready(const std::string& what, const std::string& status) {
+  return make_error(ErrorClass::Transient, "DatabaseNotReady",
+                    what + " has no endpoint yet (status " + printable(status, 60) + ")");
+}
+
+struct Password {
+  SecretString user;
+  SecretString password;
+};
+
+Result<Password> read_admin(const aws::SecretValue& value) {
+  const auto bad = [&](const std::string& why) {
+    return invalid("AdminSecret", "secret " + printable(value.name) + " (adminSecretArn): " + why);
+  };
+  if (value.binary) return bad("holds SecretBinary; it must be a JSON object");
+  const Document document = Document::parse(value.value);
+  auto user = document.get("/username");
+  auto password = document.get("/password");
+  if (!user || !password || user->empty() || password->empty())
+    return bad("must be a JSON object with username and password");
+  if (user->reveal().find(':') != std::string_view::npos)
+    return bad("a username with a colon cannot sign in");
+  return Password{std::move(user).value(), std::move(password).value()};
+}
+
+}  // namespace
+
+template <class Make>
+Result<Client> Access::remembered(const std::string& key, Make make) const {
+  if (!deps_.complete()) return no_access();
+  const MonoTime now = deps_.clock->mono();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key);
+    if (found != known_.end() && found->second.until > now) return found->second.client;
+  }
+  Result<Client> made = make();
+  if (!made) return made;
+  const std::lock_guard lock(mutex_);
+  known_.insert_or_assign(key, Known{*made, now + kRemember});
+  return made;
+}
+
+Result<Client> Access::server(const Location& location, MonoTime deadline) const {
+  return remembered(location.db_identifier + "|" + location.url, [&]() -> Result<Client> {
+    auto server = find(location);
+    if (!server) return std::move(server).error();
+    Client client(deps_, std::move(server).value());
+    auto version = client.version(deadline);
+    if (!version) return std::move(version).error();
+    if (auto good = check_version(*version, client.server().host_port); !good)
+      return std::move(good).error();
+    return client;
+  });
+}
+
+Result<Client> Access::administrator(const Location& location, const std::string& admin_secret,
+                                     MonoTime deadline) const {
+  const std::string key = location.db_identifier + "|" + location.url + "|" + admin_secret;
+  return remembered(key, [&]() -> Result<Client> {
+    auto client = server(location, deadline);
+    if (!client) return client;
+    return sign_in(*client, admin_secret, deadline);
+  });
+}
+
+Result<SecretString> Access::current_value(const std::string& arn) const {
+  if (!deps_.complete()) return no_access();
+  auto value = deps_.secrets->get_value(arn, "", "AWSCURRENT");
+  if (!value) return std::move(value).error();
+  return std::move(value->value);
+}
+
+Result<Server> Access::find(const Location& location) const {
+  return location.url.empty() ? find_instance(location.db_identifier) : allowed(location.url);
+}
+
+Result<Server> Access::find_instance(const std::string& identifier) const {
+  auto instance = deps_.timestream->get_instance(identifier);
+  if (!instance && instance.error().cls == ErrorClass::NotFound) {
+    auto found = find_cluster(identifier);
+    if (found || found.error().cls != ErrorClass::NotFound) return found;
+    return invalid("NoSuchDatabase", "there is no Timestream for InfluxDB instance or cluster \"" +
+                                         printable(identifier, 80) +
+                                         "\" in this account and region; correct dbIdentifier");
+  }
+  if (!instance) return std::move(instance).error();
+  if (auto may = deps_.guard->resource(instance->arn); !may) return std::move(may).error();
+  if (!instance->cluster_id.empty()) {  // only a cluster tells its engine
+    auto of = deps_.timestream->get_cluster(instance->cluster_id);
+    if (!of) return std::move(of).error();
+    if (auto good = check_cluster(*of); !good) return std::move(good).error();
+  }
+  if (instance->endpoint.empty())
+    return not_ready("Timestream instance " + printable(identifier, 80), instance->status);
+  return allowed("https://" + instance->endpoint + ":" + std::to_string(instance->port));
+}
+
+Result<Server> Access::find_cluster(const std::string& id) const {
+  auto cluster = deps_.timestream->get_cluster(id);
+  if (!cluster) return std::move(cluster).error();
+  if (auto may = deps_.guard->resource(cluster->arn); !may) return std::move(may).error();
+  if (auto good = check_cluster(*cluster); !good) return std::move(good).error();
+  if (cluster->endpoint.empty())
+    return not_ready("Timestream cluster " + printable(id, 80), cluster->status);
+  return allowed("https://" + cluster->endpoint + ":" + std::to_string(cluster->port));
+}
+
+Result<Server> Access::allowed(const std::string& base) const {
+  auto url = http::parse_url(base);
+  if (!url) return std::move(url).error();
+  const std::string host_port = url->authority();
+  if (auto may = deps_.guard->backend(host_port); !may) return std::move(may).error();
+  std::string path = url->path;
+  while (path.ends_with('/')) path.pop_back();
+  return Server{url->origin() + path, host_port};
+}
+
+Result<Client> Access::sign_in(const Client& client, const std::string& admin_secret,
+                               MonoTime deadline) const {
+  auto known = deps_.secrets->describe(admin_secret);
+  if (!known) return std::move(known).error().with_context("adminSecretArn");
+  if (auto may = deps_.guard->secret(known->name, known->arn); !may)
+    return std::move(may).error().with_context("adminSecretArn");
+  auto value = deps_.secrets->get_value(known->arn, "", "AWSCURRENT");
+  if (!value) return std::move(value).error().with_context("adminSecretArn");
+  auto admin = read_admin(*value);
+  if (!admin) return std::move(admin).error();
+  auto session = client.sign_in(admin->user, admin->password, deadline);
+  if (session || session.error().cls != ErrorClass::Denied) return session;
+  Error refused = std::move(session).error();
+  refused.code = "SignInRefused";  // says nothing about the token
+  return std::move(refused).with_context("the user in secret " + printable(known->name) +
+                                         " (adminSecretArn) may not sign in");
+}
+
+}  // namespace keyturn::engine::influxdb

@@ -1,0 +1,93 @@
+// InfluxDB 2.x's HTTP API, as far as tokens need it. One client is one server and one way to prove
+// who asks: nobody, a token, or the session of a user who signed in.
+//
+// A GET is sent with at most the time that is left before the deadline; what changes anything is
+// sent only before it, and then has the whole request time-out.
+// Errors, all with the server and the request in the message and never a credential:
+//   Denied      "CredentialRefused" the token, session or password is wrong (401 "unauthorized
+//               access"); "TokenInactive" it is set inactive; "NotPermitted" it is right, but may
+//               not do this (401 "… is unauthorized", 403)
+//   NotFound    "NotFound": InfluxDB itself says so
+//   Conflict    "AlreadyThere" (422)
+//   Throttled   "TooManyRequests" (429), with its Retry-After
+//   Transient   503 and other 5xx, "BadReply", the transport's: outcome unknown
+//   Unavailable "ViewTooOld": the deadline is over, nothing was sent
+//   Invalid     "Http400" and whatever else cannot get better by itself; "NoSuchOrg"
+// Facts: InfluxDB 2.0.9 to 2.9.1, authorization/http_server.go, session/http_server.go.
+//
+// Thread rule: immutable; any thread. Every request is `sensitive`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/engine/strategies/deps.h"
+#include "lib/engine/strategies/influxdb_codec.h"
+
+namespace keyturn::engine::influxdb {
+
+struct Server {
+  std::string base;       // "https://host:8086", perhaps with a path; no slash at the end
+  std::string host_port;  // for messages and the access rules
+};
+
+class Client {
+ public:
+  // The caller has asked the guard about the server. Precondition: deps.complete().
+  Client(const StrategyDeps& deps, Server server) : deps_(deps), server_(std::move(server)) {}
+
+  const Server& server() const { return server_; }
+  Client with_token(const SecretString& token) const;
+  // POST /api/v2/signin.
+  Result<Client> sign_in(const SecretString& user, const SecretString& password,
+                         MonoTime deadline) const;
+
+  // GET /ping: "2.7.12"; "" when the server does not tell.
+  Result<std::string> version(MonoTime deadline) const;
+  enum class Connection { Any, Fresh };
+  Result<Named> me(MonoTime deadline, Connection connection = Connection::Any) const;
+  // By its name; an empty list is NotFound "OrgNotVisible".
+  Result<Named> org(const std::string& name, MonoTime deadline) const;
+  Result<Authorization> authorization(const std::string& id, MonoTime deadline) const;
+  // Those of the organisation that the asker may see; an empty list is what a token without rights
+  // gets.
+  Result<std::vector<Authorization>> authorizations(const std::string& org,
+                                                    MonoTime deadline) const;
+  Result<Authorization> create(const NewAuthorization& wanted, MonoTime deadline) const;
+  Status update(const std::string& id, bool active, const std::string& description,
+                MonoTime deadline) const;
+  Status remove(const std::string& id, MonoTime deadline) const;
+
+ private:
+  struct Call {
+    const char* method = "GET";
+    std::string path;  // with the query
+    std::string body{};
+    int expected = 200;
+    bool changes = false;
+    Connection connection = Connection::Any;
+    bool quotes = true;  // its refusal may be quoted (but never where it repeats the proof)
+  };
+  // How the asker proves who it is: a header of that name with prefix and secret.
+  struct Proof {
+    std::string header;
+    std::string prefix;
+    SecretString secret;
+  };
+  Client(const StrategyDeps& deps, Server server, Proof proof)
+      : deps_(deps),
+        server_(std::move(server)),
+        proof_(std::make_shared<const Proof>(std::move(proof))) {}
+
+  Result<http::Response> send(const Call& call, MonoTime deadline,
+                              const http::Headers& extra = {}) const;
+  Error refusal(const Call& call, const http::Response& response) const;
+  Error in_context(const Call& call, Error error) const;
+
+  StrategyDeps deps_;
+  Server server_;
+  std::shared_ptr<const Proof> proof_{};  // null: nobody
+};
+
+}  // namespace keyturn::engine::influxdb

@@ -1,0 +1,145 @@
+// What the tests of influxdbToken share: an InfluxDB of theirs, Secrets Manager in memory, a
+// database that Timestream knows, and a guard that remembers what it was asked.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lib/base/rng.h"
+#include "lib/engine/strategies/registry.h"
+#include "tests/testing/fake_secrets_manager.h"
+#include "tests/unit/strategies/influx_server.h"
+
+namespace keyturn::engine {
+
+class FakeTimestream final : public aws::TimestreamInfluxdb {
+ public:
+  Result<aws::DbInstance> get_instance(const std::string& identifier) override {
+    asked.push_back("instance " + identifier);
+    if (identifier == instance.id) return instance;
+    return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no instance");
+  }
+  Result<aws::DbCluster> get_cluster(const std::string& id) override {
+    asked.push_back("cluster " + id);
+    if (id == cluster.id) return cluster;
+    return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no cluster");
+  }
+  aws::DbInstance instance{"shopdb",
+                           "shop",
+                           "arn:aws:timestream-influxdb:eu-west-1:123456789012:db-instance/shopdb",
+                           "AVAILABLE",
+                           "shopdb.influx.example",
+                           8086,
+                           ""};
+  aws::DbCluster cluster{
+      "shopcluster",
+      "shop",
+      "arn:aws:timestream-influxdb:eu-west-1:123456789012:db-cluster/shopcluster",
+      "AVAILABLE",
+      "shopcluster.influx.example",
+      8086,
+      "INFLUXDB_V2"};
+  std::vector<std::string> asked;
+};
+
+class FakeGuard final : public AccessGuard {
+ public:
+  Status secret(std::string_view name, std::string_view arn) const override {
+    return ask("secret " + std::string(name) + " " + std::string(arn));
+  }
+  Status resource(std::string_view arn) const override {
+    return ask("resource " + std::string(arn));
+  }
+  Status backend(std::string_view host) const override {
+    return ask("backend " + std::string(host));
+  }
+  std::string denies;  // what begins so is refused
+  mutable std::vector<std::string> asked;
+
+ private:
+  Status ask(std::string question) const {
+    asked.push_back(question);
+    if (denies.empty() || !question.starts_with(denies)) return {};
+    return make_error(ErrorClass::Denied, "NoAccessRule", "no rule for " + question);
+  }
+};
+
+class InfluxTest : public ::testing::Test {
+ protected:
+  using Influx = keyturn::testing::InfluxServer;
+  static constexpr const char* kOldToken = "old-token-of-the-shop==";
+
+  InfluxTest() : influx(clock), secrets(clock) {
+    transport->on_request([this](const http::Request& request) { return influx.handle(request); });
+    admin_arn =
+        secrets.add_secret("shop/influx-admin", R"({"username":"admin","password":"pa:ss word"})");
+    use({});
+  }
+
+  // A strategy as the driver makes it for each pass.
+  void use(const nlohmann::json& options) {
+    StrategyDeps deps;
+    deps.transport = transport;
+    deps.secrets = &secrets;
+    deps.timestream = &timestream;
+    deps.guard = guard;
+    deps.clock = &clock;
+    auto made = make_strategy(
+        "influxdbToken",
+        nlohmann::json(options.is_null() ? nlohmann::json::object() : options).dump(), deps);
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    strategy = std::move(made).value();
+  }
+
+  // A secret in the original's format, and its token at the server.
+  nlohmann::json original(const std::string& type = "custom") const {
+    return {{"engine", "timestream-influxdb"}, {"org", "shop-org"},
+            {"adminSecretArn", admin_arn},     {"type", type},
+            {"dbIdentifier", "shopdb"},        {"token", kOldToken}};
+  }
+  nlohmann::json narrow() const {
+    return {Influx::permission("read", "buckets", "00000000000000b1", Influx::kOrg),
+            Influx::permission("write", "notificationRules", "", Influx::kOrg)};
+  }
+  std::string store(const nlohmann::json& value) {
+    arn = secrets.add_secret("shop/orders-influx", value.dump());
+    return arn;
+  }
+
+  StepContext context(const std::string& version) {
+    return {arn, version, &clock, &rng, clock.mono() + Duration(30'000)};
+  }
+  static nlohmann::json json_of(const SecretString& value) {
+    return nlohmann::json::parse(value.reveal());
+  }
+  static SecretString text(const nlohmann::json& value) { return SecretString(value.dump()); }
+  std::size_t writes() const {
+    std::size_t count = 0;
+    for (const auto& line : influx.log) {
+      const bool writes = line.starts_with("PATCH") || line.starts_with("DELETE") ||
+                          line == "POST /api/v2/authorizations";
+      count += writes ? 1 : 0;
+    }
+    return count;
+  }
+
+  static bool yes() { return true; }
+
+  keyturn::testing::FakeClock clock;
+  SeededRng rng{11};
+  Influx influx;
+  keyturn::testing::FakeSecretsManager secrets;
+  FakeTimestream timestream;
+  std::shared_ptr<FakeGuard> guard = std::make_shared<FakeGuard>();
+  std::shared_ptr<keyturn::testing::FakeTransport> transport =
+      std::make_shared<keyturn::testing::FakeTransport>();
+  std::unique_ptr<Strategy> strategy;
+  std::string admin_arn, arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/x-AbCdEf";
+};
+
+}  // namespace keyturn::engine
