@@ -65,6 +65,10 @@ class Follower {
   // Nothing has begun yet: why, if the status tells.
   void still_waiting(const Policy& policy) {
     if (policy.status.rotation || policy.status.last_handled_rotate_request == asked_) return;
+    if (policy.spec.suspend) {
+      say("waiting: spec.suspend is true, no rotation starts until it is false");
+      return;
+    }
     say(policy.status.next_rotation
             ? "waiting: the rotation may start at " + format_rfc3339(*policy.status.next_rotation)
             : "waiting: the operator has not begun (is it running?)");

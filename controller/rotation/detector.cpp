@@ -64,6 +64,7 @@ struct ChangeDetector::Impl {
   std::vector<std::string> interested_locked(const Scope& scope,
                                              const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
+  void renew_locked(ScopeState& scope, const std::shared_ptr<AwsAccess>& access);
   void recompute_interval_locked(const Scope& scope);
 
   Deps deps;
@@ -86,6 +87,7 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
   auto known = impl_->scopes.find(access->scope);
   if (interest.scope == access->scope && interest.secret_id == secret_id &&
       interest.interval == interval && known != impl_->scopes.end()) {
+    impl_->renew_locked(known->second, access);
     return;
   }
   const Scope old = interest.scope;
@@ -96,8 +98,12 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
   interest = {access->scope, secret_id, interval};
   auto& scope = impl_->scopes[access->scope];
   const MonoTime now = impl_->deps.clock.mono();
-  if (!scope.access) scope.first_seen = now;
-  scope.access = access;
+  if (scope.access) {
+    impl_->renew_locked(scope, access);
+  } else {
+    scope.first_seen = now;
+    scope.access = access;
+  }
   scope.policies_of[secret_id].insert(policy_key);
   scope.interval = scope.interval.count() == 0 ? interval : std::min(scope.interval, interval);
   if (scope.state == State::Starting && !scope.trouble)
@@ -119,6 +125,16 @@ void ChangeDetector::forget(const std::string& policy_key) {
   }
   impl_->interests.erase(it);
   impl_->recompute_interval_locked(scope);
+}
+
+// The identity was made anew, because it had been refused: what could not be listed may be by now.
+void ChangeDetector::Impl::renew_locked(ScopeState& scope,
+                                        const std::shared_ptr<AwsAccess>& access) {
+  if (scope.access->secrets == access->secrets) return;
+  scope.access = access;
+  if (scope.state == State::Ready && scope.failures == 0) return;
+  scope.next = deps.clock.mono();
+  wake.notify_all();
 }
 
 void ChangeDetector::Impl::recompute_interval_locked(const Scope& scope) {

@@ -1,10 +1,10 @@
 #include "controller/rotation/gather.h"
 
+#include <algorithm>
+
 namespace keyturn::rotation {
 namespace {
 
-// A person or another system must act; a look now and then notices that they did.
-constexpr Duration kDeniedLook{600'000};
 // The detector wakes whoever waits for its first sweep; this only keeps the condition fresh.
 constexpr Duration kParkedLook{60'000};
 
@@ -18,12 +18,12 @@ Error not_found(const Policy& policy, const std::string& region) {
 
 bool rotates(const Policy& policy) { return policy.spec.strategy.name != "syncOnly"; }
 
-Problem problem_of(Error error, Duration refresh_interval) {
+Problem problem_of(Error error, Duration refresh_interval, Duration denied_look) {
   switch (error.cls) {
     case ErrorClass::Invalid:
       return {std::move(error), true, refresh_interval};
     case ErrorClass::Denied:
-      return {std::move(error), true, kDeniedLook};
+      return {std::move(error), true, denied_look};
     case ErrorClass::NotFound:
       return {std::move(error), false, refresh_interval};
     default:
@@ -39,7 +39,9 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   Gathered gathered{
       .policy = policy, .config = deps_.config(), .access = nullptr, .sight = nullptr};
   auto access = deps_.identities.for_policy(*policy, gathered.config->access);
-  if (!access) return problem_of(std::move(access).error(), policy->spec.refresh_interval);
+  if (!access)
+    return problem_of(std::move(access).error(),
+                      std::min(policy->spec.refresh_interval, kIdentityLook), kIdentityLook);
   gathered.access = std::move(access).value();
   if (gathered.access->operator_identity &&
       !gathered.config->access.might_touch_secret(policy->ns, policy->spec.secret_id)) {
@@ -50,8 +52,10 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id,
                        policy->spec.refresh_interval);
   if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) {
-    if (auto trouble = deps_.detector.trouble(gathered.access->scope))
+    if (auto trouble = deps_.detector.trouble(gathered.access->scope)) {
+      if (trouble->cls == ErrorClass::Denied) deps_.identities.forget(gathered.access->scope);
       return Problem{*std::move(trouble), false, kParkedLook};
+    }
     return Parked{};
   }
   if (auto problem = resolve(gathered, sighting)) return *std::move(problem);
@@ -84,7 +88,7 @@ std::optional<Problem> Gatherer::resolve(Gathered& gathered, Sighting sighting) 
   }
   Error error = std::move(sight).error();
   if (error.cls == ErrorClass::NotFound) error = not_found(policy, access.region);
-  return problem_of(std::move(error), policy.spec.refresh_interval);
+  return problem_of(std::move(error), policy.spec.refresh_interval, denied_look(access));
 }
 
 std::optional<Problem> Gatherer::check_access(const Gathered& gathered) {
@@ -101,12 +105,14 @@ Result<std::shared_ptr<const Sight>> Gatherer::look(const AwsAccess& access,
   auto secret = access.secrets->describe(secret_id);
   if (!secret) {
     if (secret.error().cls == ErrorClass::NotFound) deps_.knowledge.gone(access.scope, secret_id);
-    if (secret.error().cls == ErrorClass::Denied) deps_.identities.forget(access.scope);
+    if (secret.error().cls == ErrorClass::Denied) refused(access);
     return std::move(secret).error().with_context("DescribeSecret " + secret_id);
   }
   deps_.knowledge.saw(access.scope, *secret, at, /*from_list=*/false);
   return std::make_shared<const Sight>(Sight{std::move(secret).value(), at, at});
 }
+
+void Gatherer::refused(const AwsAccess& access) { deps_.identities.forget(access.scope); }
 
 void Gatherer::forget(const std::string& key) {
   deps_.detector.forget(key);

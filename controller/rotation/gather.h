@@ -61,6 +61,8 @@ class Gatherer {
   Outcome gather(const PolicyPtr& policy, Sighting sighting = Sighting::Known);
   // DescribeSecret now, whatever is known.
   Result<std::shared_ptr<const Sight>> look(const AwsAccess& access, const std::string& secret_id);
+  // AWS refused the identity behind `access`: it is made anew for the next pass.
+  void refused(const AwsAccess& access);
   void forget(const std::string& key);
 
  private:
@@ -70,9 +72,17 @@ class Gatherer {
   Deps deps_;
 };
 
+// A person or another system must act; a look now and then notices that they did.
+inline constexpr Duration kDeniedLook{600'000};
+// Nobody watches the ServiceAccount or Secret of a policy's own identity.
+inline constexpr Duration kIdentityLook{60'000};
+inline Duration denied_look(const AwsAccess& access) {
+  return access.scope.starts_with("operator@") ? kDeniedLook : kIdentityLook;
+}
+
 // How an error of AWS or Kubernetes shows in conditions and when it is tried again: nothing loops
 // hot.
-Problem problem_of(Error error, Duration refresh_interval);
+Problem problem_of(Error error, Duration refresh_interval, Duration denied_look = kDeniedLook);
 
 bool rotates(const Policy& policy);
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "lib/aws/cached_provider.h"
 #include "lib/base/text.h"
 
 namespace keyturn::rotation {
@@ -14,6 +15,7 @@ constexpr const char* kRotationIdentity = "keyturn.dev/rotation-identity";
 constexpr const char* kRoleAnnotation = "eks.amazonaws.com/role-arn";
 constexpr const char* kAudience = "sts.amazonaws.com";
 constexpr int kTokenSeconds = 3600;
+constexpr Duration kKeysKept{3'600'000};  // of a Secret; they are read again from a quarter before
 
 std::string annotation(const json& object, const char* name) {
   const auto pointer = json::json_pointer("/metadata/annotations");
@@ -33,9 +35,10 @@ std::string session_name(const Policy& policy) {
   return name.substr(0, 64);
 }
 
+// Denied, not NotFound: behind a request to AWS that would say that the secret is not there.
 Error from_kube(Error error, const std::string& what) {
   if (error.cls == ErrorClass::NotFound)
-    return make_error(ErrorClass::NotFound, "IdentityNotFound",
+    return make_error(ErrorClass::Denied, "IdentityNotFound",
                       what + " does not exist; create it or correct spec.identity");
   return std::move(error).with_context(what);
 }
@@ -73,7 +76,10 @@ struct Identities::Impl {
   Result<std::shared_ptr<aws::CredentialsProvider>> service_account(const Policy& policy,
                                                                     const std::string& region);
   Result<std::shared_ptr<aws::CredentialsProvider>> static_keys(const Policy& policy);
-  Result<SecretString> token(const std::string& ns, const std::string& account);
+  Result<std::string> role_of(const std::string& ns, const std::string& account);
+  Result<SecretString> token(const std::string& ns, const std::string& account,
+                             const std::string& role);
+  Result<aws::Credentials> read_keys(const std::string& ns, const std::string& name);
 
   Deps deps;
   std::mutex mutex;
@@ -172,27 +178,43 @@ Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::source(
   return provider;
 }
 
-Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::service_account(
-    const Policy& policy, const std::string& region) {
-  const std::string& name = policy.spec.identity.service_account_name;
-  const std::string what = "ServiceAccount " + policy.ns + "/" + name;
-  auto account = deps.client.get(kube::kServiceAccounts, policy.ns, name, /*metadata_only=*/true);
+// The role that the ServiceAccount names, if it may be used at all.
+Result<std::string> Identities::Impl::role_of(const std::string& ns, const std::string& name) {
+  const std::string what = "ServiceAccount " + ns + "/" + name;
+  auto account = deps.client.get(kube::kServiceAccounts, ns, name, /*metadata_only=*/true);
   if (!account) return from_kube(std::move(account).error(), what);
   if (annotation(*account, kRotationIdentity) != "true") {
     return make_error(ErrorClass::Denied, "IdentityNotAllowed",
                       what + " may not be used for rotation; annotate it with " +
                           kRotationIdentity + ": \"true\"");
   }
-  const std::string role = annotation(*account, kRoleAnnotation);
+  std::string role = annotation(*account, kRoleAnnotation);
   if (role.empty())
     return invalid("IdentityIncomplete",
                    what + " names no role; annotate it with " + std::string(kRoleAnnotation));
-  aws::WebIdentityOptions web{role, session_name(policy),
-                              [this, ns = policy.ns, name] { return token(ns, name); }};
+  return role;
+}
+
+Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::service_account(
+    const Policy& policy, const std::string& region) {
+  const std::string& name = policy.spec.identity.service_account_name;
+  auto role = role_of(policy.ns, name);
+  if (!role) return std::move(role).error();
+  aws::WebIdentityOptions web{
+      *role, session_name(policy),
+      [this, ns = policy.ns, name, role = *role] { return token(ns, name, role); }};
   return aws::make_web_identity_provider(chain(region), std::move(web));
 }
 
-Result<SecretString> Identities::Impl::token(const std::string& ns, const std::string& account) {
+// Asked for at each new session: what the ServiceAccount allowed once it may have taken back.
+Result<SecretString> Identities::Impl::token(const std::string& ns, const std::string& account,
+                                             const std::string& role) {
+  auto now = role_of(ns, account);
+  if (!now) return std::move(now).error();
+  if (*now != role) {
+    return make_error(ErrorClass::Denied, "IdentityChanged",
+                      "ServiceAccount " + ns + "/" + account + " names another role by now");
+  }
   const json request = {
       {"apiVersion", "authentication.k8s.io/v1"},
       {"kind", "TokenRequest"},
@@ -209,11 +231,21 @@ Result<SecretString> Identities::Impl::token(const std::string& ns, const std::s
   return SecretString::take(std::move((*reply)[pointer].get_ref<std::string&>()));
 }
 
+// Read again when AWS refuses them, and now and then: people replace keys before they end the old.
 Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(
     const Policy& policy) {
-  const std::string what = "Secret " + policy.ns + "/" + policy.spec.identity.secret_ref_name +
-                           " (spec.identity.secretRef)";
-  auto secret = deps.client.get(kube::kSecrets, policy.ns, policy.spec.identity.secret_ref_name);
+  const std::string& name = policy.spec.identity.secret_ref_name;
+  auto keys = std::make_shared<aws::CachedProvider>(
+      "keys of Secret " + policy.ns + "/" + name,
+      [this, ns = policy.ns, name] { return read_keys(ns, name); }, deps.clock, deps.rng);
+  if (auto first = keys->get(); !first) return std::move(first).error();
+  return std::shared_ptr<aws::CredentialsProvider>(std::move(keys));
+}
+
+Result<aws::Credentials> Identities::Impl::read_keys(const std::string& ns,
+                                                     const std::string& name) {
+  const std::string what = "Secret " + ns + "/" + name + " (spec.identity.secretRef)";
+  auto secret = deps.client.get(kube::kSecrets, ns, name);
   if (!secret) return from_kube(std::move(secret).error(), what);
   auto id = field(*secret, "accessKeyId");
   auto key = field(*secret, "secretAccessKey");
@@ -232,7 +264,8 @@ Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(
   keys.access_key_id = std::string((*id)->reveal());
   keys.secret_access_key = std::move(**key);
   if (*session) keys.session_token = std::move(**session);
-  return aws::make_static_provider(std::move(keys));
+  keys.expiration = deps.clock.now() + kKeysKept;
+  return keys;
 }
 
 }  // namespace keyturn::rotation

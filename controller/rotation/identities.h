@@ -51,10 +51,11 @@ class Identities {
   explicit Identities(Deps deps);
   ~Identities();
 
-  // Denied "IdentityNotAllowed", NotFound "IdentityNotFound", Invalid "NoRegion" /
-  // "IdentityIncomplete" …, with the remedy.
+  // Denied "IdentityNotAllowed" / "IdentityNotFound", Invalid "NoRegion" / "IdentityIncomplete" …,
+  // with the remedy. The ServiceAccount's or Secret's say is heard again for each new session: the
+  // calls of an access that was given fail with the same errors.
   Result<std::shared_ptr<AwsAccess>> for_policy(const Policy& policy, const AccessRules& rules);
-  // The identity's Secret or ServiceAccount changed, or AWS refused its keys: build anew next time.
+  // The identity was refused: build it anew next time, its ServiceAccount may name another role.
   void forget(const Scope& scope);
 
   static Scope scope_of(const Policy& policy, const std::string& default_region);

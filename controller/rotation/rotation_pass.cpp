@@ -26,6 +26,12 @@ kube::ObjectReference reference(const Policy& policy) {
 
 std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
 
+// An error that time alone does not mend: the identity or the secret is gone, or not ours to use.
+bool stays(const Error& error) {
+  return error.cls == ErrorClass::Denied || error.cls == ErrorClass::NotFound ||
+         error.cls == ErrorClass::Invalid;
+}
+
 Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
   return status.rotation && status.rotation->version_id == version_id
              ? now - status.rotation->started_at
@@ -49,14 +55,16 @@ Outcome RotationPass::run(const runtime::Key& key) {
   }
   if (policy->deleted && !policy->has_finalizer) return Outcome::done();
   if (!policy->invalid && !rotates(*policy) && !policy->has_finalizer) return Outcome::done();
+  if (deletion_overdue(*policy, deps_.clock.now()) || (policy->deleted && namespace_goes(*policy)))
+    return leave(*policy, nullptr);
   auto gathered = deps_.gatherer.gather(policy);
   if (std::holds_alternative<Parked>(gathered)) return Outcome::done();
   if (const auto* problem = std::get_if<Problem>(&gathered)) {
-    if (policy->deleted) return leave(*policy, problem);
-    return Outcome::done();  // the sync lane shows it and wakes us when it is over
+    if (!policy->deleted)
+      return Outcome::done();  // the sync lane shows it and wakes us when it is over
+    return stays(problem->error) ? leave(*policy, problem) : Outcome::retry(problem->error);
   }
   Turn turn(std::get<Gathered>(std::move(gathered)));
-  if (turn.deletion_overdue(deps_.clock.now())) return leave(*policy, nullptr);
   if (!rotates(*policy)) return leave(*policy, nullptr);
   auto ready = turn.make_engine(deps_.memory, deps_.clock, deps_.rng, deps_.status.latest(*policy));
   if (!ready) return refuse(turn, std::move(ready).error());
@@ -72,7 +80,7 @@ Outcome RotationPass::run_owned(Turn& turn) {
                                 "RotationPolicy " + other + " rotates " + turn.arn() +
                                     " already; use strategy syncOnly here, or delete that policy"));
   }
-  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   // On the last sight: nothing to do costs nothing.
   const Decision decision = turn.engine->decide(turn.view, situation(turn));
   if (decision.action == Action::Nothing) return settle(turn);
@@ -81,10 +89,11 @@ Outcome RotationPass::run_owned(Turn& turn) {
 
 Outcome RotationPass::drive(Turn& turn) {
   auto view = turn.engine->look(turn.arn());
-  if (!view) return out_of_sight(turn, std::move(view).error());
+  if (!view)
+    return out_of_sight(turn, std::move(view).error().with_context("DescribeSecret " + turn.arn()));
   turn.view = std::move(view).value();
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, turn.view.seen_at, false);
-  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   std::optional<Outcome> end;
   for (int step = 0; step < kMaxSteps && !end; ++step) {
     const engine::Situation now = situation(turn);
@@ -298,29 +307,9 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   return {};
 }
 
-Status RotationPass::hold(Turn& turn, bool held) {
-  const Policy& policy = turn.policy();
-  nlohmann::json metadata = {{"name", policy.name}, {"namespace", policy.ns}, {"uid", policy.uid}};
-  if (held) metadata["finalizers"] = {kFinalizer};
-  auto reply = deps_.client.apply(kube::kRotationPolicies, policy.ns,
-                                  {{"apiVersion", "keyturn.dev/v1alpha1"},
-                                   {"kind", "RotationPolicy"},
-                                   {"metadata", std::move(metadata)}},
-                                  {.metadata_only_reply = true});
-  if (reply) {
-    turn.held = held;
-    return {};
-  }
-  // Gone, or made again under the same name: nothing to hold any more.
-  if (!held &&
-      (reply.error().cls == ErrorClass::NotFound || reply.error().cls == ErrorClass::Conflict))
-    return {};
-  return std::move(reply).error().with_context("finalizer of RotationPolicy " + policy.key());
-}
-
 Outcome RotationPass::settle(Turn& turn) {
   const Policy& policy = turn.policy();
-  if (auto judged = judge(turn); !judged) return Outcome::retry(std::move(judged).error());
+  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   turn.change([this, &turn](PolicyStatus& status, WallTime now) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     tell_unreadable_request(turn.policy(), status);
@@ -348,10 +337,11 @@ Outcome RotationPass::settle(Turn& turn) {
   }
   if (turn.sync_failed)
     deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
-  if (policy.deleted || !turn.due.next) return Outcome::done();
+  if (policy.deleted) return Outcome::done();
   if (turn.due.deferred && turn.due.trigger == engine::Trigger::Request) {
     emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);
   }
+  if (!turn.due.next) return Outcome::done();
   const Duration until = *turn.due.next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
 }
@@ -360,13 +350,18 @@ Outcome RotationPass::settle(Turn& turn) {
 // told here, once, and tried again.
 Outcome RotationPass::out_of_sight(Turn& turn, Error error) {
   const Policy& policy = turn.policy();
+  if (error.cls == ErrorClass::Denied) deps_.gatherer.refused(*turn.gathered.access);
+  if (policy.deleted && stays(error)) {
+    const Problem problem{std::move(error)};
+    return leave(policy, &problem);
+  }
   if (error.cls == ErrorClass::NotFound) {
     deps_.knowledge.gone(turn.gathered.access->scope, turn.arn());
     deps_.wake_sync(policy.key());
     return Outcome::done();
   }
-  const Problem problem = problem_of(std::move(error).with_context("DescribeSecret " + turn.arn()),
-                                     policy.spec.refresh_interval);
+  const Problem problem = problem_of(std::move(error), policy.spec.refresh_interval,
+                                     denied_look(*turn.gathered.access));
   log::warn("secret cannot be looked at", {{"namespace", policy.ns},
                                            {"policy", policy.name},
                                            {"secretArn", turn.arn()},
@@ -412,24 +407,6 @@ Outcome RotationPass::refuse(Turn& turn, Error error) {
       return Outcome::retry(std::move(released).error());
   }
   return Outcome::after(policy.spec.refresh_interval);
-}
-
-Outcome RotationPass::leave(const Policy& policy, const Problem* problem) {
-  const PolicyStatus status = deps_.status.latest(policy);
-  if (policy.deleted && status.rotation) {
-    emit(policy, kube::Event::Type::Warning, "LeftUnfinished", "Delete",
-         "the policy goes while version " + status.rotation->version_id + " is at step " +
-             status.rotation->step + (problem ? " (" + problem->error.message + ")" : "") +
-             "; its labels stay in Secrets Manager, and the next policy for the secret finishes "
-             "the work");
-  }
-  Turn turn(Gathered{.policy = std::make_shared<const Policy>(policy),
-                     .config = nullptr,
-                     .access = nullptr,
-                     .sight = nullptr});
-  if (auto released = hold(turn, false); !released)
-    return Outcome::retry(std::move(released).error());
-  return Outcome::done();
 }
 
 }  // namespace keyturn::rotation

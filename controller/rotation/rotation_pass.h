@@ -63,6 +63,7 @@ class RotationPass {
   void tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const;
   runtime::Outcome out_of_sight(Turn& turn, Error error);
   runtime::Outcome refuse(Turn& turn, Error error);
+  bool namespace_goes(const Policy& policy) const;
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
   void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action,
             std::string note) const;

@@ -59,9 +59,9 @@ std::string Turn::subject(const engine::Decision& decision) const {
   return labels.latest.empty() ? decision.version_id : labels.latest;
 }
 
-bool Turn::deletion_overdue(WallTime now) const {
-  return policy().deleted &&
-         now > *policy().deleted + policy().spec.retirement.grace_period + kDeletionSlack;
+bool deletion_overdue(const Policy& policy, WallTime now) {
+  return policy.deleted &&
+         now > *policy.deleted + policy.spec.retirement.grace_period + kDeletionSlack;
 }
 
 Status Turn::publish(StatusBoard& board) {

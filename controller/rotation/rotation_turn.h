@@ -28,9 +28,6 @@ struct Turn {
 
   // The version a decision is about, for people: the new one while one is made.
   std::string subject(const engine::Decision& decision) const;
-  // A deleted policy is held at most for the grace period and an hour.
-  bool deletion_overdue(WallTime now) const;
-
   // Collected, then published in one write.
   using Change = std::function<void(PolicyStatus&, WallTime now)>;
   void change(Change c) { changes_.push_back(std::move(c)); }
@@ -55,5 +52,8 @@ struct Turn {
   std::string strategy_name_;
   std::vector<Change> changes_;
 };
+
+// A deleted policy is held at most for the grace period and an hour.
+bool deletion_overdue(const Policy& policy, WallTime now);
 
 }  // namespace keyturn::rotation

@@ -76,7 +76,9 @@ Outcome SyncPass::finish_problem(const Policy& policy, const Problem& problem) {
                                         {"reason", problem.error.code},
                                         {"error", problem.error.message}});
   auto written = deps_.status.update(policy, [&](PolicyStatus& status, WallTime now) {
-    if (status.observed_generation != policy.generation || !status.condition(kStalled)) {
+    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
+    if (!told || told->reason != problem.error.code ||
+        told->observed_generation != policy.generation) {
       deps_.events.emit({kube::Event::Type::Warning, problem.error.code, "Sync",
                          problem.error.message, reference(policy)});
     }

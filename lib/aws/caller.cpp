@@ -175,8 +175,13 @@ Result<Reply> Session::attempts(const Call& call, Wire& wire) {
     }
     if (!failure->sent && last) return conclude(std::move(last->error));
     maybe_done = maybe_done || failure->maybe_done;
-    if (failure->remedy == Remedy::FreshCredentials && !fresh_keys_tried && failure->used &&
-        refresh_credentials(*failure->used)) {
+    bool fresh = false;
+    if (failure->remedy == Remedy::FreshCredentials && !fresh_keys_tried && failure->used) {
+      auto renewed = refresh_credentials(*failure->used);
+      if (!renewed) return conclude(renewed.error().with_context(context(call)));
+      fresh = *renewed;
+    }
+    if (fresh) {
       fresh_keys_tried = true;
     } else if (failure->remedy == Remedy::CorrectClock && !clock_corrected &&
                correct_clock(failure->date)) {
@@ -296,12 +301,14 @@ bool Session::correct_clock(std::optional<WallTime> date) {
   return true;
 }
 
-bool Session::refresh_credentials(const Credentials& refused) {
+// False: fixed keys come back as they were; sending them again would only be refused again. An
+// error: why there are no others tells more than that these are refused.
+Result<bool> Session::refresh_credentials(const Credentials& refused) {
   options_.credentials->invalidate(refused);
   const auto got = options_.credentials->get();
-  // Fixed keys come back as they were: sending them again would only be refused again.
-  return got && ((*got)->access_key_id != refused.access_key_id ||
-                 !((*got)->session_token == refused.session_token));
+  if (!got) return got.error();
+  return (*got)->access_key_id != refused.access_key_id ||
+         !((*got)->session_token == refused.session_token);
 }
 
 bool Session::pay_and_wait(const Failure& failure, int tries, MonoTime deadline, int& paid) {

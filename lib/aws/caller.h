@@ -66,7 +66,7 @@ class Session {
   Failure judge_reply(const Call& call, const http::Response& response) const;
   Failure judge_transport(const Call& call, Error error) const;
   bool correct_clock(std::optional<WallTime> date);
-  bool refresh_credentials(const Credentials& refused);
+  Result<bool> refresh_credentials(const Credentials& refused);
   bool pay_and_wait(const Failure& failure, int tries, MonoTime deadline, int& paid);
   void wait(Duration how_long);
   void observe(const Call& call, std::string_view code, MonoTime since) const;

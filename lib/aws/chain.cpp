@@ -12,23 +12,6 @@
 namespace keyturn::aws {
 namespace {
 
-class StaticProvider final : public CredentialsProvider {
- public:
-  explicit StaticProvider(Credentials keys)
-      : keys_(std::make_shared<const Credentials>(std::move(keys))) {}
-
-  Result<std::shared_ptr<const Credentials>> get() override {
-    if (keys_->access_key_id.empty() || keys_->secret_access_key.empty()) {
-      return make_error(ErrorClass::Denied, "BlankCredentials", "the given AWS keys are blank");
-    }
-    return keys_;
-  }
-  void invalidate(const Credentials&) override {}  // there are no others
-
- private:
-  const std::shared_ptr<const Credentials> keys_;
-};
-
 std::shared_ptr<Session> sts_session(const ChainOptions& options,
                                      std::shared_ptr<CredentialsProvider> keys) {
   SessionOptions out;
@@ -199,10 +182,6 @@ Result<std::shared_ptr<CredentialsProvider>> make_default_chain(ChainOptions opt
   auto chain = std::make_shared<const Chain>(std::move(options));
   return std::shared_ptr<CredentialsProvider>(std::make_shared<CachedProvider>(
       "default chain", [chain] { return chain->find(); }, clock, rng));
-}
-
-std::shared_ptr<CredentialsProvider> make_static_provider(Credentials credentials) {
-  return std::make_shared<StaticProvider>(std::move(credentials));
 }
 
 std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions options,

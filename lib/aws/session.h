@@ -89,9 +89,6 @@ struct ChainOptions {
 };
 Result<std::shared_ptr<CredentialsProvider>> make_default_chain(ChainOptions options);
 
-// Fixed keys (identity.secretRef).
-std::shared_ptr<CredentialsProvider> make_static_provider(Credentials credentials);
-
 // AssumeRoleWithWebIdentity with a token from `token` (asked anew at each refresh; Kubernetes
 // TokenRequest or a file).
 struct WebIdentityOptions {

@@ -24,6 +24,17 @@ def check(condition, message):
         raise AssertionError(message)
 
 
+def collection():
+    """A module's scenarios in the order in which they stand there, and the decorator that makes one."""
+    scenarios = []
+
+    def scenario(function):
+        scenarios.append(function)
+        return function
+
+    return scenarios, scenario
+
+
 class ApiError(Exception):
     def __init__(self, status, body):
         super().__init__(f"{status}: {body[:300]}")
@@ -118,11 +129,15 @@ class Operator:
     def __init__(self, sandbox):
         Operator.count += 1
         self.log = f"{sandbox.dir}/operator-{Operator.count}.log"
-        config = f"{sandbox.dir}/config.yaml"
-        open(config, "w").write(self.CONFIG)
+        self.config = config = f"{sandbox.dir}/config.yaml"
+        self.configure(self.CONFIG)
         self.process = subprocess.Popen([f"{sandbox.binaries}/keyturn", "controller", "--config", config], env=sandbox.env, stderr=open(self.log, "w"))
         until("the operator works", lambda: '"msg":"working"' in self.text())
         self.address = re.search(r'"address":"([^"]+)"', self.text()).group(1)
+
+    def configure(self, text):
+        open(self.config + ".new", "w").write(text)
+        os.replace(self.config + ".new", self.config)
 
     def text(self):
         return open(self.log).read()
@@ -141,11 +156,13 @@ class Operator:
 
 
 class Subject:
-    """One secret, the policy that owns it, and its target, all of one name."""
+    """One secret, the policy that owns it, and its target, all of one name; `secret` names a secret that is there already."""
+    asked = 0
 
-    def __init__(self, sandbox, ns, name, strategy=None, value=None, **spec):
-        self.sandbox, self.ns, self.name, self.id = sandbox, ns, name, f"{ns}/{name}"
-        sandbox.admin("/aws/secrets", {"name": self.id, "value": value or json.dumps({"user": MARKER + "-user", "password": MARKER + "-first"})})
+    def __init__(self, sandbox, ns, name, strategy=None, value=None, secret=None, **spec):
+        self.sandbox, self.ns, self.name, self.id = sandbox, ns, name, secret or f"{ns}/{name}"
+        if secret is None:
+            sandbox.admin("/aws/secrets", {"name": self.id, "value": value or json.dumps({"user": MARKER + "-user", "password": MARKER + "-first"})})
         body = {"apiVersion": "keyturn.dev/v1alpha1", "kind": "RotationPolicy", "metadata": {"name": name},
                 "spec": {"secretId": self.id, "strategy": strategy or {"generic": {"fields": [{"pointer": "/password"}]}}, "targets": [{"name": name}], **spec}}
         sandbox.kube("POST", f"/apis/keyturn.dev/v1alpha1/namespaces/{ns}/rotationpolicies", body)
@@ -166,6 +183,27 @@ class Subject:
 
     def settle(self, limit=40):
         until(f"{self.id} is in sync", self.in_sync, limit)
+
+    def says(self, kind, status, *words, reason=None, limit=40):
+        """Waits for a condition whose reason and message tell what is wrong."""
+        def told():
+            found = self.condition(kind)
+            text = found.get("message", "")
+            return found.get("status") == status and (reason is None or found["reason"] == reason) and all(w.lower() in text.lower() for w in words) or check(False, f"{kind} is {found}")
+        until(f"{self.ns}/{self.name} says {reason or words}", told, limit)
+
+    def event(self, reason):
+        return next((e for e in self.sandbox.events(self.ns) if e["reason"] == reason and e["regarding"]["name"] == self.name), None)
+
+    def sync_now(self):
+        """Asks for a look and waits until it is answered."""
+        Subject.asked += 1
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{Subject.asked:06}Z"
+        self.sandbox.patch_policy(self.ns, self.name, {"metadata": {"annotations": {"keyturn.dev/sync-requested-at": at}}})
+        until(f"the sync request of {self.ns}/{self.name} is handled", lambda: self.status().get("lastHandledSyncRequest") == at)
+
+    def delete(self):
+        self.sandbox.kube("DELETE", f"/apis/keyturn.dev/v1alpha1/namespaces/{self.ns}/rotationpolicies/{self.name}")
 
     def request(self):
         """A request counts by whole seconds and only if it is newer than the current version."""

@@ -2,15 +2,10 @@
 """The real `keyturn` against keyturn-sandbox over TLS. usage: run.py --bin DIR --source DIR [word…]"""
 import argparse, json, sys, time, traceback
 
-import secret_commands
-from harness import MARKER, ApiError, Operator, Sandbox, Subject, check, until
+import bad_input, deletion, identities, secret_commands
+from harness import MARKER, ApiError, Operator, Sandbox, Subject, check, collection, until
 
-SCENARIOS = []
-
-
-def scenario(function):
-    SCENARIOS.append(function)
-    return function
+SCENARIOS, scenario = collection()
 
 
 @scenario
@@ -204,11 +199,13 @@ def ends_cleanly(world):
     world.operator = Operator(world.sandbox)
 
 
-SCENARIOS[-2:-2] = secret_commands.SCENARIOS  # before what looks at everything at the end
+SCENARIOS[-2:-2] = secret_commands.SCENARIOS + identities.SCENARIOS + deletion.SCENARIOS + bad_input.SCENARIOS  # before what looks at everything at the end
 
 
 class World:
-    pass
+    def restart(self):
+        self.operator.end()
+        self.operator = Operator(self.sandbox)
 
 
 def main():

@@ -265,6 +265,8 @@ Json Admin::aws(const HttpRequest& request, const std::string& rest, const Json&
     if (body.contains("account")) principal.account = body["account"].get<std::string>();
     principal.rules = rules_of(at(body, "rules"));
     sandbox_.accounts().add_key(std::move(principal));
+  } else if (rest == "forget-key") {
+    sandbox_.accounts().remove_key(body.at("accessKey").get<std::string>());
   } else if (rest == "rules") {
     const std::string key = text_at(body, "accessKey");
     sandbox_.accounts().set_rules(key.empty() ? sandbox_.access_key() : key,

@@ -265,6 +265,20 @@ TEST_F(CallerTest, FixedKeysAreNotSentAgainAfterARefusal) {
   EXPECT_EQ(provider->refused_ids, std::vector<std::string>{"AKID1"});
 }
 
+TEST_F(CallerTest, WhyThereAreNoNewKeysIsTold) {
+  int asked = 0;
+  provider->on_get = [&] {
+    if (++asked == 2)
+      provider->failure = make_error(ErrorClass::Denied, "IdentityNotAllowed", "taken back");
+  };
+  transport->push(aws_error("ExpiredTokenException"));
+  const auto reply = session()->call(read());
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().code, "IdentityNotAllowed");
+  EXPECT_EQ(reply.error().message, "DescribeSecret shop/db in eu-west-1: taken back");
+  EXPECT_EQ(transport->request_count(), 1u);
+}
+
 TEST_F(CallerTest, WithoutKeysNothingIsSent) {
   provider->failure = make_error(ErrorClass::Denied, "NoCredentials", "tried everything");
   const auto reply = session()->call(read());

@@ -171,6 +171,24 @@ TEST_F(DetectorTest, AFailingFirstSweepIsToldAndTriedAgain) {
   EXPECT_FALSE(detector.trouble(access->scope));
 }
 
+TEST_F(DetectorTest, ARefusedIdentityThatWasMadeAnewIsTriedAtOnce) {
+  secrets->add_secret("shop/a", "x");
+  secrets->set_fault(
+      [](const FakeSecretsManager::Call&, FakeSecretsManager::When) -> std::optional<Error> {
+        return make_error(ErrorClass::Denied, "UnrecognizedClientException", "no such key");
+      });
+  watch("shop/p", "shop/a");
+  start();
+  ASSERT_TRUE(detector.trouble(access->scope));
+  auto renewed = std::make_shared<FakeSecretsManager>(clock);
+  renewed->add_secret("shop/a", "x");
+  access = std::make_shared<AwsAccess>(AwsAccess{access->scope, "eu-west-1", false, renewed});
+  watch("shop/p", "shop/a");
+  await([&] { return ready.size() >= 2; });
+  EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Ready);
+  EXPECT_EQ(renewed->calls().size(), 1U);
+}
+
 TEST_F(DetectorTest, AScopeWithoutPoliciesIsSweptNoMore) {
   secrets->add_secret("shop/a", "x");
   watch("shop/p", "shop/a");

@@ -1,0 +1,54 @@
+// How a policy is held while a rotation is under way, and let go when it is deleted.
+#include <nlohmann/json.hpp>
+
+#include "controller/rotation/rotation_pass.h"
+
+namespace keyturn::rotation {
+
+using runtime::Outcome;
+
+Status RotationPass::hold(Turn& turn, bool held) {
+  const Policy& policy = turn.policy();
+  nlohmann::json metadata = {{"name", policy.name}, {"namespace", policy.ns}, {"uid", policy.uid}};
+  if (held) metadata["finalizers"] = {kFinalizer};
+  auto reply = deps_.client.apply(kube::kRotationPolicies, policy.ns,
+                                  {{"apiVersion", "keyturn.dev/v1alpha1"},
+                                   {"kind", "RotationPolicy"},
+                                   {"metadata", std::move(metadata)}},
+                                  {.metadata_only_reply = true});
+  if (reply) {
+    turn.held = held;
+    return {};
+  }
+  // Gone, or made again under the same name: nothing to hold any more.
+  if (!held &&
+      (reply.error().cls == ErrorClass::NotFound || reply.error().cls == ErrorClass::Conflict))
+    return {};
+  return std::move(reply).error().with_context("finalizer of RotationPolicy " + policy.key());
+}
+
+// Whoever deletes a namespace waits for every finalizer in it.
+bool RotationPass::namespace_goes(const Policy& policy) const {
+  auto ns = deps_.client.get(kube::kNamespaces, "", policy.ns, /*metadata_only=*/true);
+  return ns && ns->contains("metadata") && ns->at("metadata").contains("deletionTimestamp");
+}
+
+Outcome RotationPass::leave(const Policy& policy, const Problem* problem) {
+  const PolicyStatus status = deps_.status.latest(policy);
+  if (policy.deleted && status.rotation) {
+    emit(policy, kube::Event::Type::Warning, "LeftUnfinished", "Delete",
+         "the policy goes while version " + status.rotation->version_id + " is at step " +
+             status.rotation->step + (problem ? " (" + problem->error.message + ")" : "") +
+             "; its labels stay in Secrets Manager, and the next policy for the secret finishes "
+             "the work");
+  }
+  Turn turn(Gathered{.policy = std::make_shared<const Policy>(policy),
+                     .config = nullptr,
+                     .access = nullptr,
+                     .sight = nullptr});
+  if (auto released = hold(turn, false); !released)
+    return Outcome::retry(std::move(released).error());
+  return Outcome::done();
+}
+
+}  // namespace keyturn::rotation

@@ -1,0 +1,67 @@
+"""Policies that sign with an identity of their own: a Secret with keys, a ServiceAccount, a role; and what happens when these change."""
+import base64
+
+from harness import Subject, check, collection, until
+
+SCENARIOS, scenario = collection()
+
+ROLE = "arn:aws:iam::123456789012:role/keyturn-own"
+ALL = [{"effect": "Allow", "actions": ["**"], "resources": ["**"]}]
+
+
+def keys(world, access_key):
+    world.sandbox.admin("/aws/keys", {"accessKey": access_key, "secretKey": "secret-of-" + access_key, "rules": ALL})
+
+
+def keys_secret(world, name, access_key, method="POST"):
+    data = {"accessKeyId": access_key, "secretAccessKey": "secret-of-" + access_key}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+    if method == "POST":
+        world.sandbox.kube("POST", "/api/v1/namespaces/it/secrets", body)
+    else:
+        world.sandbox.kube("PATCH", f"/api/v1/namespaces/it/secrets/{name}", {"data": body["data"]}, "application/merge-patch+json")
+
+
+@scenario
+def keys_of_its_own_and_their_replacement(world):
+    keys(world, "AKIAOWNFIRST00000001")
+    keys_secret(world, "own-keys", "AKIAWRONG00000000001")
+    s = Subject(world.sandbox, "it", "own", identity={"secretRef": {"name": "own-keys"}})
+    s.says("Ready", "False", "security token")
+    keys_secret(world, "own-keys", "AKIAOWNFIRST00000001", "PATCH")
+    s.settle()
+    # The keys are replaced and the old ones are no more: the next request goes through with the new ones.
+    keys(world, "AKIAOWNSECOND0000001")
+    keys_secret(world, "own-keys", "AKIAOWNSECOND0000001", "PATCH")
+    world.sandbox.admin("/aws/forget-key", {"accessKey": "AKIAOWNFIRST00000001"})
+    before = world.sandbox.secret(s.id)
+    s.request()
+    until("a rotation with the new keys", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
+    s.settle()
+    s.one_new_version(before)
+
+
+@scenario
+def a_service_account_must_allow_it_and_may_take_it_back(world):
+    world.sandbox.admin("/aws/roles", {"arn": ROLE, "subjects": ["system:serviceaccount:it:rotator"], "rules": ALL})
+    s = Subject(world.sandbox, "it", "irsa", identity={"serviceAccountName": "rotator"})
+    s.says("Ready", "False", "ServiceAccount it/rotator", "create it", reason="IdentityNotFound")
+    accounts = "/api/v1/namespaces/it/serviceaccounts"
+    world.sandbox.kube("POST", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "rotator", "annotations": {"eks.amazonaws.com/role-arn": ROLE}}})
+    s.sync_now()
+    s.says("Ready", "False", "keyturn.dev/rotation-identity", reason="IdentityNotAllowed")
+    world.sandbox.kube("PATCH", f"{accounts}/rotator", {"metadata": {"annotations": {"keyturn.dev/rotation-identity": "true"}}}, "application/merge-patch+json")
+    s.sync_now()
+    s.settle()
+    world.sandbox.kube("PATCH", f"{accounts}/rotator", {"metadata": {"annotations": {"keyturn.dev/rotation-identity": None}}}, "application/merge-patch+json")
+    world.sandbox.admin("/aws/expire-sessions", {})
+    s.sync_now()
+    s.says("Ready", "False", "keyturn.dev/rotation-identity", reason="IdentityNotAllowed")
+
+
+@scenario
+def a_role_on_top_needs_a_rule(world):
+    world.sandbox.admin("/aws/roles", {"arn": ROLE + "-top", "rules": ALL})
+    s = Subject(world.sandbox, "it", "role-on-top", identity={"roleArn": ROLE + "-top"})
+    s.says("Ready", "False", f'roles: ["{ROLE}-top"]', reason="NoAccessRule")
+    check(not [c for c in world.sandbox.calls("sts") if ROLE + "-top" in c["resource"]], "the role was assumed without a rule")
