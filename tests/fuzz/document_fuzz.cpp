@@ -28,6 +28,18 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// A member of any name goes in, and nothing else changes.
+void check_member(std::string_view text, const Document& document, const SecretString& value) {
+  const std::string name(text.substr(0, 3));
+  const auto next = document.with_member(name, value);
+  if (!next) return;
+  require(next->get(Pointer::of({name}))->reveal() == value.reveal());
+  require(Document::parse(SecretString(next->text().reveal())).is_object());
+  const auto keys = document.keys(), after = next->keys();
+  require(after.size() >= keys.size() && after.size() <= keys.size() + 1);
+  require(std::equal(keys.begin(), keys.end(), after.begin()));
+}
+
 void check_grammar(std::string_view text, const Document& document) {
   const auto other = nlohmann::json::parse(text, nullptr, false);
   if (document.is_object()) {
@@ -58,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Document document = Document::parse(SecretString(rest));
   require(document.text().reveal() == rest);
   check_grammar(rest, document);
+  check_member(rest, document, value);
   if (!pointer) return 0;
   require(*Pointer::parse(pointer->text()) == *pointer);
 

@@ -242,6 +242,24 @@ TEST(DocumentReplace, Refusals) {
   EXPECT_EQ(replaced(R"({"a":1})", "/a", "\xFF"), "NotUnicode");
 }
 
+TEST(DocumentMember, IsReplacedOrAddedAtTheEnd) {
+  const auto with = [](std::string_view text, const char* value = "v") {
+    auto result = doc(text).with_member("n", SecretString(value));
+    return result ? std::string(result->text().reveal()) : result.error().code;
+  };
+  EXPECT_EQ(with("{}"), R"({"n": "v"})");
+  EXPECT_EQ(with(" { } "), R"( {"n": "v" } )");
+  EXPECT_EQ(with(R"({"a":1})"), R"({"a":1,"n": "v"})");
+  EXPECT_EQ(with("{\n  \"a\": [1, {}],\n  \"b\": 2\n}\n"),
+            "{\n  \"a\": [1, {}],\n  \"b\": 2,\n  \"n\": \"v\"\n}\n");
+  EXPECT_EQ(with(R"({"n" : 7,"b":2})"), R"({"n" : "v","b":2})");
+  EXPECT_EQ(with("{}", "a\"b\n"), R"({"n": "a\"b\n"})");
+  EXPECT_EQ(with("{}", "\xff"), "NotUnicode");
+  EXPECT_EQ(with(R"({"n":{}})"), "NotAScalar");
+  EXPECT_EQ(with(R"({"n":1,"n":2})"), "DuplicateField");
+  EXPECT_EQ(with("bare"), "NotAnObject");
+}
+
 TEST(DocumentCopy, TakesTheFieldAsWrittenThere) {
   const auto next =
       doc(R"({"a": "1", "b": 2})").with_copy(*Pointer::parse("/a"), doc(R"({"b":9,"a":"\u0041"})"));

@@ -107,7 +107,7 @@ class InfluxTest : public ::testing::Test {
             Influx::permission("write", "notificationRules", "", Influx::kOrg)};
   }
   std::string store(const nlohmann::json& value) {
-    arn = secrets.add_secret("shop/orders-influx", value.dump());
+    arn = secrets.add_secret("shop/orders-influx" + secret_suffix, value.dump());
     return arn;
   }
 
@@ -139,6 +139,7 @@ class InfluxTest : public ::testing::Test {
   std::shared_ptr<keyturn::testing::FakeTransport> transport =
       std::make_shared<keyturn::testing::FakeTransport>();
   std::unique_ptr<Strategy> strategy;
+  std::string secret_suffix;  // for a test that stores several
   std::string admin_arn, arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/x-AbCdEf";
 };
 
