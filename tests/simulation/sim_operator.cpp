@@ -21,8 +21,9 @@ constexpr Duration kCleanUpEvery{3 * 3'600'000};
 
 void SimOperator::restart() {
   memory_ = std::make_unique<engine::Memory>();
+  strategy_ = world_.backend().strategy();
   engine_ = std::make_unique<engine::Engine>(engine::Engine::Deps{
-      world_, world_.strategy(), *memory_, world_.clock(), world_.rng(), engine::Timing{}});
+      world_, *strategy_, *memory_, world_.clock(), world_.rng(), engine::Timing{}});
   given_up_ = 0;
   not_before_ = cleaned_up_ = MonoTime{};
 }

@@ -23,6 +23,7 @@ class SimOperator {
   SimWorld& world_;
   const std::size_t number_;
   std::unique_ptr<engine::Memory> memory_;
+  std::unique_ptr<engine::Strategy> strategy_;
   std::unique_ptr<engine::Engine> engine_;
   int given_up_ = 0;
   MonoTime not_before_{};  // after an attempt that was given up

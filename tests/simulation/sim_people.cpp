@@ -5,20 +5,11 @@
 
 namespace keyturn::simulation {
 
-bool SimWorld::accepted(const std::string& credential) const {
-  if (kind_ == Kind::None || kind_ == Kind::Delegated) return true;
-  return kind_ == Kind::ForwardOnly ? password_.accepts(credential) : tokens_.accepts(credential);
-}
-
-bool SimWorld::works(const std::string& version) const {
-  const auto value = version.empty() ? std::nullopt : aws_.value_of(arn_, version);
-  return value && accepted(credential_of(*value));
-}
-
 void SimWorld::saved_by_person(const std::string& credential, const std::string& others) {
   ++meddled_;
   others_ = others;
-  aws_.put_as_person(arn_, make_value(credential, others));
+  const std::string current = value_of(holder(engine::kCurrent));
+  aws_.put_as_person(arn_, backend_->with(current, credential, others));
   tell("a person saves " + credential + ";" + others);
 }
 
@@ -30,21 +21,19 @@ void SimWorld::person_moves(std::string_view label, const std::string& to) {
 }
 
 void SimWorld::people() {
-  if (calm_) return;
+  if (calm()) return;
   if (rng_.unit() < 0.03 && !rotation_due()) {
-    asked_at_ = clock_.now();
-    ++asked_;
-    tell("a rotation is asked for");
+    ask_for_rotation();
   }
-  if (chance(odds_.deleted)) {
+  if (chance(odds().deleted)) {
     happened(Fault::PolicyDeleted);
-    away_until_ = clock_.mono() + Duration(static_cast<std::int64_t>(rng_.below(3'600'000)));
+    go_away(Duration(static_cast<std::int64_t>(rng_.below(3'600'000))));
   }
-  if (!chance(odds_.person) || confirming_ > 0) return;
+  if (!chance(odds().person) || confirming_ > 0) return;
   happened(Fault::Person);
   const auto before = aws_.stages(arn_);
-  const std::string others = others_, password = password_.password(),
-                    current = holder(engine::kCurrent);
+  const std::string others = others_, current = holder(engine::kCurrent);
+  const auto undo = backend_->undo();
   one_act();
   if (aws_.stages(arn_) != before)
     changed_by_hand_ = aws_.secret(arn_).metadata.last_changed.value_or(WallTime());
@@ -62,7 +51,7 @@ void SimWorld::people() {
                            !works(holder(engine::kPending)) && !works(holder(engine::kPrevious));
   if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped || only_latest)) {
     others_ = others;
-    password_.become(password);
+    undo();
     aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) { s.metadata.stages = before; });
     tell("  … no: that was the last label but the baton");
   } else if (holder(engine::kCurrent) != current) {
@@ -74,23 +63,19 @@ void SimWorld::one_act() {
   const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious),
                     pending = holder(engine::kPending);
   const std::string latest = holder(engine::kLatest), baton = holder(engine::kBaton);
-  const std::string credential = credential_of(*aws_.value_of(arn_, current));
+  const std::string credential = backend_->credential(value_of(current));
   switch (rng_.below(9)) {
     case 0:
       return saved_by_person(credential, std::to_string(++names_));  // another field is edited
-    case 1: {
-      const std::string own = "own" + std::to_string(++names_);
-      tokens_.add(own);
-      password_.become(own);
-      return saved_by_person(own, others_);
-    }
+    case 1:
+      return saved_by_person(backend_->own_credential(++names_), others_);
     case 2:
       if (previous.empty() || (two_credentials() && !works(previous))) return;
-      others_ = others_at(previous);
+      others_ = backend_->others(value_of(previous));
       return person_moves(engine::kCurrent, previous);
     case 3:
       if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return;
-      others_ = others_at(pending);
+      others_ = backend_->others(value_of(pending));
       return person_moves(engine::kCurrent, pending);
     case 4:
       if (!pending.empty() && kind_ != Kind::Delegated) person_moves(engine::kPending, "");
@@ -106,7 +91,8 @@ void SimWorld::one_act() {
       if (kind_ == Kind::Delegated) return;
       ++meddled_;
       tell("a person puts a pending version");
-      (void)aws_.put_as_person(arn_, make_value("foreign", "0"), "AWSPENDING");
+      (void)aws_.put_as_person(arn_, backend_->with(value_of(current), "foreign", "0"),
+                               "AWSPENDING");
       return;
     case 7:
       if (rollback_of_ != current) {
@@ -119,12 +105,11 @@ void SimWorld::one_act() {
 }
 
 void SimWorld::check() {
-  if (failure_ || kind_ == Kind::None || kind_ == Kind::Delegated) return;
+  if (failure() || kind_ == Kind::None || kind_ == Kind::Delegated) return;
   if (two_credentials()) {
-    if (!accepted(credential_of(cluster_.value)))
-      return fail("I1: the Secret's credential is dead");
+    if (!backend_->accepts(cluster_.value)) return fail("I1: the Secret's credential is dead");
     for (const Pod& pod : cluster_.pods) {
-      if (!accepted(credential_of(pod.value))) return fail("I1: a pod's credential is dead");
+      if (!backend_->accepts(pod.value)) return fail("I1: a pod's credential is dead");
     }
   }
   if (!some_label_works()) fail("I2: no labelled version holds a working credential");
@@ -151,7 +136,7 @@ void SimWorld::check_end() {
   }
   if (!holder(engine::kBaton).empty()) return fail("I3: the baton is left");
   if (!pending.empty() && pending != current && !foreign) return fail("I3: AWSPENDING is left");
-  if (kind_ != Kind::Delegated && others_of(*value) != others_)
+  if (kind_ != Kind::Delegated && backend_->others(*value) != others_)
     return fail("a person's edit of another field is lost");
   if (rotation_due() && !foreign) return fail("I4: a rotation is still due");
   if (meddled_ == 0 && wrong_ == 0 && finished_ != asked_) {
@@ -159,13 +144,12 @@ void SimWorld::check_end() {
                 std::to_string(finished_) + " happened");
   }
   if (!two_credentials() || foreign) return;
-  const std::string held_back =
-      previous.empty() ? "" : credential_of(aws_.value_of(arn_, previous).value_or(""));
-  for (const auto& [token, about] : tokens_.tokens()) {
-    if (token == credential_of(*value) ||
-        (meddled_ > 0 && (about.arn.empty() || token == held_back)))
+  const std::string held_back = previous.empty() ? "" : backend_->credential(value_of(previous));
+  for (const SimBackend::Living& one : backend_->living()) {
+    if (one.credential == backend_->credential(*value) ||
+        (meddled_ > 0 && (!one.ours || one.credential == held_back)))
       continue;
-    return fail("I3: credential " + token + " is left over");
+    return fail("I3: credential " + one.credential + " is left over");
   }
 }
 

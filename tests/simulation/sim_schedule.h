@@ -1,0 +1,149 @@
+// The schedule of the seeded simulation: fake time, two leaders on threads of which exactly one
+// runs at a time, and what becomes of each request. Every request is a point at which it decides
+// who goes on, what fails, and how much time passes; what the world does meanwhile is in the
+// derived class.
+//
+// A request is checked for its age when it is sent and carried out up to a request deadline later,
+// as on a network. Deterministic by seed. Thread rule: whoever holds the turn may touch everything.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/rng.h"
+#include "tests/testing/fake_clock.h"
+
+namespace keyturn::simulation {
+
+enum class Fault {
+  None,
+  Crash,
+  LostReply,
+  Late,
+  Duplicate,
+  Throttle,
+  Refused,
+  WrongRejection,
+  StaleRead,
+  OtherLeader,
+  Person,
+  PolicyDeleted
+};
+inline constexpr std::size_t kFaults = 12;
+const char* to_string(Fault fault);
+
+// Thrown out of a request: the process dies there, or the schedule is over.
+struct Crash {};
+struct Stop {};
+
+struct Failure {
+  std::string what;
+};
+
+inline constexpr Duration kRequestDeadline{15'000};
+Error lost(const std::string& request);
+
+class Schedule {
+ public:
+  Schedule(std::uint64_t seed, bool trace);
+  virtual ~Schedule() = default;
+
+  // --- for leaders, each on its thread ---
+  void start(std::size_t leader);                     // waits for its first turn
+  void sleep(std::size_t leader, Duration duration);  // between two passes
+  void finish(std::size_t leader);
+  bool calm() const { return calm_; }
+  bool over() const { return over_; }
+  Duration away() const;  // the policy is deleted for that long; who comes back remembers nothing
+  void tell(const std::string& line);
+  void fired(int row);  // coverage
+
+  // The whole schedule; afterwards failure() and coverage().
+  void run(const std::array<std::function<void()>, 2>& leaders);
+
+  Clock& clock() { return clock_; }
+  Rng& rng() { return rng_; }
+  const std::optional<Failure>& failure() const { return failure_; }
+  using Coverage = std::map<std::pair<int, Fault>, int>;  // (row, fault that had happened before)
+  const Coverage& coverage() const { return coverage_; }
+  int requests() const { return requests_; }
+
+  enum class Fate { Carried, LostReply, Late, Throttled, Refused };
+  // A request leaves: faults are drawn, others may go first.
+  Fate send(const std::string& name, bool writes);
+  void arrive();  // its reply comes back
+  // One that changes something: checked for its age when it is sent, carried out when it gets
+  // there.
+  Status write(const std::string& name, const std::optional<MonoTime>& not_after,
+               const std::function<Status()>& carry_out);
+  // A request that its sender has given up on gets there later, at most a deadline after `sent`.
+  void later(const std::string& name, MonoTime sent, std::function<void()> carry_out);
+  void happened(Fault fault);
+  bool chance(double p) { return !calm_ && rng_.unit() < p; }
+  std::size_t current() const { return current_; }  // whose turn it is
+
+  struct Odds {
+    double crash = 0, lost = 0, late = 0, twice = 0, throttle = 0, refused = 0, wrong = 0,
+           stale = 0, person = 0, deleted = 0;
+  };
+  const Odds& odds() const { return odds_; }
+
+ protected:
+  virtual void others_act() = 0;     // people, and whatever works by itself
+  virtual void check() = 0;          // what must hold at every instant
+  virtual void check_end() = 0;      // and when all has come to rest
+  virtual void becoming_calm() = 0;  // no more faults from here on
+  enum class Rest { Early, Late };
+  virtual void resting(Rest) = 0;  // a leader sleeps, and it has been calm for a little or for long
+
+  void fail(const std::string& what);
+  void go_away(Duration duration);  // see away()
+
+  SeededRng rng_;
+  testing::FakeClock clock_;
+
+ private:
+  struct Leader {
+    bool busy = false;  // in a pass
+    bool gone = false;
+    bool retires = false;  // goes when it is calm
+    MonoTime wakes{};
+    std::optional<MonoTime> back_by;  // a request is under way: its deadline
+    std::condition_variable turn;
+  };
+  struct Ghost {
+    MonoTime lands;
+    std::function<void()> carry_out;
+  };
+  void turn();  // time passes, people act, somebody else may go on
+  void pass_time(Duration at_most);
+  void switch_to(std::size_t leader);
+  void wait_for_turn(std::size_t leader);
+  void become_calm();
+  void land_ghosts();
+
+  const bool trace_;
+  std::array<Leader, 2> leaders_;
+  std::vector<Ghost> ghosts_;
+  std::mutex mutex_;
+  std::size_t current_ = 0;
+  Odds odds_;
+  int chaos_ = 0;  // requests until calm
+  MonoTime away_until_{};
+  bool calm_ = false, over_ = false;
+  MonoTime calm_since_{};
+  int requests_ = 0;
+  std::array<bool, kFaults> seen_{};
+  Coverage coverage_;
+  std::optional<Failure> failure_;
+};
+
+}  // namespace keyturn::simulation
