@@ -1,6 +1,7 @@
 #include "tests/simulation/sim_backend.h"
 
 #include "tests/simulation/backends.h"
+#include "tests/simulation/sim_influx.h"
 
 namespace keyturn::simulation {
 
@@ -16,6 +17,8 @@ const char* to_string(Kind kind) {
       return "none";
     case Kind::Delegated:
       return "delegated";
+    case Kind::InfluxdbToken:
+      return "influxdbToken";
   }
   return "";
 }
@@ -100,7 +103,7 @@ class TwoCredentials final : public Plain {
   std::vector<Living> living() const override {
     std::vector<Living> found;
     for (const auto& [token, about] : tokens_.tokens())
-      found.push_back({token, !about.arn.empty()});
+      found.push_back({token, !about.arn.empty(), token});
     return found;
   }
 
@@ -173,6 +176,8 @@ std::unique_ptr<SimBackend> make_backend(Kind kind, const SimBackendDeps& deps) 
       return std::make_unique<Nothing>(deps);
     case Kind::Delegated:
       return std::make_unique<HandedOver>(deps);
+    case Kind::InfluxdbToken:
+      return make_influx(deps);
   }
   return nullptr;
 }

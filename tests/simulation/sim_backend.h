@@ -2,19 +2,21 @@
 // and what is true at its backend. Thread rule: whoever holds the turn.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "lib/aws/secrets_manager.h"
 #include "lib/engine/strategy.h"
 #include "tests/simulation/sim_schedule.h"
 
 namespace keyturn::simulation {
 
-enum class Kind { Minting, SoftMinting, ForwardOnly, None, Delegated };
-inline constexpr std::array kKinds{Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly, Kind::None,
-                                   Kind::Delegated};
+enum class Kind { Minting, SoftMinting, ForwardOnly, None, Delegated, InfluxdbToken };
+inline constexpr std::array kKinds{Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly,
+                                   Kind::None,    Kind::Delegated,   Kind::InfluxdbToken};
 const char* to_string(Kind kind);
 
 class SimBackend {
@@ -40,6 +42,7 @@ class SimBackend {
   struct Living {
     std::string credential;
     bool ours = false;  // it carries our mark
+    std::string name;   // for people
   };
   virtual std::vector<Living> living() const { return {}; }
 };
@@ -54,6 +57,8 @@ struct SimBackendDeps {
   int& confirming;
   int& wrong;                                                          // wrong answers given
   std::function<Status(const std::string& version_id)> rotate_secret;  // AWS's, for Delegated
+  aws::SecretsManager& secrets;
+  std::function<std::string(const std::string& name, const std::string& value)> add_secret;
 };
 std::unique_ptr<SimBackend> make_backend(Kind kind, const SimBackendDeps& deps);
 

@@ -149,7 +149,7 @@ void SimWorld::check_end() {
     if (one.credential == backend_->credential(*value) ||
         (meddled_ > 0 && (!one.ours || one.credential == held_back)))
       continue;
-    return fail("I3: credential " + one.credential + " is left over");
+    return fail("I3: credential " + one.name + " is left over");
   }
 }
 

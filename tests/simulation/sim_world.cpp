@@ -7,14 +7,17 @@ namespace keyturn::simulation {
 SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
     : Schedule(seed, trace), kind_(kind), aws_(clock_) {
   arn_ = aws_.add_secret("shop/orders", "to come");
-  backend_ = make_backend(kind, {.schedule = *this,
-                                 .clock = clock_,
-                                 .arn = arn_,
-                                 .confirming = confirming_,
-                                 .wrong = wrong_,
-                                 .rotate_secret = [this](const std::string& version) {
-                                   return rotate_secret(version);
-                                 }});
+  backend_ = make_backend(
+      kind,
+      {.schedule = *this,
+       .clock = clock_,
+       .arn = arn_,
+       .confirming = confirming_,
+       .wrong = wrong_,
+       .rotate_secret = [this](const std::string& version) { return rotate_secret(version); },
+       .secrets = *this,
+       .add_secret = [this](const std::string& name,
+                            const std::string& value) { return aws_.add_secret(name, value); }});
   cluster_.version = holder(engine::kCurrent);
   cluster_.value = backend_->first_value();
   for (Pod& pod : cluster_.pods) pod.value = cluster_.value;

@@ -74,7 +74,9 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
     return !version.empty() && aws_.value_of(arn_, version) && backend_->accepts(value_of(version));
   }
   bool some_label_works() const;
-  bool two_credentials() const { return kind_ == Kind::Minting || kind_ == Kind::SoftMinting; }
+  bool two_credentials() const {
+    return kind_ == Kind::Minting || kind_ == Kind::SoftMinting || kind_ == Kind::InfluxdbToken;
+  }
 
   const Kind kind_;
   testing::FakeSecretsManager aws_;

@@ -43,6 +43,7 @@ std::vector<int> rows_of(Kind kind) {
   switch (kind) {
     case Kind::Minting:
     case Kind::SoftMinting:
+    case Kind::InfluxdbToken:
       return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     case Kind::ForwardOnly:
       return {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12};

@@ -171,11 +171,12 @@ bool InfluxdbTokenStrategy::is_leftover(const Leftover& leftover, const SecretSt
   auto secret = read(value);
   if (!secret) return true;
   if (secret->token.empty()) return false;
-  if (secret->authorization_id == leftover.backend_id) return true;
-  const std::lock_guard lock(mutex_);
-  const auto shown = shown_.find(leftover.backend_id);
-  if (shown != shown_.end() && !shown->second.empty()) return shown->second == secret->token;
-  return secret->authorization_id.empty();
+  {  // a shown value is the truth: a person may have saved another token and left our id beside it
+    const std::lock_guard lock(mutex_);
+    const auto shown = shown_.find(leftover.backend_id);
+    if (shown != shown_.end() && !shown->second.empty()) return shown->second == secret->token;
+  }
+  return secret->authorization_id.empty() || secret->authorization_id == leftover.backend_id;
 }
 
 Status InfluxdbTokenStrategy::revoke_leftover(const StepContext& ctx, const Leftover& leftover,
