@@ -207,7 +207,8 @@ Result<http::Response> Client::send(const Call& call, MonoTime deadline,
   request.max_reply_bytes = kMaxReply;
   auto response = deps_.transport->send(request);
   for (auto& header : request.headers) cleanse(header.second);
-  if (!response) return in_context(call, std::move(response).error());
+  if (!response)  // which request it was, the transport says
+    return std::move(response).error().with_context("InfluxDB " + server_.host_port);
   // Some versions answer /ping with 200.
   if (response->status / 100 != 2) {
     Error error = refusal(call, *response);
