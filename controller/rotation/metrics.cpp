@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "controller/rotation/metrics_text.h"
+#include "lib/engine/strategies/registry.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -66,6 +67,9 @@ class QueueMetrics final : public runtime::QueueObserver {
 }  // namespace
 
 struct Metrics::Impl {
+  void seed_strategy(const std::string& strategy);
+  void seed_requests();
+
   prometheus::Registry registry;
   Counters& rotations =
       counter(registry, "keyturn_rotations_total", "Rotations that ended, by outcome.");
@@ -98,14 +102,46 @@ struct Metrics::Impl {
       histogram(registry, "workqueue_work_duration_seconds", "How long a pass over a key takes.");
   Counters& retries =
       counter(registry, "workqueue_retries_total", "Keys put back after a failure.");
+  Gauges& unfinished = gauge(registry, "workqueue_unfinished_work_seconds",
+                             "How long all passes that are running have been running, together.");
   Gauges& longest = gauge(registry, "workqueue_longest_running_processor_seconds",
                           "How long the longest running pass has been running.");
 
   std::mutex mutex;
   std::map<std::string, std::unique_ptr<QueueMetrics>> queues;
-  std::map<std::string, std::function<Duration()>> longest_running;
+  std::map<std::string, const runtime::WorkQueue*> watched;
   PolicyVisitor policies;
 };
+
+// A rate needs the zero before the first event.
+void Metrics::Impl::seed_strategy(const std::string& strategy) {
+  for (const char* outcome : {"succeeded", "abandoned", "failed"})
+    rotations.Add({{"strategy", strategy}, {"outcome", outcome}});
+  rotation_seconds.Add({{"strategy", strategy}}, kRotationBuckets);
+  for (const char* step : {"createSecret", "setSecret", "testSecret", "finishSecret"}) {
+    for (const char* outcome : {"ok", "wait", "error"})
+      step_seconds.Add({{"strategy", strategy}, {"step", step}, {"outcome", outcome}},
+                       kRequestBuckets);
+  }
+}
+
+// Codes are an open set: what succeeds is known beforehand.
+void Metrics::Impl::seed_requests() {
+  for (const char* operation : {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds",
+                                "ListSecrets", "PutSecretValue", "UpdateSecretVersionStage"}) {
+    const Labels what{{"service", "secretsmanager"}, {"operation", operation}};
+    Labels counted = what;
+    counted["code"] = "ok";
+    aws_requests.Add(counted);
+    aws_seconds.Add(what, kRequestBuckets);
+  }
+  for (const char* resource : {"rotationpolicies", "secrets"}) {
+    for (const char* verb : {"list", "watch", "patch"})
+      kube_requests.Add({{"verb", verb}, {"resource", resource}, {"code", "200"}});
+  }
+  kube_requests.Add({{"verb", "patch"}, {"resource", "rotationpolicies/status"}, {"code", "200"}});
+  kube_requests.Add({{"verb", "create"}, {"resource", "events"}, {"code", "201"}});
+}
 
 Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
   impl_->build_info.Add({{"version", version}}).Set(1);
@@ -116,9 +152,10 @@ Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
     for (const auto reason : kube::kWatchEndReasons)
       impl_->watch_restarts.Add({{"resource", resource}, {"reason", std::string(reason)}});
   }
-  for (const char* outcome : {"succeeded", "abandoned", "failed"})
-    impl_->rotations.Add({{"strategy", "generic"}, {"outcome", outcome}});
-  impl_->rotation_seconds.Add({{"strategy", "generic"}}, kRotationBuckets);
+  for (const std::string_view name : engine::strategy_names()) {
+    if (name != "syncOnly") impl_->seed_strategy(std::string(name));
+  }
+  impl_->seed_requests();
 }
 
 Metrics::~Metrics() = default;
@@ -181,10 +218,9 @@ runtime::QueueObserver& Metrics::queue(const std::string& name) {
   return *slot;
 }
 
-void Metrics::set_longest_running(const std::string& name,
-                                  std::function<Duration()> longest_running) {
+void Metrics::watch_queue(const std::string& name, const runtime::WorkQueue& queue) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->longest_running[name] = std::move(longest_running);
+  impl_->watched[name] = &queue;
 }
 
 void Metrics::set_policies(PolicyVisitor for_each_policy) {
@@ -196,8 +232,10 @@ std::string Metrics::render() const {
   PolicyVisitor policies;
   {
     const std::lock_guard lock(impl_->mutex);
-    for (const auto& [name, longest] : impl_->longest_running)
-      impl_->longest.Add({{"name", name}}).Set(seconds(longest()));
+    for (const auto& [name, queue] : impl_->watched) {
+      impl_->longest.Add({{"name", name}}).Set(seconds(queue->longest_running()));
+      impl_->unfinished.Add({{"name", name}}).Set(seconds(queue->unfinished_work()));
+    }
     policies = impl_->policies;
   }
   std::string text = prometheus::TextSerializer().Serialize(impl_->registry.Collect());

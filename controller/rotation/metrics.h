@@ -46,9 +46,9 @@ class Metrics final : public aws::RequestObserver,
 
   // The observer of one queue, for workqueue_*{name}. Lives as long as this.
   runtime::QueueObserver& queue(const std::string& name);
-  // Asked at each scrape for workqueue_longest_running_processor_seconds{name}; until this object
-  // dies.
-  void set_longest_running(const std::string& name, std::function<Duration()> longest_running);
+  // Asked at each scrape for what runs now (workqueue_longest_running_processor_seconds{name},
+  // workqueue_unfinished_work_seconds{name}); `queue` lives as long as scrapes are served.
+  void watch_queue(const std::string& name, const runtime::WorkQueue& queue);
 
   // Called at each scrape for keyturn_policy_* and keyturn_policies.
   using PolicyVisitor = std::function<void(const std::function<void(const Policy&)>&)>;

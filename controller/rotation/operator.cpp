@@ -201,8 +201,8 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
                [] {
                  runtime::Lifecycle::die("the leader lease was lost; another replica takes over");
                }}) {
-  metrics.set_longest_running("sync", [this] { return sync_queue.longest_running(); });
-  metrics.set_longest_running("rotation", [this] { return rotation_queue.longest_running(); });
+  metrics.watch_queue("sync", sync_queue);
+  metrics.watch_queue("rotation", rotation_queue);
   metrics.set_policies([this](const std::function<void(const Policy&)>& visit) {
     policies.for_each([&](const std::string&, const PolicyPtr& policy) { visit(*policy); });
   });

@@ -338,7 +338,8 @@ Outcome RotationPass::settle(Turn& turn) {
   if (turn.sync_failed)
     deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
   if (policy.deleted) return Outcome::done();
-  if (turn.due.deferred && turn.due.trigger == engine::Trigger::Request) {
+  const bool held = turn.due.deferred || !turn.due.next;
+  if (held && turn.due.trigger == engine::Trigger::Request) {
     emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);
   }
   if (!turn.due.next) return Outcome::done();

@@ -156,6 +156,14 @@ Duration WorkQueue::longest_running() const {
   return longest;
 }
 
+Duration WorkQueue::unfinished_work() const {
+  const MutexLock lock(mutex_);
+  Duration sum(0);
+  const MonoTime now = clock_.mono();
+  for (const auto& [key, since] : processing_) sum += now - since;
+  return sum;
+}
+
 std::size_t WorkQueue::waiting() const {
   const MutexLock lock(mutex_);
   return delayed_.size();

@@ -70,6 +70,8 @@ class WorkQueue {
 
   // How long the longest running key has been processing; for the health check. Zero when none.
   Duration longest_running() const;
+  // What the running keys have taken so far, together.
+  Duration unfinished_work() const;
   std::size_t waiting() const;  // delayed keys
 
  private:

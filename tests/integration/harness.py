@@ -44,7 +44,7 @@ class ApiError(Exception):
 class Sandbox:
     def __init__(self, binaries, source):
         self.dir = tempfile.mkdtemp(prefix="keyturn-it-")
-        self.binaries = binaries
+        self.binaries, self.source = binaries, source
         self.process = subprocess.Popen([f"{binaries}/keyturn-sandbox", "--dir", self.dir, "--load", f"{source}/crds/rotationpolicies.keyturn.dev.yaml"],
                                         stdout=subprocess.DEVNULL)
         until("the sandbox is ready", lambda: os.path.exists(f"{self.dir}/ready"))

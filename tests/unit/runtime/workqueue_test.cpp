@@ -187,8 +187,9 @@ TEST_F(WorkQueueTest, ShutdownWithoutDrainHandsOutNothing) {
   EXPECT_EQ(queue_.get(), std::nullopt) << "a second call cannot make it milder";
 }
 
-TEST_F(WorkQueueTest, KnowsTheLongestRunningKey) {
+TEST_F(WorkQueueTest, KnowsTheLongestRunningKeyAndTheirSum) {
   EXPECT_EQ(queue_.longest_running(), Duration(0));
+  EXPECT_EQ(queue_.unfinished_work(), Duration(0));
   queue_.add("a");
   ready();
   clock_.advance(seconds(7));
@@ -196,8 +197,10 @@ TEST_F(WorkQueueTest, KnowsTheLongestRunningKey) {
   ready();
   clock_.advance(seconds(3));
   EXPECT_EQ(queue_.longest_running(), seconds(10));
+  EXPECT_EQ(queue_.unfinished_work(), seconds(13));
   finish("a");
   EXPECT_EQ(queue_.longest_running(), seconds(3));
+  EXPECT_EQ(queue_.unfinished_work(), seconds(3));
 }
 
 struct Recorder final : QueueObserver {
