@@ -39,6 +39,7 @@ Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) 
                                     .request_timeout = options.request_deadline});
   if (!session) return std::move(session).error();
   access->secrets_ = aws::make_secrets_manager(*session);
+  access->admin_ = aws::make_secrets_admin(*session);
   access->timestream_ = aws::make_timestream_influxdb(*session);
   return access;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/aws/secrets_admin.h"
 #include "lib/aws/secrets_manager.h"
 #include "lib/aws/timestream_influxdb.h"
 #include "lib/base/clock.h"
@@ -25,6 +26,7 @@ class AwsAccess {
   // Denied or Invalid: no keys, no region; the message says what was tried.
   static Result<std::unique_ptr<AwsAccess>> create(const AwsOptions& options);
   aws::SecretsManager& secrets() { return *secrets_; }
+  aws::SecretsAdmin& admin() { return *admin_; }
   Clock& clock() { return clock_; }
   Rng& rng() { return rng_; }
   // With a guard that allows everything: whoever runs the command is bounded by AWS. Valid as long
@@ -37,6 +39,7 @@ class AwsAccess {
   Duration request_deadline_{0};
   std::shared_ptr<http::Transport> transport_;
   std::unique_ptr<aws::SecretsManager> secrets_;
+  std::unique_ptr<aws::SecretsAdmin> admin_;
   std::unique_ptr<aws::TimestreamInfluxdb> timestream_;
 };
 

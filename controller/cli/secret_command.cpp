@@ -9,11 +9,16 @@ void add_secret(CLI::App& app, Chosen& chosen) {
   CLI::App* secret =
       app.add_subcommand("secret", "Work on one secret in AWS Secrets Manager, without Kubernetes");
   secret->require_subcommand(1);
+  add_secret_new(*secret, chosen);
   add_secret_status(*secret, chosen);
   add_secret_get(*secret, chosen);
   add_secret_rotate(*secret, chosen);
   add_secret_step(*secret, chosen);
   add_secret_retire(*secret, chosen);
+  add_secret_abandon(*secret, chosen);
+  add_secret_discard_pending(*secret, chosen);
+  add_secret_delete(*secret, chosen);
+  add_secret_schedule(*secret, chosen);
 }
 
 }  // namespace keyturn::cli

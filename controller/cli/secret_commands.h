@@ -11,5 +11,10 @@ void add_secret_get(CLI::App& secret, Chosen& chosen);
 void add_secret_rotate(CLI::App& secret, Chosen& chosen);
 void add_secret_step(CLI::App& secret, Chosen& chosen);
 void add_secret_retire(CLI::App& secret, Chosen& chosen);
+void add_secret_abandon(CLI::App& secret, Chosen& chosen);
+void add_secret_discard_pending(CLI::App& secret, Chosen& chosen);
+void add_secret_new(CLI::App& secret, Chosen& chosen);
+void add_secret_delete(CLI::App& secret, Chosen& chosen);
+void add_secret_schedule(CLI::App& secret, Chosen& chosen);
 
 }  // namespace keyturn::cli

@@ -1,10 +1,11 @@
-// What `keyturn secret rotate`, `step`, `retire` and `abandon` do, apart from flags and printing.
+// What the `keyturn secret` commands that change something do, apart from flags and printing.
 // Thread rule: one thread. Errors: Invalid with the reason in `code`, and those of drive().
 #pragma once
 
 #include <string>
 
 #include "controller/cli/secret_drive.h"
+#include "lib/aws/secrets_admin.h"
 #include "lib/base/result.h"
 #include "lib/engine/plan.h"
 
@@ -48,7 +49,40 @@ struct Released {
 
 // Revokes the credential of the version that the last rotation replaced, after quiet.
 Result<Released> retire_alone(Alone& alone);
-// Gives the attempt under way up: what was minted for it is revoked, the current version stays.
+// Gives the attempt under way up: what was minted for it is revoked, the current version stays. A
+// forward-only backend is asked first which value works, and may go forward instead.
 Result<Released> abandon_alone(Alone& alone);
+// Takes KEYTURN_BATON, and AWSPENDING with it, off versions that a strategy with a backend left,
+// for somebody who has that strategy no more; its credentials stay valid. Invalid "NotForeign":
+// this strategy has a backend itself.
+Result<Released> release_foreign(Alone& alone);
+// Takes AWSPENDING off exactly this version. Invalid "MadeByKeyturn": that is abandon's.
+Result<Released> discard_pending(aws::SecretsManager& secrets, const std::string& secret_id,
+                                 const std::string& version_id);
+
+struct NewSecret {
+  std::string name;
+  SecretString value;  // what the strategy starts from; "" where it makes the whole value
+  std::string description, kms_key_id;
+};
+struct Created {
+  std::string arn;
+  std::string version_id;  // current
+  std::string note;
+};
+// Creates the secret. A strategy without a backend makes its fields first; where the backend holds
+// several credentials and the value has none that works, one is minted by a rotation at once.
+Result<Created> create_alone(Alone& alone, aws::SecretsAdmin& admin, const NewSecret& wanted);
+
+struct Deleted {
+  std::string arn;
+  std::string note;  // what became of the credentials
+  WallTime when{};   // until then it can be restored
+};
+// Revokes what waits to be revoked, then the current credential, then deletes the secret. Unless
+// `keep_credential`: Invalid "CredentialKept" where the backend still accepts it, or nobody can
+// revoke it; the secret is then still there.
+Result<Deleted> delete_alone(Alone& alone, aws::SecretsAdmin& admin, int recovery_days,
+                             bool keep_credential);
 
 }  // namespace keyturn::cli

@@ -47,6 +47,7 @@ class OpenSecret {
   static Result<std::unique_ptr<OpenSecret>> open(const SecretFlags& flags);
 
   aws::SecretsManager& secrets() { return access_->secrets(); }
+  aws::SecretsAdmin& admin() { return access_->admin(); }
   Clock& clock() { return access_->clock(); }
   Rng& rng() { return access_->rng(); }
   const engine::Strategy* strategy() const { return strategy_.get(); }  // null: none was named

@@ -137,22 +137,28 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   append_json_string(out, value);
 }
 
-Status check_put(const PutSecretValueRequest& request) {
+Status check_version(const std::string& secret, const SecretString& value,
+                     const std::string& version_id) {
   constexpr std::size_t kMaxValue = 65536;
-  const std::string which = printable(request.secret_id) + ": ";
-  if (request.value.empty())
-    return invalid("EmptyValue", which + "Secrets Manager stores no empty value");
-  if (request.value.size() > kMaxValue) {
-    return invalid("ValueTooLarge", which + "the new value has " +
-                                        std::to_string(request.value.size()) +
+  const std::string which = printable(secret) + ": ";
+  if (value.empty()) return invalid("EmptyValue", which + "Secrets Manager stores no empty value");
+  if (value.size() > kMaxValue) {
+    return invalid("ValueTooLarge", which + "the new value has " + std::to_string(value.size()) +
                                         " bytes, Secrets Manager stores at most 65536");
   }
-  if (!is_utf8(request.value.reveal())) {
+  if (!is_utf8(value.reveal())) {
     return invalid("ValueNotUtf8", which + "the new value is not valid UTF-8 text");
   }
-  if (request.client_request_token.size() < 32 || request.client_request_token.size() > 64) {
+  if (version_id.size() < 32 || version_id.size() > 64) {
     return invalid("BadVersionId", which + "a version id has 32 to 64 characters");
   }
+  return {};
+}
+
+Status check_put(const PutSecretValueRequest& request) {
+  const std::string which = printable(request.secret_id) + ": ";
+  auto checked = check_version(request.secret_id, request.value, request.client_request_token);
+  if (!checked) return checked;
   if (request.stages.empty()) {
     return invalid("NoStages", which + "a put without labels would take AWSCURRENT at once");
   }
@@ -241,6 +247,37 @@ Result<std::string> encode_put_value(const PutSecretValueRequest& request) {
   }
   out += "]}";
   return out;
+}
+
+Result<std::string> encode_create_secret(const CreateSecretRequest& request) {
+  auto checked = check_version(request.name, request.value, request.client_request_token);
+  if (!checked) return std::move(checked).error();
+  std::string out;
+  std::size_t room = 256;
+  for (const std::string_view text :
+       {std::string_view(request.name), std::string_view(request.description),
+        std::string_view(request.kms_key_id), request.value.reveal()})
+    room += json_string_room(text);
+  out.reserve(room);
+  append_member(out, "Name", request.name);
+  append_member(out, "ClientRequestToken", request.client_request_token);
+  if (!request.description.empty()) append_member(out, "Description", request.description);
+  if (!request.kms_key_id.empty()) append_member(out, "KmsKeyId", request.kms_key_id);
+  append_member(out, "SecretString", request.value.reveal());
+  out += '}';
+  return out;
+}
+
+Result<std::string> decode_created(const std::string& body) {
+  return decode(body, [](const Json& json) { return required_text(json, "ARN"); });
+}
+
+Result<WallTime> decode_deleted(const std::string& body) {
+  return decode(body, [](const Json& json) {
+    const auto when = time(json, "DeletionDate");
+    if (!when) throw BadMember{"DeletionDate is missing"};
+    return *when;
+  });
 }
 
 }  // namespace keyturn::aws

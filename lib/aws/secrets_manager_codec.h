@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/aws/secrets_admin.h"
 #include "lib/aws/secrets_manager.h"
 #include "lib/base/result.h"
 
@@ -27,5 +28,9 @@ Result<std::string> decode_put_value(const std::string& body);  // the version i
 
 // Invalid: what AWS would refuse anyway, with a clearer message (size, labels, token, UTF-8).
 Result<std::string> encode_put_value(const PutSecretValueRequest& request);
+
+Result<std::string> encode_create_secret(const CreateSecretRequest& request);  // Invalid likewise
+Result<std::string> decode_created(const std::string& body);                   // the ARN
+Result<WallTime> decode_deleted(const std::string& body);                      // DeletionDate
 
 }  // namespace keyturn::aws

@@ -154,6 +154,8 @@ def secret_begun_here_is_finished_by_the_operator(world):
 def secret_and_operator_rotate_at_once_and_make_one_version(world):
     for n in range(4):
         s = Subject(world.sandbox, "it", f"at-once-{n}")
+        # Older, so that the request's time is now, and the new version is not older than that.
+        world.sandbox.admin(f"/aws/secrets/{s.id}", {"ageSeconds": 3600}, method="PATCH")
         s.settle()
         before = world.sandbox.secret(s.id)
         world.sandbox.fault(service="secretsmanager", operation="PutSecretValue", kind="delay", delayMs=100 * n, times=1)
@@ -165,6 +167,68 @@ def secret_and_operator_rotate_at_once_and_make_one_version(world):
         ask_for_a_look(world, s)
         s.settle()
         check_rotated_once(world, s.id, before)
+
+
+@scenario
+def secret_attempts_are_given_up_or_discarded(world):
+    before = new_secret(world, "alone/given-up")
+    keyturn(world, "secret", "step", "createSecret", "alone/given-up", *GENERIC)
+    ours = world.sandbox.secret("alone/given-up")["labels"]["AWSPENDING"]
+    refused = keyturn(world, "secret", "discard-pending", ours, "alone/given-up", status=1)
+    check("keyturn secret abandon" in refused.err, refused.err)
+    keyturn(world, "secret", "abandon", "alone/given-up", *GENERIC)
+    labels = world.sandbox.secret("alone/given-up")["labels"]
+    check(labels["AWSCURRENT"] == before["labels"]["AWSCURRENT"] and "AWSPENDING" not in labels, f"{labels}")
+    world.sandbox.admin("/aws/secrets/alone/given-up", {"value": MARKER + "-theirs", "labels": ["AWSPENDING"]}, method="PUT")
+    theirs = world.sandbox.secret("alone/given-up")["labels"]["AWSPENDING"]
+    blocked = keyturn(world, "secret", "rotate", "alone/given-up", *GENERIC, "--force", status=1)
+    check("discard-pending" in blocked.err and theirs in blocked.err, blocked.err)
+    keyturn(world, "secret", "discard-pending", theirs, "alone/given-up")
+    keyturn(world, "secret", "rotate", "alone/given-up", *GENERIC, "--force")
+
+
+@scenario
+def secret_is_made_and_deleted(world):
+    whole = ("--strategy", "generic")
+    keyturn(world, "secret", "new", "alone/life", *whole, "--description", "an API key")
+    check(len(world.sandbox.value_of("alone/life")) == 44, "not 32 bytes as base64")
+    taken = keyturn(world, "secret", "new", "alone/life", *whole, status=1)
+    check("already exists" in taken.err and "keyturn secret rotate" in taken.err, taken.err)
+    file = f"{world.sandbox.dir}/value.json"
+    open(file, "w").write(json.dumps({"user": MARKER + "-user", "password": ""}))
+    keyturn(world, "secret", "new", "alone/fields", *GENERIC, "--from-file", file, "-o", "json")
+    value = json.loads(world.sandbox.value_of("alone/fields"))
+    check(value["user"] == MARKER + "-user" and len(value["password"]) == 44, "the fields were not made")
+    unsure = keyturn(world, "secret", "delete", "alone/life", *whole, status=1)
+    check("nothing was done" in unsure.err and not world.sandbox.secret("alone/life").get("deleted"), unsure.err)
+    keyturn(world, "secret", "delete", "alone/life", *whole, "--yes", "--recovery-days", "3", status=2)
+    done = keyturn(world, "secret", "delete", "alone/life", *whole, "--yes", "--recovery-days", "7")
+    check("restore-secret" in done.out, done.out)
+    again = keyturn(world, "secret", "delete", "alone/life", *whole, "--yes")
+    check("already awaits deletion" in again.out, again.out)
+    gone = keyturn(world, "secret", "rotate", "alone/life", *whole, status=1)
+    check("scheduled for deletion" in gone.err, gone.err)
+    keyturn(world, "secret", "new", "alone/life", *whole, status=1)
+
+
+@scenario
+def secret_schedule_asks_nobody(world):
+    world.sandbox.forget_calls()
+    plan = json.loads(keyturn(world, "secret", "schedule", "0 3 * * 0", "--time-zone", "Europe/Berlin", "--from", "2026-10-20T00:00:00Z", "--count", "2", "--window", "1h", "-o", "json").out)
+    check([t["opens"] for t in plan["times"]] == ["2026-10-25T02:00:00Z", "2026-11-01T02:00:00Z"] and plan["window"] == "1h", f"{plan}")
+    check("OPENS" in keyturn(world, "secret", "schedule", "rate(30 days)").out, "no table")
+    check("rate" in keyturn(world, "secret", "schedule", "rate(0 days)", status=1).err, "the fault is not named")
+    check(not world.sandbox.calls("secretsmanager"), "AWS was asked")
+
+
+@scenario
+def secret_of_a_policy_file(world):
+    before = new_secret(world, "alone/of-file")
+    file = f"{world.sandbox.dir}/policy.yaml"
+    open(file, "w").write("apiVersion: keyturn.dev/v1alpha1\nkind: RotationPolicy\nmetadata: {name: p, namespace: alone}\nspec:\n  secretId: alone/of-file\n  strategy: {generic: {fields: [{pointer: /password}]}}\n")
+    keyturn(world, "secret", "rotate", "-f", file)
+    check_rotated_once(world, "alone/of-file", before)
+    keyturn(world, "secret", "rotate", "another", "-f", file, status=2)
 
 
 @scenario

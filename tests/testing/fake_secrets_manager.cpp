@@ -353,4 +353,41 @@ Status FakeSecretsManager::update_stage_locked(Secret& secret,
   return {};
 }
 
+Result<std::string> FakeSecretsManager::create_secret(const aws::CreateSecretRequest& request) {
+  const Call call{"CreateSecret", request.name, request.client_request_token, ""};
+  if (auto error = enter(call)) return *error;
+  {
+    const std::lock_guard lock(mutex_);
+    if (find_locked(request.name) != nullptr)
+      return make_error(ErrorClass::Conflict, "ResourceExistsException",
+                        "the secret " + request.name + " already exists.");
+  }
+  const std::string arn = add_secret(request.name, std::string(request.value.reveal()));
+  edit(arn, [&](Secret& secret) {
+    auto first = secret.versions.extract(secret.versions.begin());
+    first.key() = request.client_request_token;
+    secret.versions.insert(std::move(first));
+    secret.metadata.stages = {{request.client_request_token, {"AWSCURRENT"}}};
+  });
+  if (auto error = leave(call)) return *error;
+  return arn;
+}
+
+Result<WallTime> FakeSecretsManager::delete_secret(const aws::DeleteSecretRequest& request) {
+  const Call call{"DeleteSecret", request.secret_id, "", ""};
+  if (auto error = enter(call)) return *error;
+  Result<WallTime> answer = [&]() -> Result<WallTime> {
+    const std::lock_guard lock(mutex_);
+    Secret* secret = find_locked(request.secret_id);
+    if (secret == nullptr) return not_found("the specified secret " + request.secret_id);
+    if (secret->metadata.deleted)
+      return invalid("InvalidRequestException", "The secret was already scheduled for deletion.");
+    changing_locked(*secret);
+    secret->metadata.deleted = clock_.now() + std::chrono::days(request.recovery_days);
+    return *secret->metadata.deleted;
+  }();
+  if (auto error = leave(call)) return *error;
+  return answer;
+}
+
 }  // namespace keyturn::testing

@@ -14,12 +14,13 @@
 #include <string>
 #include <vector>
 
+#include "lib/aws/secrets_admin.h"
 #include "lib/aws/secrets_manager.h"
 #include "lib/base/clock.h"
 
 namespace keyturn::testing {
 
-class FakeSecretsManager final : public aws::SecretsManager {
+class FakeSecretsManager final : public aws::SecretsManager, public aws::SecretsAdmin {
  public:
   explicit FakeSecretsManager(Clock& clock) : clock_(clock) {}
 
@@ -75,6 +76,8 @@ class FakeSecretsManager final : public aws::SecretsManager {
   Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest& request) override;
   Status put_value(const aws::PutSecretValueRequest& request) override;
   Status update_stage(const aws::UpdateStageRequest& request) override;
+  Result<std::string> create_secret(const aws::CreateSecretRequest& request) override;
+  Result<WallTime> delete_secret(const aws::DeleteSecretRequest& request) override;
 
  private:
   std::optional<Error> enter(const Call& call);  // counts it, asks `fault`
