@@ -7,12 +7,15 @@
 #   control-plane.sh down DIR NAME | up DIR NAME
 #                                one of: etcd kube-apiserver kube-controller-manager kube-scheduler kwok moto
 #   control-plane.sh compact DIR compacts etcd's history up to now
+#   control-plane.sh influxdb    makes a real InfluxDB 2 if it is missing; prints its program
 #
 # The programs come from KUBEBUILDER_ASSETS if that folder has them, else from ${XDG_CACHE_HOME:-~/.cache}/keyturn/e2e, where
 # they are kept by version, else they are built into it from the Go modules pinned in tools/ (13 minutes on 2 cores, 0.5 GB).
 # Kubernetes is taken as a whole: server, controller manager, scheduler and kubectl from one place, so that versions fit.
+# InfluxDB is apart, since it needs Rust as well (its query language is a Rust library): 5 to 10 minutes, 130 MB. INFLUXD names one that is there.
 #
-# Exit status: 0 done, 1 failed, 2 wrong usage, 3 a prerequisite is missing and nothing ran (Go >= 1.26, Python 3, openssl).
+# Exit status: 0 done, 1 failed, 2 wrong usage, 3 a prerequisite is missing and nothing ran (Go >= 1.26, Python 3, openssl; for InfluxDB
+# also Rust >= 1.72 and a C compiler).
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -25,10 +28,11 @@ readonly kubernetes_packages=("${kubernetes_programs[@]/#/k8s.io/kubernetes/cmd/
 
 say() { printf 'control-plane: %s\n' "$*" >&2; }
 
+tests="E2E TESTS"  # whose prerequisites are looked for
 not_run() {  # what, and the remedy
   {
     printf '\n%s\n' "################################################################################"
-    printf '##  THE E2E TESTS DID NOT RUN: %s\n' "$1"
+    printf '##  THE %s DID NOT RUN: %s\n' "$tests" "$1"
     printf '##  %s\n' "$2"
     printf '%s\n\n' "################################################################################"
   } >&2
@@ -160,14 +164,73 @@ build() {
   printf '%s\n' "$links"
 }
 
+# Puts a Rust on PATH that can build Flux, and names its toolchain to rustup: the module pins one that is not installed.
+need_rust() {
+  local version
+  command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
+    not_run "building InfluxDB needs Rust >= 1.72, and there is no cargo on PATH." "Install Rust, or name an influxd 2.7 in INFLUXD."
+  fi
+  if command -v rustup >/dev/null && [ -z "${RUSTUP_TOOLCHAIN:-}" ]; then
+    RUSTUP_TOOLCHAIN=$(cd / && { rustup show active-toolchain 2>/dev/null || true; } | cut -d' ' -f1)
+    [ -n "$RUSTUP_TOOLCHAIN" ] || not_run "rustup has no toolchain." "rustup default stable"
+    export RUSTUP_TOOLCHAIN
+  fi
+  version=$(cd / && rustc --version | cut -d' ' -f2)
+  if [ "$(printf '%s\n' 1.72 "$version" | sort -V | head -n 1)" != 1.72 ]; then
+    not_run "building InfluxDB needs Rust >= 1.72, and this is $version." "Install a newer Rust first on PATH."
+  fi
+  command -v cc >/dev/null || not_run "building InfluxDB needs a C compiler." "Debian: scripts/deps.sh"
+}
+
+build_influxdb() {  # OUT version
+  local out=$1 version=$2 fresh
+  need_go InfluxDB
+  need_rust
+  say "building InfluxDB $version (cold: 5 to 10 minutes) …"
+  fresh=$(mktemp -d "$cache/.making-influxdb.XXXXXX")
+  # This pkg-config is a program of theirs: asked for flux it builds the library with cargo.
+  if ! (cd "$tools/influxdb" && go build -trimpath -o "$fresh/tools/" github.com/influxdata/pkg-config &&
+    PKG_CONFIG=$fresh/tools/pkg-config RUSTC_WRAPPER=$tools/influxdb/rustc-wrapper.sh CGO_ENABLED=1 go build -trimpath \
+      -tags sqlite_foreign_keys,sqlite_json -ldflags "-s -w -X main.version=v$version" -o "$fresh/" \
+      github.com/influxdata/influxdb/v2/cmd/influxd); then
+    rm -rf "$fresh"
+    say "building InfluxDB failed; see above"
+    return 1
+  fi
+  rm -rf "$fresh/tools" "$out"
+  mv "$fresh" "$out"
+}
+
+# Prints the influxd to use, building it if need be.
+influxdb() {
+  local version out
+  tests="TESTS AGAINST A REAL INFLUXDB"
+  if [ -n "${INFLUXD:-}" ]; then
+    [ -x "$INFLUXD" ] || { say "INFLUXD=$INFLUXD is no program"; return 1; }
+    printf '%s\n' "$INFLUXD"
+    return
+  fi
+  mkdir -p "$cache"
+  exec 9>"$cache/.lock-influxdb"  # of its own: nobody else waits so long
+  flock 9
+  rm -rf "$cache"/.making-influxdb.*  # of a build that was cut short
+  version=$(version_of influxdb github.com/influxdata/influxdb/v2)
+  out=$cache/influxdb-$version
+  has_all "$out" influxd || build_influxdb "$out" "$version" >&2
+  flock -u 9
+  printf '%s\n' "$out/influxd"
+}
+
 usage() {
-  sed -n '2,17s/^# \{0,1\}//p' "$0"
+  sed -n '2,20s/^# \{0,1\}//p' "$0"
 }
 
 main() {
   local command=${1:-} bin
   case "$command" in
     build) [ $# -eq 1 ] || { usage >&2; exit 2; } ; build ;;
+    influxdb) [ $# -eq 1 ] || { usage >&2; exit 2; } ; influxdb ;;
     start | stop | compact) [ $# -eq 2 ] || { usage >&2; exit 2; } ;;
     up | down) [ $# -eq 3 ] || { usage >&2; exit 2; } ;;
     -h | --help) usage ;;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Tests of the tests' own tools: the wire above all, since the crash matrix is only as good as its counting."""
 
+import contextlib
 import http.client
+import io
 import json
 import ssl
 import tempfile
@@ -227,7 +229,13 @@ class ToolsTest(unittest.TestCase):
         def bad(_):
             runner.check(False, "as expected in this self-test")
 
+        def lacking(_):
+            raise runner.NotRun("as expected in this self-test")
+
         self.assertFalse(runner.run([("self-test: fails", bad), ("self-test: passes", lambda _: "note")], Quiet()))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertTrue(runner.run([("self-test: is not run", lacking), ("self-test: passes", lambda _: None)], Quiet()))
+        self.assertEqual(said.getvalue().splitlines()[-1], "1 passed, 0 failed, 1 skipped")
         self.assertTrue(runner.run([("self-test: passes", lambda _: None)], Quiet()))
 
 

@@ -1,5 +1,7 @@
 // Organisations and buckets of InfluxDB over HTTP, and as much of writing and querying as shows
 // whether a token may.
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/base/time.h"
 #include "tests/sandbox/influx_db.h"
@@ -15,6 +17,32 @@ InfluxError no_org_named(const std::string& name) {
 
 InfluxError no_bucket_named(const std::string& name) {
   return {"not found", "bucket \"" + name + "\" not found"};
+}
+
+// Where this page of buckets and its neighbours are. There is a next one as soon as this one is
+// full.
+Json page_links(const InfluxPage& page, std::size_t count, const HttpRequest& request) {
+  const auto link = [&](std::size_t offset) {
+    std::map<std::string, std::string> query = {{"descending", "false"},
+                                                {"limit", std::to_string(page.limit)},
+                                                {"offset", std::to_string(offset)}};
+    for (const char* name : {"id", "orgID", "org"}) {
+      if (const std::string value = influx_param(request, name); !value.empty())
+        query[name] = value;
+    }
+    if (const std::string name = influx_param(request, "name"); !name.empty())
+      query["bucket"] = name;
+    std::string out = "/api/v2/buckets";
+    for (const auto& [name, value] : query) {
+      out += out.find('?') == std::string::npos ? "?" : "&";
+      out += name + "=" + url_encode(value);
+    }
+    return out;
+  };
+  Json out = {{"self", link(page.offset)}};
+  if (count >= page.limit) out["next"] = link(page.offset + page.limit);
+  if (page.offset > 0) out["prev"] = link(page.offset - std::min(page.offset, page.limit));
+  return out;
 }
 
 }  // namespace
@@ -158,8 +186,9 @@ HttpResponse InfluxDb::list_buckets(const Caller& caller, const Request& request
     if (may_see(caller, bucket)) list.push_back(bucket_json(bucket));
   }
   if (id.empty() && !name.empty() && !org.empty() && seen == 0) throw no_bucket_named(name);
-  return influx_answer(200,
-                       {{"links", {{"self", "/api/v2/buckets"}}}, {"buckets", std::move(list)}});
+  Json out = {{"links", page_links(page, list.size(), request)}};
+  out["buckets"] = std::move(list);
+  return influx_answer(200, out);
 }
 
 HttpResponse InfluxDb::create_bucket(const Caller& caller, const Request& request,
@@ -220,13 +249,19 @@ HttpResponse InfluxDb::write(const Caller& caller, const Request& request, const
 
 // `buckets()` as CSV; `from(bucket: "…")` as an empty result. Flux beyond that is not understood.
 HttpResponse InfluxDb::query(const Caller& caller, const Request& request, const std::string&) {
-  const InfluxOrg& org = org_of_request(request);
+  const InfluxOrg* found = nullptr;
+  try {
+    found = &org_of_request(request);
+  } catch (const InfluxError& error) {
+    throw InfluxError("invalid", "failed to decode request body: " + error.message);
+  }
+  const InfluxOrg& org = *found;
   const std::string content_type = request.header("content-type");
   const std::string flux = content_type.starts_with("application/vnd.flux")
                                ? request.body
                                : text_at(Json::parse(request.body), "query");
   constexpr std::string_view kFrom = "from(bucket:";
-  HttpResponse out{200, "text/csv; charset=utf-8", "", {}};
+  HttpResponse out{200, "text/csv; charset=utf-8", "\r\n", {}};
   if (const std::size_t from = flux.find(kFrom); from != std::string::npos) {
     const std::size_t start = flux.find('"', from + kFrom.size());
     const std::size_t end = start == std::string::npos ? start : flux.find('"', start + 1);

@@ -90,7 +90,12 @@ HttpResponse InfluxDb::put_password(const Caller& caller, const Request& request
 HttpResponse InfluxDb::post_password(const Caller& caller, const Request& request,
                                      const std::string& id) {
   const std::string password = text_at(Json::parse(request.body), "password");
-  const std::string user = influx_id(id);
+  std::string user;
+  try {
+    user = influx_id(id);
+  } catch (const InfluxError&) {
+    throw InfluxError("internal error", "invalid user ID provided in route");
+  }
   require(caller, {"write", "users", user, ""});
   check_strength(password);
   const auto found = users_.find(user);

@@ -21,9 +21,7 @@ constexpr const char* kInstance = "instance";
 // An id inside a JSON body; null and absence are "none".
 std::string optional_id(const Json& resource, const char* key) {
   const Json& value = at(resource, key);
-  if (value.is_null()) return "";
-  if (!value.is_string()) throw InfluxError("invalid", "invalid json structure");
-  return influx_id(value.get<std::string>());
+  return value.is_null() ? "" : influx_body_id(value);
 }
 
 }  // namespace
@@ -50,9 +48,22 @@ std::string influx_id(const std::string& text) {
   return text;
 }
 
+std::string influx_body_id(const Json& value) {
+  if (!value.is_string()) throw InfluxError("invalid", "invalid json structure");
+  try {
+    return influx_id(value.get<std::string>());
+  } catch (const InfluxError& error) {
+    throw InfluxError("invalid", "invalid json structure: " + error.message);
+  }
+}
+
 InfluxPermission influx_permission(const Json& entry) {
   if (!entry.is_object()) throw InfluxError("invalid", "invalid json structure");
   const Json& resource = at(entry, "resource");
+  for (const Json* text : {&at(entry, "action"), &at(resource, "type")}) {
+    if (!text->is_null() && !text->is_string())
+      throw InfluxError("invalid", "invalid json structure");
+  }
   InfluxPermission out;
   out.action = text_at(entry, "action");
   out.type = text_at(resource, "type");

@@ -29,6 +29,9 @@ using InfluxPermissions = std::vector<InfluxPermission>;
 // Sixteen hex digits, not all of them zero. Throws InfluxError ("invalid").
 std::string influx_id(const std::string& text);
 
+// The same, of an id in a request's body.
+std::string influx_body_id(const Json& value);
+
 // One entry of a request's `permissions`. `name` and `org` inside the resource are ignored, as the
 // server ignores them. Throws InfluxError ("invalid").
 InfluxPermission influx_permission(const Json& entry);

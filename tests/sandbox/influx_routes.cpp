@@ -170,9 +170,7 @@ HttpResponse InfluxDb::route(const HttpRequest& request) {
   const Route* route = route_of(request, id, known_path);
   const Caller caller = route && route->open ? Caller{} : authenticate(request);
   if (route) return (this->*route->serve)(caller, request, id);
-  if (known_path) {
-    throw InfluxError("method not allowed", "allow: " + request.method + " is not served here");
-  }
+  if (known_path) return {405, "text/plain", "", {}};
   throw InfluxError("not found", "path not found");
 }
 
@@ -194,7 +192,7 @@ HttpResponse InfluxDb::handle(const HttpRequest& request) {
     response = error_response({"invalid", "invalid json structure"});
   }
   response.headers.emplace_back("X-Influxdb-Build", "OSS");
-  response.headers.emplace_back("X-Influxdb-Version", options_.version);
+  response.headers.emplace_back("X-Influxdb-Version", "v" + options_.version);
   return response;
 }
 

@@ -7,9 +7,10 @@
 namespace keyturn::sandbox {
 namespace {
 
-std::string required_id(const Json& value, const char* message) {
-  if (value.is_null()) throw InfluxError("invalid", message);
-  return influx_id(value.get<std::string>());
+// A member of a body, "" when it is absent or null. Of another type it makes the body unreadable.
+std::string text_member(const Json& body, const char* key) {
+  const Json& value = at(body, key);
+  return value.is_null() ? "" : value.get<std::string>();
 }
 
 }  // namespace
@@ -122,18 +123,21 @@ HttpResponse InfluxDb::create_token(const Caller& caller, const Request& request
   if (!body.is_object()) throw InfluxError("invalid", "invalid json structure");
   InfluxAuthorization wanted;
   const Json& permissions = at(body, "permissions");
-  if (!permissions.is_array() || permissions.empty())
-    throw InfluxError("invalid", "authorization must include permissions");
+  if (!permissions.is_null() && !permissions.is_array())
+    throw InfluxError("invalid", "invalid json structure");
+  if (permissions.empty()) throw InfluxError("invalid", "authorization must include permissions");
   for (const Json& entry : permissions) wanted.permissions.push_back(influx_permission(entry));
-  wanted.org = required_id(at(body, "orgID"), "org id required: invalid ID");
-  const std::string status = text_at(body, "status");
+  const Json& org = at(body, "orgID");
+  if (org.is_null()) throw InfluxError("invalid", "org id required: invalid ID");
+  wanted.org = influx_body_id(org);
+  const std::string status = text_member(body, "status");
   if (status != "" && status != "active" && status != "inactive")
     throw InfluxError("invalid", "invalid status: must be active or inactive");
   wanted.active = status != "inactive";
-  wanted.description = text_at(body, "description");
+  wanted.description = text_member(body, "description");
   // Whoever asks owns it, unless another is named.
   const Json& owner = at(body, "userID");
-  wanted.user = owner.is_null() ? caller.user : influx_id(owner.get<std::string>());
+  wanted.user = owner.is_null() ? caller.user : influx_body_id(owner);
 
   require(caller, {"write", "authorizations", "", wanted.org});
   require(caller, {"write", "users", wanted.user, ""});
@@ -164,18 +168,22 @@ HttpResponse InfluxDb::patch_token(const Caller& caller, const Request& request,
                                    const std::string& id) {
   influx_id(id);
   const Json body = Json::parse(request.body, nullptr, false);
-  if (!body.is_object()) throw InfluxError("internal error", "unexpected end of JSON input");
+  if (!body.is_object()) throw InfluxError("internal error", "unexpected EOF");
   InfluxAuthorization& found = need_authorization(id);
   may_read(caller, found);
   may_write(caller, found);
   // Anything else in the body is ignored.
   const Json& status = at(body, "status");
+  const Json& description = at(body, "description");
+  for (const Json* each : {&status, &description}) {
+    if (!each->is_null() && !each->is_string())
+      throw InfluxError("internal error", "json: cannot unmarshal into a string");
+  }
   if (!status.is_null()) {
     if (status != "active" && status != "inactive")
       throw InfluxError("invalid", "unknown authorization status");
     found.active = status == "active";
   }
-  const Json& description = at(body, "description");
   if (!description.is_null()) found.description = description.get<std::string>();
   found.updated = clock_.now();
   const Json view = authorization_json(found, !options_.hides_tokens);

@@ -1,9 +1,14 @@
-"""Runs scenarios one after the other; one line each, and a last line with the count."""
+"""Runs scenarios one after the other; one line each, and a last line with the count: `N passed, N failed`, and `, N skipped`
+after it where a scenario lacked a prerequisite."""
 
 import time
 import traceback
 
 _scenarios = []
+
+
+class NotRun(Exception):
+    """Raised by a scenario that lacks what it needs; the message says what."""
 
 
 def scenario(name):
@@ -35,7 +40,7 @@ def check_equal(got, expected, what):
 
 def run(scenarios, world):
     """Runs them all, whatever fails; True if none did."""
-    passed = failed = 0
+    passed = failed = skipped = 0
     for name, function in scenarios:
         began = time.monotonic()
         try:
@@ -43,11 +48,14 @@ def run(scenarios, world):
             note = function(world) or ""
             passed += 1
             print(f"ok      {name} ({time.monotonic() - began:.1f} s){': ' + note if note else ''}", flush=True)
+        except NotRun as lacking:
+            skipped += 1
+            print(f"########  DID NOT RUN  {name}: {lacking}", flush=True)
         except Exception as error:  # one scenario's failure must not hide the others'
             failed += 1
             print(f"FAILED  {name} ({time.monotonic() - began:.1f} s): {error}", flush=True)
             if not isinstance(error, AssertionError):
                 traceback.print_exc()
             world.explain_failure()
-    print(f"{passed} passed, {failed} failed", flush=True)
+    print(f"{passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''}", flush=True)
     return failed == 0

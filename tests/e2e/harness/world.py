@@ -7,10 +7,11 @@ from pathlib import Path
 
 from .certificates import make_serving
 from .cluster import ControlPlane
+from .influx import Influx
 from .keyturn import Operator
 from .kube import POLICIES
 from .moto import Moto, SecretsManager
-from .runner import check
+from .runner import NotRun, check
 from .subject import GENERIC_PASSWORD, Subject, manifest
 from .waiting import TimedOut, eventually
 from .wire import Proxy, Wire
@@ -44,6 +45,7 @@ class World:
         self.operator = self.proxies = None
         self.evidence = []  # every policy and metric that a scenario left, for the look for secret values at the end
         self._token_file = self.folder / "operator.token"
+        self._influxes = []
 
     def start(self):
         """Control plane, moto, wire, the chart, and the operator with exactly what the chart gave it."""
@@ -65,6 +67,8 @@ class World:
         for proxy in self.proxies or []:
             proxy.close()
         self.wire.drop_connections()
+        for influx in self._influxes:
+            influx.stop()
         self.cluster.stop()
         self.moto.stop()
 
@@ -87,6 +91,23 @@ class World:
             print(f"          {line[:400]}")
 
     # ---- for scenarios
+
+    def influxd(self):
+        """The program of a real InfluxDB, built at its first use (minutes). NotRun where that is not possible."""
+        done = subprocess.run([self.repository / "tests" / "e2e" / "control-plane.sh", "influxdb"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True)
+        if done.returncode == 3:
+            raise NotRun("InfluxDB is not there, and what building it needs is missing; see above")
+        check(done.returncode == 0, f"control-plane.sh influxdb ended with {done.returncode}; see above")
+        return done.stdout.strip()
+
+    def influx(self, name="influxd"):
+        """A real InfluxDB, running and set up."""
+        influx = Influx(self.influxd(), self.folder / "influx", name, owned=True)
+        self._influxes.append(influx)
+        influx.start()
+        influx.set_up()
+        return influx
 
     def helm(self, command, *arguments, check_status=True):
         """Runs helm in the operator's namespace; its output."""

@@ -32,7 +32,7 @@ class InfluxTest : public ::testing::Test {
 TEST_F(InfluxTest, SaysWhichItIs) {
   const Reply ping = client.send("GET", "/ping", {});
   EXPECT_EQ(ping.status, 204);
-  EXPECT_EQ(ping.header("x-influxdb-version"), "2.7.12");
+  EXPECT_EQ(ping.header("x-influxdb-version"), "v2.7.12");
   EXPECT_EQ(client.send("HEAD", "/ping", {}).status, 204);
   EXPECT_EQ(client.send("GET", "/health", {}).body["status"], "pass");
   InfluxSpec third;
