@@ -2,7 +2,8 @@
 // crashes, acts of people and wrong answers; then the same with one rule taken away at a time, each
 // of which must be missed.
 //
-// usage: explore [--kind minting|forwardOnly|none] [--budgets CRASHES PEOPLE WRONG ROTATIONS]
+// usage: explore [--kind minting|forwardOnly|none|influxdbToken] [--budgets CRASHES PEOPLE WRONG
+// ROTATIONS]
 // [--limit STATES] [--without RULE]
 //        explore --all    (what `make test` runs)
 #include <chrono>
@@ -41,6 +42,12 @@ const Ablation kAblations[] = {
     {"leftovers", &Rules::leftovers, Kind::Minting, {1, 0, 0, 1}},
     {"waiting for the roll-out", &Rules::gate, Kind::Minting, {0, 0, 0, 1}},
     {"asking the backend", &Rules::asks_backend, Kind::ForwardOnly, {0, 0, 1, 1}},
+    {"quiet (influxdbToken)", &Rules::quiet, Kind::Influx, {0, 1, 0, 1}},
+    {"ids chained (influxdbToken)", &Rules::chained_ids, Kind::Influx, {0, 0, 1, 1}},
+    {"comparing (influxdbToken)", &Rules::compares, Kind::Influx, {0, 1, 0, 1}},
+    {"the base check (influxdbToken)", &Rules::base, Kind::Influx, {0, 1, 0, 1}},
+    {"leftovers (influxdbToken)", &Rules::leftovers, Kind::Influx, {1, 0, 0, 1}},
+    {"the roll-out (influxdbToken)", &Rules::gate, Kind::Influx, {0, 0, 0, 1}},
 };
 // Second lines: not missed one at a time within these budgets. Each has a unit test of its own
 // (tests/unit/engine/engine_test.cpp).
@@ -52,7 +59,17 @@ const Ablation kSecondLines[] = {
 };
 
 const char* name_of(Kind kind) {
-  return kind == Kind::Minting ? "minting" : kind == Kind::ForwardOnly ? "forwardOnly" : "none";
+  switch (kind) {
+    case Kind::Minting:
+      return "minting";
+    case Kind::ForwardOnly:
+      return "forwardOnly";
+    case Kind::None:
+      return "none";
+    case Kind::Influx:
+      return "influxdbToken";
+  }
+  return "";
 }
 
 Outcome run(Kind kind, const Rules& rules, const Budgets& b, std::size_t limit,
@@ -66,7 +83,7 @@ Outcome run(Kind kind, const Rules& rules, const Budgets& b, std::size_t limit,
     if ((out.rows >> row & 1u) != 0) rows += ' ' + std::to_string(row);
   }
   std::printf(
-      "%-12s crashes %d, people %d, wrong answers %d, rotations %d: %zu states, %zu of a leader, "
+      "%-13s crashes %d, people %d, wrong answers %d, rotations %d: %zu states, %zu of a leader, "
       "rows%s, %zu kinds of violation%s (%.1f s)\n",
       name_of(kind), b.crashes, b.people, b.wrong, b.rotations, out.states, out.local_states,
       rows.c_str(), out.violations.size(), out.exhaustive ? "" : ", NOT exhaustive: limit reached",
@@ -103,6 +120,8 @@ int all() {
   bool good = true;
   for (const Kind kind : {Kind::Minting, Kind::ForwardOnly, Kind::None})
     good = holds(kind, {1, 1, 1, 1}, 60'000'000) && good;
+  for (const Budgets& budgets : {Budgets{1, 1, 0, 1}, Budgets{1, 0, 1, 1}})
+    good = holds(Kind::Influx, budgets, 60'000'000) && good;
   for (const Ablation& a : kAblations) good = missed(a, 20'000'000, false) && good;
   std::printf(good ? "explore: all rules hold, and each is missed when taken away\n"
                    : "explore: FAILED\n");
@@ -119,9 +138,10 @@ int main_of(const std::vector<std::string>& args) {
     if (args[i] == "--all") return all();
     if (args[i] == "--kind") {
       const std::string& name = args.at(++i);
-      kind = name == "forwardOnly" ? Kind::ForwardOnly
-             : name == "none"      ? Kind::None
-                                   : Kind::Minting;
+      kind = name == "forwardOnly"     ? Kind::ForwardOnly
+             : name == "none"          ? Kind::None
+             : name == "influxdbToken" ? Kind::Influx
+                                       : Kind::Minting;
     } else if (args[i] == "--budgets") {
       budgets.crashes = number();
       budgets.people = number();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tests/simulation/backends.h"
+#include "tests/simulation/model_influx.h"
 #include "tests/testing/fake_clock.h"
 
 namespace keyturn::simulation::model {
@@ -49,8 +50,8 @@ class Careless final : public engine::Strategy {
  public:
   // `numbered`: names the values of the strategy without a backend, which draws them, so that the
   // model can tell them apart.
-  Careless(std::unique_ptr<engine::Strategy> real, bool compares, Passwords* numbered)
-      : real_(std::move(real)), compares_(compares), numbered_(numbered) {}
+  Careless(std::unique_ptr<engine::Strategy> real, const Rules& rules, Passwords* numbered)
+      : real_(std::move(real)), rules_(rules), numbered_(numbered) {}
   const engine::Traits& traits() const override { return real_->traits(); }
   Status recognise(const SecretString& c) const override { return real_->recognise(c); }
   Result<SecretString> create(const engine::StepContext& x, const SecretString& c) const override {
@@ -69,20 +70,21 @@ class Careless final : public engine::Strategy {
   }
   Status retire(const engine::StepContext& x, const SecretString& r, const SecretString& c,
                 const std::function<bool()>& f) const override {
-    return real_->retire(x, r, c, f);
+    return real_->retire(x, r, c, confirming(f));
   }
   Status abandon(const engine::StepContext& x, const SecretString& p,
                  const std::function<bool()>& f) const override {
-    return real_->abandon(x, p, f);
+    return real_->abandon(x, p, confirming(f));
   }
   bool same_credential(const SecretString& a, const SecretString& b) const override {
-    return compares_ && real_->same_credential(a, b);
+    return rules_.compares && real_->same_credential(a, b);
   }
   Result<SecretString> carry(const SecretString& f, const SecretString& o) const override {
     return real_->carry(f, o);
   }
   Result<std::vector<engine::Leftover>> leftovers(const engine::StepContext& x,
                                                   const SecretString& c) const override {
+    if (!rules_.leftovers) return std::vector<engine::Leftover>();
     return real_->leftovers(x, c);
   }
   bool is_leftover(const engine::Leftover& l, const SecretString& v) const override {
@@ -97,8 +99,13 @@ class Careless final : public engine::Strategy {
   }
 
  private:
+  std::function<bool()> confirming(const std::function<bool()>& confirm) const {
+    if (rules_.confirm) return confirm;
+    return [] { return true; };
+  }
+
   const std::unique_ptr<engine::Strategy> real_;
-  const bool compares_;
+  const Rules& rules_;
   Passwords* const numbered_;
 };
 
@@ -119,6 +126,8 @@ std::string to_string(const Request& r) {
                                        "syncs",
                                        "rolls out",
                                        "notes that it works",
+                                       "looks at",
+                                       "switches",
                                        "ends"};
   std::string text = kNames[static_cast<int>(r.kind)];
   if (r.kind == Request::Kind::Update) {
@@ -127,6 +136,7 @@ std::string to_string(const Request& r) {
   }
   if (r.kind == Request::Kind::Change)
     return text + " " + token_name(r.token) + " -> " + token_name(r.other_token);
+  if (r.kind == Request::Kind::Switch) text += (r.others & 1) != 0 ? " on" : " off";
   if (r.version != 0) text += " " + version_name(r.version).substr(0, 18);
   if (r.token != 0) text += " " + token_name(r.token);
   return text;
@@ -147,8 +157,11 @@ class Tree::Run final : public aws::SecretsManager,
     if (kind == Kind::Minting) real = make_minting(*this, options);
     if (kind == Kind::ForwardOnly) real = make_forward_only(*this);
     if (kind == Kind::None) real = make_none();
-    strategy_ = std::make_unique<Careless>(std::move(real), rules.compares,
-                                           kind == Kind::None ? this : nullptr);
+    if (kind == Kind::Influx)
+      real = make_influx_strategy(
+          kArn, *this, clock_, [this](const Request& r) -> const std::string& { return ask(r); });
+    strategy_ =
+        std::make_unique<Careless>(std::move(real), rules, kind == Kind::None ? this : nullptr);
   }
 
   Request next() {
@@ -162,7 +175,13 @@ class Tree::Run final : public aws::SecretsManager,
   const Seen& seen() const { return seen_; }
   bool quiet() const { return quiet_; }
 
-  Result<aws::SecretMetadata> describe(const std::string&) override {
+  Result<aws::SecretMetadata> describe(const std::string& id) override {
+    if (id == kAdminArn) {
+      aws::SecretMetadata admin;
+      admin.arn = kAdminArn;
+      admin.name = "admin";
+      return admin;
+    }
     const std::string& reply = ask({.kind = Request::Kind::Describe});
     const Seen before = seen_;
     std::memcpy(&seen_, reply.data(), sizeof(Seen));
@@ -180,25 +199,31 @@ class Tree::Run final : public aws::SecretsManager,
     label(seen_.baton, engine::kBaton);
     return m;
   }
-  Result<aws::SecretValue> get_value(const std::string&, const std::string& id,
+  Result<aws::SecretValue> get_value(const std::string& secret, const std::string& id,
                                      const std::string&) override {
+    if (secret == kAdminArn) {
+      aws::SecretValue admin;
+      admin.value = SecretString(kAdminValue);
+      return admin;
+    }
     const std::string& reply = ask({.kind = Request::Kind::Read, .version = version_number(id)});
     if (reply[0] == 0)
       return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no such version");
     aws::SecretValue v;
     v.version_id = id;
-    v.value =
-        SecretString(make_value(token_name(static_cast<Cred>(reply[0])), std::to_string(reply[1])));
+    v.value = SecretString(
+        kind_ == Kind::Influx
+            ? influx_value(static_cast<Cred>(reply[0]), static_cast<std::uint8_t>(reply[1]))
+            : make_value(token_name(static_cast<Cred>(reply[0])), std::to_string(reply[1])));
     return v;
   }
   Status put_value(const aws::PutSecretValueRequest& r) override {
-    const std::string value(r.value.reveal());
-    const std::string& reply =
-        ask({.kind = Request::Kind::Put,
-             .version = version_number(r.client_request_token),
-             .token = token_number(credential_of(value)),
-             .others = static_cast<std::uint8_t>(std::atoi(others_of(value).c_str())),
-             .baton = r.stages.contains(std::string(engine::kBaton))});
+    const ReadValue value = read_value(std::string(r.value.reveal()));
+    const std::string& reply = ask({.kind = Request::Kind::Put,
+                                    .version = version_number(r.client_request_token),
+                                    .token = value.token,
+                                    .others = value.others,
+                                    .baton = r.stages.contains(std::string(engine::kBaton))});
     if (reply[0] == 0)
       return make_error(ErrorClass::Conflict, "ResourceExistsException", "the id is taken");
     quiet_ = false;  // our own change, too, is a change
@@ -273,6 +298,12 @@ class Tree::Run final : public aws::SecretsManager,
   }
 
  private:
+  ReadValue read_value(const std::string& value) const {
+    if (kind_ == Kind::Influx) return read_influx_value(value);
+    return {token_number(credential_of(value)),
+            static_cast<std::uint8_t>(std::atoi(others_of(value).c_str()))};
+  }
+
   Request stamped(Request r) const {
     r.rows = rows_;
     return r;
@@ -306,7 +337,7 @@ class Tree::Run final : public aws::SecretsManager,
   void spoil(const View& view, Decision& d) const {
     const engine::Labels& l = view.labels;
     if (!rules_.quiet_before_rollback && d.action == Action::SetAndTest) d.quiet = false;
-    if (!rules_.pending_first && kind_ == Kind::Minting && d.action == Action::DropPending &&
+    if (!rules_.pending_first && two_credentials(kind_) && d.action == Action::DropPending &&
         d.row == 3)
       d.action = Action::RetestAndMove;
     if (!rules_.pending_first && kind_ == Kind::ForwardOnly && d.action == Action::RetestAndMove &&
@@ -314,7 +345,7 @@ class Tree::Run final : public aws::SecretsManager,
       d.action = Action::DropPending;
     }
     if (!rules_.was_current && d.action == Action::DropPending && d.row == 6 &&
-        kind_ == Kind::Minting) {
+        two_credentials(kind_)) {
       d.action = Action::Abandon;
       d.quiet = true;
     }
@@ -364,7 +395,7 @@ class Tree::Run final : public aws::SecretsManager,
         if (!value.ok()) return;
         (void)ask({.kind = Request::Kind::Sync,
                    .version = version_number(d.version_id),
-                   .token = token_number(credential_of((*value)->reveal()))});
+                   .token = read_value(std::string((*value)->reveal())).token});
         return;
       }
       if (d.action == Action::Rollout) {

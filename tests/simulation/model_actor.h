@@ -34,6 +34,8 @@ struct Request {
     Sync,
     Rollout,
     Remember,
+    Look,    // Influx: at one authorization
+    Switch,  // Influx: sets it active or inactive, and its mark
     End,
   };
   Kind kind = Kind::Describe;
@@ -41,8 +43,8 @@ struct Request {
   Ver version = 0;          // Read, Put, Mint, Sync; Update: from
   Ver to = 0;               // Update
   Cred token = 0;           // Put, Revoke, Login, Sync; Change: login with
-  Cred other_token = 0;     // Change: to
-  std::uint8_t others = 0;  // Put
+  Cred other_token = 0;     // Change: to; Influx, Mint and Switch: which one it replaces
+  std::uint8_t others = 0;  // Put; Switch: the flags
   bool baton = false;       // Put: also takes the baton
   bool cleaned_up = false;  // End
   std::uint32_t rows = 0;   // rows of the protocol's table that fired since the pass began, by bit

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/simulation/model_influx.h"
+
 namespace keyturn::simulation::model {
 
 namespace {
@@ -56,7 +58,17 @@ World other_way_round(World w) {
 }
 
 bool revokes(const Tree& tree, Node node) {
-  return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke;
+  if (node == 0) return false;
+  const Request& next = tree.entry(node).next;
+  return next.kind == Request::Kind::Revoke ||
+         (next.kind == Request::Kind::Switch && (next.others & 1) == 0);
+}
+
+// Influx: what the server shows of an authorization.
+std::string shown(const World& w, Cred t) {
+  Shown all{.mark = w.mark[t], .replaces = w.replaces[t]};
+  all.flags = static_cast<std::uint8_t>((w.accepts(t) ? 1 : 0) | ((w.retiring >> t & 1u) << 1));
+  return {reinterpret_cast<const char*>(&all), sizeof all};
 }
 
 }  // namespace
@@ -157,10 +169,12 @@ World Explorer::noticing(const World& before, World after) const {
     if (after.actor[n] != 0 && in_vain(after, tree_.entry(after.actor[n]).next, n))
       drop_pass(after, n);
     if (after.actor[n] == 0) looked(after, n);
-    if (!after.accepts(after.minted[n])) after.minted[n] = 0;
+    if (!after.lives(after.minted[n])) after.minted[n] = 0;
   }
+  after.disabled &= after.live;
+  after.retiring &= after.live;
   for (Cred t = 1; t <= after.tokens; ++t) {
-    if (!after.accepts(t)) after.mark[t] = 0;
+    if (!after.lives(t)) after.mark[t] = after.replaces[t] = 0;
   }
   after.excused &= after.live;
   return after;
@@ -197,7 +211,7 @@ void Explorer::execute(const World& before, std::size_t n,
       if (r.label == 'C') {
         w.move_current(r.to);
         w.finished++;
-        if (w.ending == 1 && kind_ != Kind::Minting) w.ending = 2;
+        if (w.ending == 1 && !two_credentials(kind_)) w.ending = 2;
       } else {
         held = r.to;
       }
@@ -207,12 +221,26 @@ void Explorer::execute(const World& before, std::size_t n,
       const Cred token = ++w.tokens;
       w.live |= 1u << token;
       w.mark[token] = r.version;
+      w.replaces[token] = r.other_token;
       w.minted[n] = token;
       return answer(w, n, byte(token), "", emit);
     }
     case Request::Kind::Revoke:
       w.live &= ~(1u << r.token);
       return answer(w, n, "", "", emit);
+    case Request::Kind::Look:
+      return answer(w, n, w.lives(r.token) ? shown(w, r.token) : "", "", emit);
+    case Request::Kind::Switch: {
+      if (!w.lives(r.token)) return answer(w, n, kNo, " (not there)", emit);
+      const auto put = [&](std::uint32_t& bits, bool on) {
+        bits = on ? bits | 1u << r.token : bits & ~(1u << r.token);
+      };
+      put(w.disabled, (r.others & 1) == 0);
+      put(w.retiring, (r.others & 2) != 0);
+      w.mark[r.token] = r.version;
+      w.replaces[r.token] = r.other_token;
+      return answer(w, n, kYes, "", emit);
+    }
     case Request::Kind::Login: {
       const bool accepted = w.accepts(r.token);
       answer(w, n, accepted ? kYes : kNo, accepted ? " (accepted)" : " (rejected)", emit);
@@ -227,8 +255,13 @@ void Explorer::execute(const World& before, std::size_t n,
     case Request::Kind::List: {
       std::string reply;
       for (Cred t = 1; t <= w.tokens; ++t) {
-        if (!w.accepts(t) || w.mark[t] == 0) continue;
+        const bool listed = w.lives(t) && (kind_ == Kind::Influx || w.mark[t] != 0);
+        if (!listed) continue;
         const bool busy = w.minted[0] == t || w.minted[1] == t;
+        if (kind_ == Kind::Influx) {
+          reply += byte(t) + byte(busy ? 1 : 0) + shown(w, t);
+          continue;
+        }
         reply += byte(t) + std::string(reinterpret_cast<const char*>(&w.mark[t]), sizeof(Ver)) +
                  byte(busy ? 1 : 0);
       }

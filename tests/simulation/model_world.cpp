@@ -66,10 +66,10 @@ Seen look(const World& w, Kind kind, std::size_t actor) {
   s.rolled_out = w.pod == w.token(w.current);
   const bool at_rest =
       w.baton == 0 && (w.pending == 0 || w.pending == w.current);  // else nothing starts
-  s.due = at_rest && (may_start || (kind != Kind::Minting && w.ending == 1));
+  s.due = at_rest && (may_start || (!two_credentials(kind) && w.ending == 1));
   s.rollback = w.rollback_of != 0 && w.rollback_of == w.current && w.baton != 0 &&
                w.baton != w.current;  // else it was refused
-  s.clean_up = kind == Kind::Minting && w.ending == 1;
+  s.clean_up = two_credentials(kind) && w.ending == 1;
   s.works = kind == Kind::ForwardOnly && w.works[actor * 2] == w.current &&
             w.works[actor * 2 + 1] == w.latest;
   return s;
@@ -77,7 +77,7 @@ Seen look(const World& w, Kind kind, std::size_t actor) {
 
 std::string check_always(const World& w, Kind kind) {
   if (kind == Kind::None) return {};
-  if (kind == Kind::Minting) {
+  if (two_credentials(kind)) {
     if (!w.accepts(w.secret_token)) return "I1: the Secret's credential is dead";
     if (!w.accepts(w.pod)) return "I1: the pod's credential is dead";
   }
@@ -99,12 +99,12 @@ std::string check_at_rest(const World& w, Kind kind) {
     return "I3: AWSPENDING is left";
   const Stored* current = w.find(w.current);
   if (current->others != w.others) return "a person's edit of another field is lost";
-  const int due = w.rotations + (kind != Kind::Minting && w.ending == 2 ? 1 : 0);
+  const int due = w.rotations + (!two_credentials(kind) && w.ending == 2 ? 1 : 0);
   if (w.edits == 0 && w.wronged == 0 && w.finished != due)
     return "I4: a due rotation did not happen exactly once";
-  if (kind != Kind::Minting) return {};
+  if (!two_credentials(kind)) return {};
   for (Cred t = 1; t <= w.tokens; ++t) {
-    const bool ours = w.accepts(t) && t != w.token(w.current) && ((w.excused >> t) & 1u) == 0;
+    const bool ours = w.lives(t) && t != w.token(w.current) && ((w.excused >> t) & 1u) == 0;
     if (ours) return "I3: a credential is left over";
   }
   return {};
@@ -138,7 +138,7 @@ void people(const World& w, Kind kind, bool revocation_under_way,
   if (w.people == 0) return;
   // Between our last look and a revocation only a commanded rollback is safe (docs/protocol.md).
   const bool back_is_safe = !revocation_under_way && w.previous != 0;
-  if (back_is_safe && (kind != Kind::Minting || w.accepts(w.token(w.previous)))) {
+  if (back_is_safe && (!two_credentials(kind) || w.accepts(w.token(w.previous)))) {
     World n = taken_over(w);
     n.others = w.find(w.previous)->others;
     n.move_current(w.previous);
@@ -188,7 +188,7 @@ void people(const World& w, Kind kind, bool revocation_under_way,
     emit("a person puts a pending version of their own", n);
   }
   const bool retiring = w.baton != 0 && w.baton != w.current && w.baton != w.latest;
-  if (kind == Kind::Minting && retiring && w.current == w.latest &&
+  if (two_credentials(kind) && retiring && w.current == w.latest &&
       (w.pending == 0 || w.pending == w.current) && w.rollback_of != w.current) {
     World n = w;
     n.people--;

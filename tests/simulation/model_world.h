@@ -20,7 +20,9 @@ using Ver = std::uint16_t;   // a version's number in the registry of names; 0: 
 using Cred = std::uint8_t;   // a credential, numbered as they come to life; 0: none
 using Node = std::uint32_t;  // of the replay tree; 0: between two passes
 
-enum class Kind : std::uint8_t { Minting, ForwardOnly, None };
+// Influx: as Minting, with the real influxdbToken strategy.
+enum class Kind : std::uint8_t { Minting, ForwardOnly, None, Influx };
+inline bool two_credentials(Kind kind) { return kind == Kind::Minting || kind == Kind::Influx; }
 
 struct Stored {
   Ver id = 0;
@@ -33,10 +35,13 @@ struct World {
   static constexpr std::size_t kTokens = 16;
 
   std::array<Stored, kVersions> versions{};
-  std::array<Ver, kTokens> mark{};  // for which version a credential was minted
+  std::array<Ver, kTokens> mark{};       // for which version a credential was minted
+  std::array<Cred, kTokens> replaces{};  // Influx: which credential it was minted to replace
   std::array<Node, 2> actor{};
-  std::uint32_t live = 0;     // credentials that the backend accepts, by bit
-  std::uint32_t excused = 0;  // credentials that a person took over: reported, not revoked
+  std::uint32_t live = 0;      // credentials that are there, by bit
+  std::uint32_t disabled = 0;  // and those of them that are set inactive
+  std::uint32_t retiring = 0;  // Influx: with our word for that
+  std::uint32_t excused = 0;   // credentials that a person took over: reported, not revoked
   Ver current = 0, previous = 0, pending = 0, latest = 0, baton = 0;
   Ver secret_version = 0;        // the target's annotation
   Ver rollback_of = 0;           // a person asked to roll back while this version is current
@@ -72,7 +77,8 @@ struct World {
     const Stored* v = find(id);
     return v == nullptr ? Cred{0} : v->token;
   }
-  bool accepts(Cred t) const { return t != 0 && ((live >> t) & 1u) != 0; }
+  bool lives(Cred t) const { return t != 0 && ((live >> t) & 1u) != 0; }
+  bool accepts(Cred t) const { return lives(t) && ((disabled >> t) & 1u) == 0; }
   bool consumed() const {
     return secret_version == current && secret_token == token(current) && pod == secret_token;
   }
