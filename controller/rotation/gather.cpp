@@ -47,7 +47,10 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
       !gathered.config->access.might_touch_secret(policy->ns, policy->spec.secret_id)) {
     auto denied =
         gathered.config->access.secret(policy->ns, policy->spec.secret_id, policy->spec.secret_id);
-    if (!denied) return Problem{std::move(denied).error(), true, Duration(0)};
+    if (!denied) {
+      for (const auto& key : deps_.owners.deny(policy->key())) deps_.wake(key);
+      return Problem{std::move(denied).error(), true, Duration(0)};
+    }
   }
   deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id,
                        policy->spec.refresh_interval);

@@ -1,6 +1,7 @@
 #include "controller/rotation/owners.h"
 
 #include <tuple>
+#include <utility>
 
 #include "controller/rotation/secret_knowledge.h"
 
@@ -30,12 +31,22 @@ std::vector<std::string> Owners::set(const std::string& arn, const Follower& fol
   at = group;
   auto& members = by_secret_[group];
   const auto before = members.find(follower.key);
-  const bool changed = before == members.end() || before->second.rotates != follower.rotates;
+  const bool changed = before == members.end() || before->second.rotates != follower.rotates ||
+                       before->second.allowed != follower.allowed;
   members[follower.key] = follower;
   if (changed) {
     for (auto& key : others_locked(group, follower.key)) affected.push_back(std::move(key));
   }
   return affected;
+}
+
+std::vector<std::string> Owners::deny(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto it = secret_of_.find(key);
+  if (it == secret_of_.end()) return {};
+  Follower& follower = by_secret_[it->second][key];
+  if (!std::exchange(follower.allowed, false)) return {};
+  return others_locked(it->second, key);
 }
 
 std::vector<std::string> Owners::remove(const std::string& key) {

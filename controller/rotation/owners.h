@@ -29,6 +29,8 @@ class Owners {
   // Registers or updates; returns the keys of other policies whose ownership may have changed by
   // it.
   std::vector<std::string> set(const std::string& arn, const Follower& follower);
+  // Access rules let it no more; the same keys.
+  std::vector<std::string> deny(const std::string& key);
   std::vector<std::string> remove(const std::string& key);
 
   // The oldest rotating policy of this secret ("" when none).

@@ -260,6 +260,21 @@ Result<std::vector<aws::VersionInfo>> FakeSecretsManager::list_versions(
   return versions;
 }
 
+void FakeSecretsManager::remove(const std::string& arn) {
+  const std::lock_guard lock(mutex_);
+  secrets_.erase(arn);
+}
+
+void FakeSecretsManager::set_page_size(std::size_t secrets) {
+  const std::lock_guard lock(mutex_);
+  page_size_ = secrets;
+}
+
+void FakeSecretsManager::set_honour_order(bool honoured) {
+  const std::lock_guard lock(mutex_);
+  honour_order_ = honoured;
+}
+
 Result<aws::ListSecretsPage> FakeSecretsManager::list(const aws::ListSecretsRequest& request) {
   const Call call{"ListSecrets", "", "", ""};
   if (auto error = enter(call)) return *error;
@@ -271,9 +286,23 @@ Result<aws::ListSecretsPage> FakeSecretsManager::list(const aws::ListSecretsRequ
         page.secrets.push_back(secret.metadata);
     }
   }
+  std::size_t size = 0;
+  bool honoured = true;
+  {
+    const std::lock_guard lock(mutex_);
+    size = page_size_;
+    honoured = honour_order_;
+  }
   std::sort(page.secrets.begin(), page.secrets.end(), [&](const auto& a, const auto& b) {
+    if (!honoured) return a.arn < b.arn;
     return request.newest_first ? a.last_changed > b.last_changed : a.last_changed < b.last_changed;
   });
+  const std::size_t from =
+      request.next_token.empty() ? 0 : static_cast<std::size_t>(std::stoul(request.next_token));
+  const std::size_t to = std::min(from + size, page.secrets.size());
+  if (to < page.secrets.size()) page.next_token = std::to_string(to);
+  page.secrets.assign(page.secrets.begin() + static_cast<std::ptrdiff_t>(std::min(from, to)),
+                      page.secrets.begin() + static_cast<std::ptrdiff_t>(to));
   if (auto error = leave(call)) return *error;
   return page;
 }

@@ -61,7 +61,10 @@ class FakeSecretsManager final : public aws::SecretsManager, public aws::Secrets
   WallTime created_of(const std::string& arn, const std::string& version_id) const;
   aws::StagesByVersion stages(const std::string& arn) const;
   std::optional<std::string> value_at(const std::string& arn, const std::string& label) const;
-  void purge(const std::string& arn);  // versions without labels, older than a day
+  void remove(const std::string& arn);      // as ForceDeleteWithoutRecovery
+  void set_page_size(std::size_t secrets);  // of ListSecrets; 100 unless set
+  void set_honour_order(bool honoured);     // false: by ARN, whatever was asked for
+  void purge(const std::string& arn);       // versions without labels, older than a day
 
   void set_fault(Fault fault);
   void set_staleness(std::function<std::size_t()> changes_back);
@@ -95,6 +98,8 @@ class FakeSecretsManager final : public aws::SecretsManager, public aws::Secrets
   Fault fault_;
   std::function<std::size_t()> staleness_;
   std::vector<Call> calls_;
+  std::size_t page_size_ = 100;
+  bool honour_order_ = true;
 };
 
 }  // namespace keyturn::testing

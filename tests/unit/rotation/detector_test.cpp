@@ -189,6 +189,87 @@ TEST_F(DetectorTest, ARefusedIdentityThatWasMadeAnewIsTriedAtOnce) {
   EXPECT_EQ(renewed->calls().size(), 1U);
 }
 
+// Thirty secrets on three pages, all changed long before the newest one.
+class SweepTest : public DetectorTest {
+ protected:
+  SweepTest() {
+    secrets->set_page_size(10);
+    for (int i = 0; i < 30; ++i) {
+      const std::string name = "shop/s" + std::to_string(i);
+      arns.push_back(secrets->add_secret(name, "x"));
+      changed_at(arns.back(), clock.now() - Duration(kHour * (i + 1)));
+      watch("shop/p" + std::to_string(i), name);
+    }
+    secrets->set_fault([this](const FakeSecretsManager::Call& call,
+                              FakeSecretsManager::When when) -> std::optional<Error> {
+      if (call.operation == "ListSecrets" && when == FakeSecretsManager::When::After) {
+        const std::lock_guard lock(mutex);
+        ++listed;
+        told.notify_all();
+      }
+      return std::nullopt;
+    });
+  }
+  void changed_at(const std::string& arn, WallTime at) {
+    secrets->edit(arn, [&](FakeSecretsManager::Secret& s) { s.metadata.last_changed = at; });
+  }
+  // The pages of the sweep that happens within this time.
+  int pages_after(Duration time) {
+    {
+      const std::lock_guard lock(mutex);
+      listed = 0;
+    }
+    clock.advance(time);
+    await([&] { return listed > 0; });
+    clock.await_waiters(1);
+    const std::lock_guard lock(mutex);
+    return listed;
+  }
+
+  std::vector<std::string> arns;
+  int listed = 0;
+};
+
+TEST_F(SweepTest, StopsAtWhatItHasSeen) {
+  start();
+  EXPECT_EQ(listed, 3) << "the first is a full one";
+  EXPECT_EQ(pages_after(kHour), 1);
+  EXPECT_TRUE(changed.empty());
+}
+
+TEST_F(SweepTest, OverlapsByTenMinutesSinceTheListLags) {
+  start();
+  // Changes that appear in the list only after newer ones did.
+  const WallTime newest = clock.now() - kHour;
+  secrets->put_as_person(arns[20], "late");
+  changed_at(arns[20], newest - Duration(9 * 60'000));
+  secrets->put_as_person(arns[25], "beyond any lag");
+  changed_at(arns[25], newest - Duration(11 * 60'000));
+  pages_after(kHour);
+  EXPECT_EQ(changed, std::vector<std::string>{"shop/p20"});
+}
+
+TEST_F(SweepTest, ADayAfterTheLastFullOneItIsFullAgainAndFindsWhatIsGone) {
+  start();
+  secrets->remove(arns[29]);
+  EXPECT_EQ(pages_after(kHour), 1);
+  EXPECT_TRUE(gone.empty());
+  EXPECT_EQ(pages_after(kHour * 24), 3);
+  EXPECT_EQ(gone, std::vector<std::string>{"shop/p29"});
+}
+
+TEST_F(SweepTest, IsAlwaysFullWhereTheOrderIsNotHonoured) {
+  secrets->set_honour_order(false);
+  changed_at(arns[0], clock.now() - kHour * 100);
+  start();
+  EXPECT_EQ(pages_after(kHour), 3);
+  clock.advance(Duration(600'000));
+  secrets->put_as_person(arns[29], "y");
+  changed_at(arns[29], clock.now());
+  EXPECT_EQ(pages_after(kHour), 3);
+  EXPECT_EQ(changed, std::vector<std::string>{"shop/p29"});
+}
+
 TEST_F(DetectorTest, AScopeWithoutPoliciesIsSweptNoMore) {
   secrets->add_secret("shop/a", "x");
   watch("shop/p", "shop/a");

@@ -122,5 +122,20 @@ TEST(Owners, ADeniedPolicyOwnsNothing) {
   EXPECT_EQ(owners.owner(kArn), "b/fine");
 }
 
+TEST(Owners, RulesThatChangeWakeWhoeverTheyMakeOrUnmakeOwner) {
+  Owners owners;
+  Follower old{.key = "a/old", .rotates = true, .created = from_epoch_seconds(1), .uid = "1"};
+  owners.set(kArn, old);
+  owners.set(kArn,
+             {.key = "b/young", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
+  EXPECT_EQ(owners.deny("a/old"), std::vector<std::string>{"b/young"}) << "it may rotate now";
+  EXPECT_EQ(owners.owner(kArn), "b/young");
+  EXPECT_TRUE(owners.deny("a/old").empty()) << "nothing changes";
+  EXPECT_EQ(owners.set(kArn, old), std::vector<std::string>{"b/young"}) << "it has to stall now";
+  EXPECT_EQ(owners.owner(kArn), "a/old");
+  EXPECT_TRUE(owners.set(kArn, old).empty()) << "nothing changes";
+  EXPECT_TRUE(owners.deny("c/unknown").empty());
+}
+
 }  // namespace
 }  // namespace keyturn::rotation
