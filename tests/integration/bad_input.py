@@ -1,5 +1,5 @@
 """Bad input, tried and answered clearly: each answer names the object, the field and the remedy, and heals when it is put right."""
-import json
+import json, time
 
 from aws import call
 from harness import MARKER, ApiError, Subject, check, collection, until
@@ -134,6 +134,8 @@ def two_policies_on_one_target_and_two_owners(world):
     first.settle()
     squatter = Subject(world.sandbox, "it", "two-squatter", targets=[{"name": "two-first"}])
     squatter.says("Synced", "False", "it/two-first", "another target name", reason="TargetInUse")
+    born = world.sandbox.policy("it", "two-first")["metadata"]["creationTimestamp"]
+    until("the next second, since times of creation are whole ones", lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > born)
     second = Subject(world.sandbox, "it", "two-second", secret=first.id, targets=[{"name": "two-second"}])
     second.says("Stalled", "True", "RotationPolicy it/two-first", "syncOnly", reason="SecretHasAnotherOwner")
     first.settle()

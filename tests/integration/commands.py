@@ -178,3 +178,17 @@ def the_second_signal_ends_at_once(world):
     check("second signal" in world.operator.text(), "it was not the second signal that ended it")
     world.sandbox.admin("/faults", method="DELETE")
     world.operator = Operator(world.sandbox)
+
+
+@scenario
+def the_images_steps_are_those_of_the_readme(world):
+    """There is no container engine here: the build steps are the README's, and the list of packages is made as in the Dockerfile."""
+    text = open(f"{world.sandbox.source}/Dockerfile").read().replace("\\\n", "")
+    readme = open(f"{world.sandbox.source}/README.md").read()
+    for step in ("scripts/deps.sh", "make build"):
+        check(re.search(rf"^RUN {step}\b", text, re.M) and step in readme, f"{step} is not a step of both")
+    check("USER 65532:65532" in text, "it runs as root")
+    pipeline = re.search(r"^RUN (ldd .*?) > /packages", text, re.M).group(1).replace("/keyturn", f"{world.sandbox.binaries}/keyturn", 1)
+    packages = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=True).stdout.split()
+    check({"libcurl4", "libssl3", "libyaml-cpp0.7"} <= set(packages), f"{packages}")
+    check(not [p for p in packages if p.endswith("-dev")], f"{packages}")

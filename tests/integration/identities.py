@@ -1,5 +1,5 @@
 """Policies that sign with an identity of their own: a Secret with keys, a ServiceAccount, a role; and what happens when these change."""
-import base64
+import base64, json, re
 
 from harness import Subject, check, collection, until
 
@@ -65,3 +65,25 @@ def a_role_on_top_needs_a_rule(world):
     s = Subject(world.sandbox, "it", "role-on-top", identity={"roleArn": ROLE + "-top"})
     s.says("Ready", "False", f'roles: ["{ROLE}-top"]', reason="NoAccessRule")
     check(not [c for c in world.sandbox.calls("sts") if ROLE + "-top" in c["resource"]], "the role was assumed without a rule")
+
+
+@scenario
+def the_documented_permissions_are_enough(world):
+    """docs/install.md's policy, word for word, is all that the operator has; a rotation without targets asks for dates, one with targets for values."""
+    text = open(f"{world.sandbox.source}/docs/install.md").read()
+    policy = json.loads(next(block for block in re.findall(r"```json\n(.*?)```", text, re.S) if "Statement" in block))
+    listed = lambda value: [value] if isinstance(value, str) else value
+    stars = lambda value: [v.replace("*", "**") for v in listed(value)]  # IAM's star passes a slash
+    world.sandbox.admin("/aws/rules", {"rules": [{"effect": s["Effect"], "actions": stars(s["Action"]), "resources": stars(s["Resource"])} for s in policy["Statement"]]})
+    world.sandbox.namespace("shop")
+    world.restart()
+    for name, targets in (("with", [{"name": "with"}]), ("without", [])):
+        s = Subject(world.sandbox, "shop", name, targets=targets)
+        before = world.sandbox.secret(s.id)
+        s.request()
+        until(f"a rotation {name} targets", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
+        until("Ready", lambda: s.condition("Ready").get("status") == "True")
+    refused = [c for c in world.sandbox.calls("secretsmanager") + world.sandbox.calls("sts") if c["status"] == 400 and "shop/" in c["resource"]]
+    check(not refused, f"refused: {refused}")
+    world.sandbox.admin("/aws/rules", {"rules": ALL})
+    world.restart()
