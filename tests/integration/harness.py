@@ -52,6 +52,7 @@ class Sandbox:
         self.env.update(re.findall(r"export (\w+)='?([^'\n]*)'?", open(f"{self.dir}/env").read()))
         self.env["AWS_ENDPOINT_URL"] = self.env["SANDBOX_AWS_TLS"]
         self.env["AWS_CA_BUNDLE"] = f"{self.dir}/ca.crt"
+        self.env["SSL_CERT_FILE"] = f"{self.dir}/ca.crt"  # of backends
         self.server = urllib.parse.urlparse(re.search(r'server: *"?([^"\n]+)', open(self.env["KUBECONFIG"]).read()).group(1))
         self.tls = ssl.create_default_context(cafile=f"{self.dir}/ca.crt")
 
