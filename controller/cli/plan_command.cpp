@@ -10,6 +10,7 @@
 #include "controller/cli/cluster.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
+#include "controller/cli/plan_references.h"
 #include "controller/rotation/operator_config.h"
 #include "controller/rotation/rotation_due.h"
 #include "controller/rotation/rotation_record.h"
@@ -176,6 +177,11 @@ int run_plan(const PlanFlags& flags) {
                             (*access)->rng(), floor, plan);
       !decided)
     return fail(decided.error().message);
+  ReferenceCheck references = check_references(*policy, config ? &config->access : nullptr,
+                                               (*access)->secrets(), secret->arn);
+  if (!plan.access.starts_with("DENIED") && !references.denied.empty())
+    plan.access = std::move(references.denied);
+  plan.note = std::move(references.note);
   return show(*policy, plan, flags.cluster.output);
 }
 

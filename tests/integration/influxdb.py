@@ -1,6 +1,7 @@
 """influxdbToken: the real operator against the sandbox's Timestream and InfluxDB servers, over TLS."""
 import json, urllib.error, urllib.request
 
+from commands import ended, run
 from harness import MARKER, Operator, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
@@ -70,6 +71,12 @@ def influxdb_nothing_is_asked_before_a_rule_allows_it(world):
     until("the denial is told", lambda: "resources: [" in json.dumps(s.status().get("conditions", [])))
     check(not world.sandbox.calls("influxdb"), "the server was asked although no rule names it")
     check(influx.admin_arn not in json.dumps(world.sandbox.calls("secretsmanager")), "the administrator's secret was touched")
+    planned = Subject(world.sandbox, "it", "influx-planned", {"influxdbToken": {}},
+                      json.dumps({**influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn), "dbIdentifier": "", "url": "https://elsewhere.example:8086"}))
+    planned.settle()
+    ended(run(world, "plan", "influx-planned", "-n", "it", "--config", world.operator.config), 1, "DENIED", 'backends: ["elsewhere.example:8086"]')
+    world.sandbox.admin("/aws/secrets/it/influx-planned", {"value": json.dumps({"org": "shop"})}, "PUT")
+    ended(run(world, "plan", "influx-planned", "-n", "it", "--config", world.operator.config), 0, "a rotation would be refused: ")
     before = world.sandbox.secret(s.id)
     world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
     s.request()
