@@ -16,8 +16,13 @@ bool rolls_out(const std::string& resource) {
 
 }  // namespace
 
-Controllers::Controllers(ObjectStore& store, Registry& registry, ObjectWriter& writer)
-    : store_(store), registry_(registry), writer_(writer), thread_([this] { loop(); }) {}
+Controllers::Controllers(ObjectStore& store, Registry& registry, ObjectWriter& writer,
+                         const Clock& clock)
+    : store_(store),
+      registry_(registry),
+      writer_(writer),
+      workloads_(store, registry, writer, clock),
+      thread_([this] { loop(); }) {}
 
 Controllers::~Controllers() {
   {
@@ -40,7 +45,8 @@ void Controllers::notify(const std::string& resource, const StoreEvent& event) {
                      !at(event.object->doc(), "metadata", "ownerReferences").empty();
   const bool namespaced =
       resource == "namespaces" && (event.type == EventType::Added || terminating(event.object));
-  if (!deleted && !owned && !namespaced && !rolls_out(resource)) return;
+  const bool new_pod = resource == "pods" && event.type == EventType::Added;
+  if (!deleted && !owned && !namespaced && !new_pod && !rolls_out(resource)) return;
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back({resource, event});
@@ -79,6 +85,7 @@ void Controllers::work(const Item& item) {
     for (const ObjectStore::Ref& ref : store_.dependents(object->uid)) collect(ref);
     const ObjectPtr ns = object->ns.empty() ? nullptr : store_.get("namespaces", "", object->ns);
     if (ns && terminating(ns)) empty_namespace(object->ns);
+    if (item.resource == "pods") replace_pod(object);
     return;
   }
   if (!at(object->doc(), "metadata", "ownerReferences").empty())
@@ -89,9 +96,33 @@ void Controllers::work(const Item& item) {
     writer_.create(*registry_.by_storage("serviceaccounts"), object->name,
                    {{"metadata", {{"name", "default"}}}});
   }
+  run_workloads(item);
+}
+
+// A pod is gone: its workload makes another.
+void Controllers::replace_pod(const ObjectPtr& pod) {
+  for (const Json& owner : at(pod->doc(), "metadata", "ownerReferences")) {
+    for (const char* storage : {"deployments.apps", "statefulsets.apps", "daemonsets.apps"}) {
+      const ObjectPtr workload = store_.get(storage, pod->ns, text_at(owner, "name"));
+      if (!workload || workload->uid != text_at(owner, "uid")) continue;
+      run_workloads({storage, {workload->revision(), EventType::Modified, workload, workload}});
+    }
+  }
+}
+
+void Controllers::run_workloads(const Item& item) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!automatic_rollouts_) return;
+  }
+  // As it is now: what this event tells may be the past.
+  const ObjectPtr object =
+      store_.get(item.resource, item.event.object->ns, item.event.object->name);
+  if (!object || object->uid != item.event.object->uid) return;
+  if (item.resource == "pods") workloads_.start_pod(object);
   if (rolls_out(item.resource)) {
     if (const ResourcePtr resource = registry_.by_storage(item.resource))
-      roll_out(*resource, object);
+      workloads_.roll_out(*resource, object);
   }
 }
 
@@ -126,48 +157,6 @@ void Controllers::empty_namespace(const std::string& ns) {
   if (const ObjectPtr object = store_.get("namespaces", "", ns)) {
     writer_.drop_finalizer(*registry_.by_storage("namespaces"), object, "kubernetes");
   }
-}
-
-void Controllers::roll_out(const Resource& resource, const ObjectPtr& object) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!automatic_rollouts_) return;
-  }
-  const Json& doc = object->doc();
-  const Json& generation = at(doc, "metadata", "generation");
-  if (at(doc, "status", "observedGeneration") == generation) return;
-  const Json& asked = at(doc, "spec", "replicas");
-  const int replicas = asked.is_number() ? asked.get<int>() : 1;
-  Json status = {{"observedGeneration", generation}};
-  if (resource.plural == "daemonsets") {
-    for (const char* field : {"desiredNumberScheduled", "currentNumberScheduled",
-                              "updatedNumberScheduled", "numberReady", "numberAvailable"}) {
-      status[field] = 1;
-    }
-    status["numberMisscheduled"] = 0;
-  } else {
-    for (const char* field : {"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"})
-      status[field] = replicas;
-    if (resource.plural == "statefulsets") {
-      status["currentReplicas"] = replicas;
-      status["currentRevision"] = status["updateRevision"] = object->name + "-" + generation.dump();
-    }
-  }
-  if (resource.plural == "deployments") {
-    status["conditions"] = {{{"type", "Available"},
-                             {"status", "True"},
-                             {"reason", "MinimumReplicasAvailable"},
-                             {"message", "Deployment has minimum availability."}},
-                            {{"type", "Progressing"},
-                             {"status", "True"},
-                             {"reason", "NewReplicaSetAvailable"},
-                             {"message", "ReplicaSet has successfully progressed."}}};
-  }
-  WriteOptions options;
-  options.manager = "kube-controller-manager";
-  options.subresource = "status";
-  writer_.patch(resource, object->ns, object->name, PatchType::Merge, {{"status", status}},
-                options);
 }
 
 }  // namespace keyturn::sandbox

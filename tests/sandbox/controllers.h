@@ -1,6 +1,6 @@
 // The few controllers that an API server without them would be useless without: garbage collection
-// of owned objects, emptying of deleted namespaces, and roll-outs that succeed at once. Thread
-// rule: one thread of its own; notify() from any.
+// of owned objects, emptying of deleted namespaces, and workloads whose pods start at once
+// (workload_controller.h). Thread rule: one thread of its own; notify() from any.
 #pragma once
 
 #include <condition_variable>
@@ -13,12 +13,13 @@
 #include "tests/sandbox/object_store.h"
 #include "tests/sandbox/object_writer.h"
 #include "tests/sandbox/resource.h"
+#include "tests/sandbox/workload_controller.h"
 
 namespace keyturn::sandbox {
 
 class Controllers {
  public:
-  Controllers(ObjectStore& store, Registry& registry, ObjectWriter& writer);
+  Controllers(ObjectStore& store, Registry& registry, ObjectWriter& writer, const Clock& clock);
   ~Controllers();
   Controllers(const Controllers&) = delete;
   Controllers& operator=(const Controllers&) = delete;
@@ -26,7 +27,8 @@ class Controllers {
   void notify(const std::string& resource, const StoreEvent& event);
   // Returns when everything notified so far has been dealt with.
   void settle();
-  // Roll-outs no longer progress by themselves (tests write the status), or do again.
+  // Roll-outs no longer progress and pods no longer start by themselves (tests write the status),
+  // or do again, for what changes from then on.
   void set_rollouts(bool automatic);
 
  private:
@@ -38,11 +40,13 @@ class Controllers {
   void work(const Item& item);
   void collect(const ObjectStore::Ref& ref);
   void empty_namespace(const std::string& ns);
-  void roll_out(const Resource& resource, const ObjectPtr& object);
+  void run_workloads(const Item& item);
+  void replace_pod(const ObjectPtr& pod);
 
   ObjectStore& store_;
   Registry& registry_;
   ObjectWriter& writer_;
+  WorkloadController workloads_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Item> queue_;

@@ -41,7 +41,7 @@ Sandbox::Sandbox(const SandboxOptions& options)
       writer_(store_, registry_, clock_),
       auth_(store_, clock_),
       kube_api_(store_, registry_, writer_, auth_, front_, clock_),
-      controllers_(store_, registry_, writer_),
+      controllers_(store_, registry_, writer_, clock_),
       accounts_(aws_clock_),
       secrets_(aws_clock_, options.seed),
       influx_(tls_.get(), front_, secrets_, clock_, options.region),
