@@ -18,11 +18,13 @@
 #include "controller/rotation/listener.h"
 #include "controller/rotation/metrics.h"
 #include "controller/rotation/owners.h"
+#include "controller/rotation/rollout.h"
 #include "controller/rotation/rotation_pass.h"
 #include "controller/rotation/secret_knowledge.h"
 #include "controller/rotation/status.h"
 #include "controller/rotation/sync_pass.h"
 #include "controller/rotation/target_sync.h"
+#include "controller/rotation/workloads.h"
 #include "controller/runtime/lanes.h"
 #include "controller/runtime/lifecycle.h"
 #include "lib/base/log.h"
@@ -49,7 +51,9 @@ bool matters(const PolicyPtr& before, const PolicyPtr& after) {
   return before->uid != after->uid || before->generation != after->generation ||
          before->deleted != after->deleted ||
          before->rotate_requested_at != after->rotate_requested_at ||
-         before->sync_requested_at != after->sync_requested_at;
+         before->sync_requested_at != after->sync_requested_at ||
+         before->rollback_requested_at != after->rollback_requested_at ||
+         before->revoke_requested_at != after->revoke_requested_at;
 }
 
 // A pass that ends in an error tells nobody else: what is shown in a status is told there, too, but
@@ -113,6 +117,8 @@ struct Operator::Impl {
   ChangeDetector detector;
   Gatherer gatherer;
   SyncPass sync;
+  Workloads workloads;
+  Rollout rollout;
   RotationPass rotation;
   runtime::Lane sync_lane;
   runtime::Lane rotation_lane;
@@ -173,8 +179,13 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
                 [this](const std::string& key) { rotation_queue.add(key); }}),
       sync({policies, gatherer, targets, status, owners, knowledge, events, metrics, clock,
             [this](const std::string& key) { rotation_queue.add(key); }}),
-      rotation({policies, gatherer, sync, status, owners, knowledge, memory, client, events,
-                metrics, clock, rng, [this](const std::string& key) { sync_queue.add(key); }}),
+      workloads(client),
+      rollout({workloads, [this](const std::string& key) { return policies.get(key); },
+               [this](const std::string& key) { return targets.find(key); },
+               [this](const Policy& policy) { return status.latest(policy); }, clock}),
+      rotation({policies, gatherer, sync, rollout, status, owners, knowledge, memory, client,
+                events, metrics, clock, rng,
+                [this](const std::string& key) { sync_queue.add(key); }}),
       sync_lane(
           "sync", sync_queue, c.sync_workers,
           [this](const runtime::Key& key) { return sync.run(key); },

@@ -60,6 +60,8 @@ void read_metadata(const json& metadata, Policy& policy) {
   const json& annotations = member_of(metadata, "annotations");
   policy.rotate_requested_at = text_of(annotations, kRotateRequested);
   policy.sync_requested_at = text_of(annotations, kSyncRequested);
+  policy.rollback_requested_at = text_of(annotations, kRollbackRequested);
+  policy.revoke_requested_at = text_of(annotations, kRevokeRequested);
 }
 
 PolicySpec read_all(const json& object, Problems& problems) {

@@ -57,6 +57,7 @@ enum class Restart { None, Auto, Listed };
 enum class OnFailure { Hold, Rollback };
 struct WorkloadRef {
   std::string kind, name;
+  friend auto operator<=>(const WorkloadRef&, const WorkloadRef&) = default;
 };
 struct RolloutSpec {
   Restart restart = Restart::None;
@@ -128,6 +129,7 @@ struct PolicyStatus {
   std::vector<HistoryEntry> history;
   std::vector<TargetStatus> targets;
   std::string last_handled_rotate_request, last_handled_sync_request;
+  std::string last_handled_rollback_request, last_handled_revoke_request;
 
   const Condition* condition(std::string_view type) const;
   friend bool operator==(const PolicyStatus&, const PolicyStatus&) = default;
@@ -140,7 +142,8 @@ struct Policy {
   std::optional<WallTime> deleted;  // deletionTimestamp
   bool has_finalizer = false;       // ours: kFinalizer
   std::vector<std::string> foreign_finalizers;
-  std::string rotate_requested_at, sync_requested_at;  // annotations, as written
+  // Annotations, as written.
+  std::string rotate_requested_at, sync_requested_at, rollback_requested_at, revoke_requested_at;
   PolicySpec spec;
   std::optional<Error>
       invalid;  // spec cannot work: the condition's reason and message. spec is then partial.
@@ -153,6 +156,8 @@ inline constexpr const char* kGroup = "keyturn.dev";
 inline constexpr const char* kFinalizer = "keyturn.dev/rotation";
 inline constexpr const char* kRotateRequested = "keyturn.dev/rotate-requested-at";
 inline constexpr const char* kSyncRequested = "keyturn.dev/sync-requested-at";
+inline constexpr const char* kRollbackRequested = "keyturn.dev/rollback-requested-at";
+inline constexpr const char* kRevokeRequested = "keyturn.dev/revoke-requested-at";
 inline constexpr const char* kManagedLabel = "keyturn.dev/managed";
 inline constexpr const char* kPolicyAnnotation = "keyturn.dev/policy";
 inline constexpr const char* kSecretArnAnnotation = "keyturn.dev/secret-arn";

@@ -70,9 +70,32 @@ TargetSpec read_target(const json& target) {
 }
 
 RolloutSpec read_rollout(const json& rollout, Problems& problems) {
+  RolloutSpec spec;
   const std::string restart = text_of(rollout, "restart");
-  if (!restart.empty() && restart != "None") problems.add("spec.rollout.restart", kRestartText);
-  return {};
+  spec.restart = restart == "Auto"     ? Restart::Auto
+                 : restart == "Listed" ? Restart::Listed
+                                       : Restart::None;
+  const json& workloads = member_of(rollout, "workloads");
+  if (workloads.is_array()) {
+    for (const json& item : workloads)
+      spec.workloads.push_back({text_of(item, "kind"), text_of(item, "name")});
+  }
+  if (const auto timeout = read_duration(rollout, "timeout", "spec.rollout", problems))
+    spec.timeout = *timeout;
+  spec.reloads_volumes = flag_of(rollout, "reloadsVolumes");
+  if (text_of(rollout, "onFailure") == "Rollback") spec.on_failure = OnFailure::Rollback;
+  return spec;
+}
+
+RetirementSpec read_retirement(const json& retirement, Problems& problems) {
+  RetirementSpec spec;
+  const std::string after = text_of(retirement, "after");
+  spec.after = after == "Sync"          ? RetireAfter::Sync
+               : after == "Immediately" ? RetireAfter::Immediately
+                                        : RetireAfter::Rollout;
+  if (const auto grace = read_duration(retirement, "gracePeriod", "spec.retirement", problems))
+    spec.grace_period = *grace;
+  return spec;
 }
 
 }  // namespace
@@ -95,6 +118,7 @@ PolicySpec read_spec(const json& object, Problems& problems) {
     for (const json& target : targets) spec.targets.push_back(read_target(target));
   }
   spec.rollout = read_rollout(member_of(object, "rollout"), problems);
+  spec.retirement = read_retirement(member_of(object, "retirement"), problems);
   check_rules(spec, problems);
   // An ARN says where its secret is; the operator's own region would only contradict it.
   if (spec.region.empty()) spec.region = region_of_secret_id(spec.secret_id);

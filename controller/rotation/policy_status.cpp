@@ -204,6 +204,8 @@ PolicyStatus read_status(const json& object) {
   status.targets = read_list(member_of(object, "targets"), read_target);
   status.last_handled_rotate_request = text_of(object, "lastHandledRotateRequest");
   status.last_handled_sync_request = text_of(object, "lastHandledSyncRequest");
+  status.last_handled_rollback_request = text_of(object, "lastHandledRollbackRequest");
+  status.last_handled_revoke_request = text_of(object, "lastHandledRevokeRequest");
   return status;
 }
 
@@ -220,7 +222,9 @@ json status_json(const PolicyStatus& status) {
       .list("history", status.history, history_json)
       .list("targets", status.targets, target_json)
       .text("lastHandledRotateRequest", status.last_handled_rotate_request)
-      .text("lastHandledSyncRequest", status.last_handled_sync_request);
+      .text("lastHandledSyncRequest", status.last_handled_sync_request)
+      .text("lastHandledRollbackRequest", status.last_handled_rollback_request)
+      .text("lastHandledRevokeRequest", status.last_handled_revoke_request);
   if (status.rotation) out.object("rotation", rotation_json(*status.rotation));
   if (status.retiring) out.object("retiring", retiring_json(*status.retiring));
   return out.take();

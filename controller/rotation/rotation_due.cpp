@@ -41,10 +41,15 @@ std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& l
 
 }  // namespace
 
+bool newer_than_current(const std::string& requested_at, const PolicyStatus& status,
+                        const engine::Labels& labels, const CreatedTimes& created) {
+  const auto requested = parse_rfc3339(requested_at);
+  return requested && engine::request_counts(*requested, came(status, labels, created.current));
+}
+
 bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels,
                    const CreatedTimes& created) {
-  const auto requested = parse_rfc3339(policy.rotate_requested_at);
-  return requested && engine::request_counts(*requested, came(status, labels, created.current));
+  return newer_than_current(policy.rotate_requested_at, status, labels, created);
 }
 
 Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status,

@@ -17,44 +17,20 @@ using engine::StepResult;
 using runtime::Outcome;
 
 constexpr int kMaxSteps = 32;  // more means that two actors undo each other: the queue tries again
-constexpr Duration kLongestSleep{
-    3'600'000};  // wall clocks jump: look at the schedule at least so often
-
-kube::ObjectReference reference(const Policy& policy) {
-  return {"keyturn.dev/v1alpha1", "RotationPolicy", policy.ns, policy.name, policy.uid, ""};
-}
-
-std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
-
-// An error that time alone does not mend: the identity or the secret is gone, or not ours to use.
-bool stays(const Error& error) {
-  return error.cls == ErrorClass::Denied || error.cls == ErrorClass::NotFound ||
-         error.cls == ErrorClass::Invalid;
-}
-
-Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
-  return status.rotation && status.rotation->version_id == version_id
-             ? now - status.rotation->started_at
-             : Duration(0);
-}
 
 }  // namespace
-
-void RotationPass::emit(const Policy& policy, kube::Event::Type type, std::string reason,
-                        std::string action, std::string note) const {
-  deps_.events.emit(
-      {type, std::move(reason), std::move(action), std::move(note), reference(policy)});
-}
 
 Outcome RotationPass::run(const runtime::Key& key) {
   const PolicyPtr policy = deps_.policies.get(key);
   if (!policy) {
     const std::lock_guard lock(mutex_);
     first_seen_.erase(key);
+    deps_.rollout.forget(key);
     return Outcome::done();
   }
   if (policy->deleted && !policy->has_finalizer) return Outcome::done();
-  if (!policy->invalid && !rotates(*policy) && !policy->has_finalizer) return Outcome::done();
+  const bool follows = !policy->invalid && !rotates(*policy);
+  if (follows && !policy->has_finalizer && !has_rollout(*policy)) return Outcome::done();
   if (deletion_overdue(*policy, deps_.clock.now()) || (policy->deleted && namespace_goes(*policy)))
     return leave(*policy, nullptr);
   auto gathered = deps_.gatherer.gather(policy);
@@ -65,7 +41,10 @@ Outcome RotationPass::run(const runtime::Key& key) {
     return stays(problem->error) ? leave(*policy, problem) : Outcome::retry(problem->error);
   }
   Turn turn(std::get<Gathered>(std::move(gathered)));
-  if (!rotates(*policy)) return leave(*policy, nullptr);
+  if (!rotates(*policy)) {
+    if (policy->has_finalizer) return leave(*policy, nullptr);
+    return follow(turn);
+  }
   auto ready = turn.make_engine(deps_.memory, deps_.clock, deps_.rng, deps_.status.latest(*policy));
   if (!ready) return refuse(turn, std::move(ready).error());
   return run_owned(turn);
@@ -76,9 +55,11 @@ Outcome RotationPass::run_owned(Turn& turn) {
   const std::string owner = deps_.owners.owner(turn.arn());
   const std::string other = owner == policy.key() ? older_claim(turn) : owner;
   if (!other.empty()) {
-    return refuse(turn, invalid("SecretHasAnotherOwner",
-                                "RotationPolicy " + other + " rotates " + turn.arn() +
-                                    " already; use strategy syncOnly here, or delete that policy"));
+    const Outcome refused =
+        refuse(turn, invalid("SecretHasAnotherOwner",
+                             "RotationPolicy " + other + " rotates " + turn.arn() +
+                                 " already; use strategy syncOnly here, or delete that policy"));
+    return has_rollout(policy) ? follow(turn) : refused;  // its targets follow, and so do workloads
   }
   if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   // On the last sight: nothing to do costs nothing.
@@ -99,7 +80,7 @@ Outcome RotationPass::drive(Turn& turn) {
     const engine::Situation now = situation(turn);
     const Decision decision = turn.engine->decide(turn.view, now);
     if ((end = driver_step(turn, decision))) break;
-    if (decision.action == Action::Sync) continue;
+    if (is_drivers(turn, decision)) continue;
     if (auto begun = begin(turn, decision); !begun) return Outcome::retry(std::move(begun).error());
     const MonoTime started = deps_.clock.mono();
     const StepResult result = turn.engine->perform(turn.view, decision, now, turn.values);
@@ -125,12 +106,20 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
     case Action::Nothing:
       return settle(turn);
     case Action::Refuse:
+      if (turn.rolling_back) {
+        refuse_rollback(turn, decision.message);
+        return std::nullopt;
+      }
       return refuse(turn, invalid(decision.reason, decision.message));
+    case Action::Rollout:
+      return roll_out(turn);
     case Action::Sync: {
       const SyncReport report =
           deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret,
                                   turn.view.labels, turn.values, SyncPass::Also::Nothing);
       turn.sync_tried_for = turn.view.labels.current;
+      turn.synced = report;
+      turn.rollout.reset();
       turn.change([report, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) {
         SyncPass::report_to(status, *policy, report, now);
       });
@@ -145,91 +134,30 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
   }
 }
 
-std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& decision,
-                                                   const StepResult& result) {
-  const Policy& policy = turn.policy();
-  const std::string id = turn.subject(decision);
-  switch (result.event) {
-    case engine::Event::Finished:
-      deps_.sync.noticed(turn.arn());
-      deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
-      deps_.knowledge.moved(turn.gathered.access->scope,
-                            turn.arn());  // the followers below look for themselves
-      turn.created.current =
-          deps_.clock.now();  // AWS's own date differs by the clocks' skew at most
-      turn.created.latest.reset();
-      turn.created_for = id;
-      turn.change(
-          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Succeeded", now); });
-      deps_.metrics.rotation(turn.strategy_name(), "succeeded",
-                             took(deps_.status.latest(policy), id, deps_.clock.now()));
-      emit(policy, kube::Event::Type::Normal, "Rotated", "Rotate",
-           "version " + short_id(id) + " is AWSCURRENT now");
-      log::info("secret rotated", {{"namespace", policy.ns},
-                                   {"policy", policy.name},
-                                   {"secretArn", turn.arn()},
-                                   {"versionId", id},
-                                   {"step", "finishSecret"}});
-      break;
-    case engine::Event::GaveUp:
-    case engine::Event::Abandoned:
-      turn.change(
-          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
-      if (result.event == engine::Event::GaveUp)
-        deps_.metrics.rotation(turn.strategy_name(), "abandoned",
-                               took(deps_.status.latest(policy), id, deps_.clock.now()));
-      emit(policy, kube::Event::Type::Warning, "RotationAbandoned", "Rotate",
-           "the attempt " + short_id(id) + " was given up: " + result.note +
-               "; the old credential stays in force");
-      break;
-    case engine::Event::Interfered:
-      emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", decision.message);
-      break;
-    default:
-      break;
-  }
-  switch (result.kind) {
-    case StepResult::Kind::Progress:
-      return std::nullopt;
-    case StepResult::Kind::After:
-      return Outcome::after(result.delay);
-    case StepResult::Kind::Driver:
-      return std::nullopt;
-    case StepResult::Kind::Terminal:
-      if (decision.action == Action::Create) {  // nothing was put: no rotation is under way
-        turn.put_nothing = true;
-        turn.change(
-            [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Failed", now); });
-        deps_.metrics.rotation(turn.strategy_name(), "failed", Duration(0));
-      }
-      return refuse(turn, result.error);
-    case StepResult::Kind::Retry:
-      break;
-  }
-  log::warn("rotation step failed", {{"namespace", policy.ns},
-                                     {"policy", policy.name},
-                                     {"secretArn", turn.arn()},
-                                     {"versionId", id},
-                                     {"step", std::string(engine::to_string(decision.step))},
-                                     {"reason", result.error.code},
-                                     {"error", result.error.message}});
-  emit(policy, kube::Event::Type::Warning, "RotationFailed", "Rotate",
-       std::string(engine::to_string(decision.step)) + ": " + result.error.message);
-  turn.change(
-      [error = result.error, generation = policy.generation](PolicyStatus& status, WallTime now) {
-        set_problem(status, error, false, now, generation);
-      });
-  return Outcome::retry(result.error);
+// What the driver does itself, and then looks what is next.
+bool RotationPass::is_drivers(const Turn& turn, const Decision& decision) {
+  return decision.action == Action::Sync || decision.action == Action::Rollout ||
+         (decision.action == Action::Refuse && turn.rolling_back);
 }
 
-engine::Situation RotationPass::situation(const Turn& turn) const {
+engine::Situation RotationPass::situation(Turn& turn) {
   engine::Situation now;
-  const std::string& current = turn.view.labels.current;
+  const Policy& policy = turn.policy();
+  const engine::Labels& labels = turn.view.labels;
+  const WallTime time = deps_.clock.now();
+  const PolicyStatus status = turn.status(deps_.status, time);
+  turn.requests = person_requests(policy, status, labels, turn.created, time);
   // A target that cannot be written was tried and is shown; it never stops the other rows.
-  now.targets_synced =
-      turn.sync_tried_for == current || deps_.sync.in_sync(turn.policy(), turn.arn(), current);
+  now.targets_synced = turn.sync_tried_for == labels.current ||
+                       deps_.sync.in_sync(policy, turn.arn(), labels.current);
+  now.rolled_out = turn.requests.revoke || rolled_out(turn, status);
   now.retire = true;
   now.permit = turn.permit;
+  turn.rolling_back = wants_rollback(turn, status);
+  if (turn.rolling_back) {
+    now.rollback = true;
+    now.permit = engine::next_version(turn.view);
+  }
   return now;
 }
 
@@ -290,14 +218,19 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   }
   const std::string id = turn.subject(decision);
   const bool asked = turn.due.trigger == engine::Trigger::Request;
-  const std::string trigger(engine::to_string(turn.due.trigger));
-  auto written = deps_.status.update(policy, [&](PolicyStatus& status, WallTime now) {
+  const bool back = decision.action == Action::CarryBack;
+  const std::string trigger(back ? kRollbackTrigger : engine::to_string(turn.due.trigger));
+  turn.change([&](PolicyStatus& status, WallTime now) {
     status.secret_arn = turn.arn();
     record_step(status, turn.strategy_name(), id, decision.step, decision.message, trigger, now);
     if (asked && decision.action == Action::Create)
       status.last_handled_rotate_request = policy.rotate_requested_at;
+    if (back) status.last_handled_rollback_request = policy.rollback_requested_at;
   });
+  // With what this pass has found before: the record of this step must stand on top of it.
+  auto written = turn.publish(deps_.status);
   if (!written) return written;
+  if (back) tell_rollback(turn);
   log::info("rotation step", {{"namespace", policy.ns},
                               {"policy", policy.name},
                               {"secretArn", turn.arn()},
@@ -305,109 +238,6 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
                               {"step", std::string(engine::to_string(decision.step))},
                               {"reason", decision.reason}});
   return {};
-}
-
-Outcome RotationPass::settle(Turn& turn) {
-  const Policy& policy = turn.policy();
-  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
-  turn.change([this, &turn](PolicyStatus& status, WallTime now) {
-    deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
-    tell_unreadable_request(turn.policy(), status);
-    if (status.rotation) {  // it ended in another pass, or another process
-      const std::string id = status.rotation->version_id;
-      record_end(status, id, id == turn.view.labels.current ? "Succeeded" : "Abandoned", now);
-    }
-    status.secret_arn = turn.arn();
-    if (turn.sync_tried_for.empty()) status.current_version_id = turn.view.labels.current;
-    if (turn.created.current)
-      status.current_version_created =
-          std::chrono::floor<std::chrono::seconds>(*turn.created.current);
-    status.next_rotation =
-        turn.due.next ? std::optional(std::chrono::floor<std::chrono::seconds>(*turn.due.next))
-                      : std::nullopt;
-    if (!request_waits(turn.policy(), status, turn.view.labels, turn.created))
-      status.last_handled_rotate_request = turn.policy().rotate_requested_at;
-    clear_problem(status);
-  });
-  if (auto written = turn.publish(deps_.status); !written)
-    return Outcome::retry(std::move(written).error());
-  if (policy.has_finalizer || turn.held) {
-    if (auto released = hold(turn, false); !released)
-      return Outcome::retry(std::move(released).error());
-  }
-  if (turn.sync_failed)
-    deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
-  if (policy.deleted) return Outcome::done();
-  const bool held = turn.due.deferred || !turn.due.next;
-  if (held && turn.due.trigger == engine::Trigger::Request) {
-    emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);
-  }
-  if (!turn.due.next) return Outcome::done();
-  const Duration until = *turn.due.next - deps_.clock.now();
-  return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
-}
-
-// The secret cannot be looked at. Gone: the sync lane resolves its name anew and tells; else it is
-// told here, once, and tried again.
-Outcome RotationPass::out_of_sight(Turn& turn, Error error) {
-  const Policy& policy = turn.policy();
-  if (error.cls == ErrorClass::Denied) deps_.gatherer.refused(*turn.gathered.access);
-  if (policy.deleted && stays(error)) {
-    const Problem problem{std::move(error)};
-    return leave(policy, &problem);
-  }
-  if (error.cls == ErrorClass::NotFound) {
-    deps_.knowledge.gone(turn.gathered.access->scope, turn.arn());
-    deps_.wake_sync(policy.key());
-    return Outcome::done();
-  }
-  const Problem problem = problem_of(std::move(error), policy.spec.refresh_interval,
-                                     denied_look(*turn.gathered.access));
-  log::warn("secret cannot be looked at", {{"namespace", policy.ns},
-                                           {"policy", policy.name},
-                                           {"secretArn", turn.arn()},
-                                           {"reason", problem.error.code},
-                                           {"error", problem.error.message}});
-  turn.change([&](PolicyStatus& status, WallTime now) {
-    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
-    if (!told || told->reason != problem.error.code)
-      emit(policy, kube::Event::Type::Warning, problem.error.code, "Rotate", problem.error.message);
-    set_problem(status, problem.error, problem.stalled, now, policy.generation);
-  });
-  if (auto written = turn.publish(deps_.status); !written)
-    return Outcome::retry(std::move(written).error());
-  return problem.look_again ? Outcome::after(*problem.look_again) : Outcome::retry(problem.error);
-}
-
-void RotationPass::tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const {
-  const std::string& at = policy.rotate_requested_at;
-  if (at.empty() || at == status.last_handled_rotate_request || parse_rfc3339(at)) return;
-  emit(policy, kube::Event::Type::Warning, "InvalidRequest", "Rotate",
-       std::string("annotation ") + kRotateRequested + ": \"" + printable(at, 40) +
-           "\" is no RFC 3339 time such as 2026-11-22T08:00:00Z; nothing is rotated");
-}
-
-Outcome RotationPass::refuse(Turn& turn, Error error) {
-  const Policy& policy = turn.policy();
-  log::warn("rotation refused", {{"namespace", policy.ns},
-                                 {"policy", policy.name},
-                                 {"reason", error.code},
-                                 {"error", error.message}});
-  turn.change([&](PolicyStatus& status, WallTime now) {
-    const Condition* stalled = status.condition(kStalled);
-    if (!stalled || stalled->reason != error.code)
-      emit(policy, kube::Event::Type::Warning, error.code, "Rotate", error.message);
-    set_problem(status, error, true, now, policy.generation);
-    status.next_rotation.reset();
-  });
-  if (auto written = turn.publish(deps_.status); !written)
-    return Outcome::retry(std::move(written).error());
-  if (policy.deleted) return leave(policy, nullptr);
-  if (turn.put_nothing && (policy.has_finalizer || turn.held)) {
-    if (auto released = hold(turn, false); !released)
-      return Outcome::retry(std::move(released).error());
-  }
-  return Outcome::after(policy.spec.refresh_interval);
 }
 
 }  // namespace keyturn::rotation

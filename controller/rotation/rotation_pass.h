@@ -1,6 +1,6 @@
 // The rotation lane's pass: drives the engine over one secret for the policy that owns it.
 //
-//   gather → owner? → due? → look → decide → perform … → sync → status
+//   gather → owner? → due? → look → decide → perform … → sync → roll out → retire → status
 //
 // A policy with nothing to do costs no request: decide() on the last sight says so. Everything else
 // begins with a fresh look, and one pass goes as far as it can without waiting; a wait is a
@@ -17,6 +17,7 @@
 #include "controller/kube/events.h"
 #include "controller/rotation/gather.h"
 #include "controller/rotation/metrics.h"
+#include "controller/rotation/rollout.h"
 #include "controller/rotation/rotation_turn.h"
 #include "controller/rotation/status.h"
 #include "controller/rotation/sync_pass.h"
@@ -32,6 +33,7 @@ class RotationPass {
     const PolicyInformer& policies;
     Gatherer& gatherer;
     SyncPass& sync;
+    Rollout& rollout;
     StatusBoard& status;
     Owners& owners;
     SecretKnowledge& knowledge;
@@ -53,7 +55,8 @@ class RotationPass {
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
-  engine::Situation situation(const Turn& turn) const;
+  static bool is_drivers(const Turn& turn, const engine::Decision& decision);
+  engine::Situation situation(Turn& turn);
   Status judge(Turn& turn);
   WallTime first_seen(const Policy& policy);
   std::string older_claim(const Turn& turn) const;
@@ -65,6 +68,18 @@ class RotationPass {
   runtime::Outcome refuse(Turn& turn, Error error);
   bool namespace_goes(const Policy& policy) const;
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
+  // rotation_rollout.cpp
+  runtime::Outcome follow(Turn& turn);
+  std::optional<runtime::Outcome> roll_out(Turn& turn);
+  bool rolled_out(const Turn& turn, const PolicyStatus& status) const;
+  bool wants_rollback(const Turn& turn, const PolicyStatus& status) const;
+  void refuse_rollback(Turn& turn, const std::string& why);
+  void tell_rollback(const Turn& turn) const;
+  void tell_rollout(const Policy& policy, const PolicyStatus& before,
+                    const RolloutReport& report) const;
+  Result<RolloutReport> advance_rollout(Turn& turn, const PolicyStatus& status);
+  bool has_rollout(const Policy& policy) const;
+
   void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action,
             std::string note) const;
 

@@ -9,7 +9,44 @@ namespace {
 
 WallTime whole_seconds(WallTime t) { return std::chrono::floor<std::chrono::seconds>(t); }
 
+const HistoryEntry* entry_of(const PolicyStatus& status, const std::string& version_id) {
+  const auto entry =
+      std::find_if(status.history.begin(), status.history.end(),
+                   [&](const HistoryEntry& e) { return e.version_id == version_id; });
+  return entry == status.history.end() ? nullptr : &*entry;
+}
+
 }  // namespace
+
+void record_aftermath(PolicyStatus& status, const std::string& strategy,
+                      const std::string& version_id, engine::Step step, const std::string& message,
+                      WallTime now) {
+  const bool same = status.rotation && status.rotation->version_id == version_id;
+  const HistoryEntry* entry = entry_of(status, version_id);
+  RotationStatus rotation;
+  rotation.version_id = version_id;
+  rotation.strategy = strategy;
+  rotation.step = engine::to_string(step);
+  rotation.message = message;
+  rotation.started_at = same    ? status.rotation->started_at
+                        : entry ? entry->started_at
+                                : whole_seconds(now);
+  status.rotation = std::move(rotation);
+}
+
+void record_rest(PolicyStatus& status, const std::string& current, WallTime now) {
+  if (!status.rotation) return;
+  const std::string id = status.rotation->version_id;
+  const HistoryEntry* entry = entry_of(status, id);
+  if (entry && entry->outcome == "InProgress")
+    record_end(status, id, id == current ? "Succeeded" : "Abandoned", now);
+  status.rotation.reset();
+}
+
+std::string trigger_of(const PolicyStatus& status, const std::string& version_id) {
+  const HistoryEntry* entry = entry_of(status, version_id);
+  return entry ? entry->trigger : "";
+}
 
 void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
                  engine::Step step, const std::string& message, const std::string& trigger,
@@ -32,15 +69,13 @@ void record_step(PolicyStatus& status, const std::string& strategy, const std::s
 
 void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,
                 WallTime now) {
-  const auto entry =
-      std::find_if(status.history.begin(), status.history.end(),
-                   [&](const HistoryEntry& e) { return e.version_id == version_id; });
+  const HistoryEntry* entry = entry_of(status, version_id);
   HistoryEntry done{.version_id = version_id,
                     .outcome = outcome,
                     .trigger = "unknown",
                     .started_at = now,
                     .finished_at = now};
-  if (entry != status.history.end()) {
+  if (entry) {
     done.trigger = entry->trigger;
     done.started_at = entry->started_at;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "controller/rotation/policy.h"
 #include "lib/engine/engine.h"
@@ -10,10 +11,22 @@
 
 namespace keyturn::rotation {
 
+inline constexpr std::string_view kRollbackTrigger = "rollback";
+
 // A rotation is under way at `decision`'s step; started_at stays if it is the same version.
 void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
                  engine::Step step, const std::string& message, const std::string& trigger,
                  WallTime now);
+// What follows once the new version is current (rollout, retire): shown, but nothing for the
+// history.
+void record_aftermath(PolicyStatus& status, const std::string& strategy,
+                      const std::string& version_id, engine::Step step, const std::string& message,
+                      WallTime now);
+// Nothing is under way any more. An attempt that another process ended goes into the history.
+void record_rest(PolicyStatus& status, const std::string& current, WallTime now);
+// "schedule", "request", "rollback": what started the rotation that made this version; "" when the
+// history does not say.
+std::string trigger_of(const PolicyStatus& status, const std::string& version_id);
 // The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned"
 // (given up), "Failed" (refused before anything was put).
 void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,

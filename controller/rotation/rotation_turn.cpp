@@ -52,6 +52,13 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
   return {};
 }
 
+PolicyStatus Turn::status(const StatusBoard& board, WallTime now) const {
+  PolicyStatus status = board.latest(policy());
+  if (synced) SyncPass::report_to(status, policy(), *synced, now);
+  if (rollout) note_rollout(status, policy(), *rollout, now);
+  return status;
+}
+
 std::string Turn::subject(const engine::Decision& decision) const {
   const auto& labels = view.labels;
   if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack)
@@ -62,6 +69,11 @@ std::string Turn::subject(const engine::Decision& decision) const {
 bool deletion_overdue(const Policy& policy, WallTime now) {
   return policy.deleted &&
          now > *policy.deleted + policy.spec.retirement.grace_period + kDeletionSlack;
+}
+
+bool stays(const Error& error) {
+  return error.cls == ErrorClass::Denied || error.cls == ErrorClass::NotFound ||
+         error.cls == ErrorClass::Invalid;
 }
 
 Status Turn::publish(StatusBoard& board) {

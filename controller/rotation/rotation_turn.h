@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "controller/rotation/gather.h"
+#include "controller/rotation/person_requests.h"
+#include "controller/rotation/rollout_status.h"
 #include "controller/rotation/rotation_due.h"
 #include "controller/rotation/status.h"
+#include "controller/rotation/sync_pass.h"
 #include "lib/engine/engine.h"
 
 namespace keyturn::rotation {
@@ -25,6 +28,9 @@ struct Turn {
   // The strategy that works now: the one that began, until its rotation ends
   // (status.rotation.strategy), else the spec's.
   Status make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status);
+
+  // The newest status known, with what this pass did to the targets.
+  PolicyStatus status(const StatusBoard& board, WallTime now) const;
 
   // The version a decision is about, for people: the new one while one is made.
   std::string subject(const engine::Decision& decision) const;
@@ -42,10 +48,16 @@ struct Turn {
   std::string permit;       // the version that a rotation may make now; "" when none is due
   std::unique_ptr<engine::Strategy> strategy;
   std::optional<engine::Engine> engine;
-  std::string sync_tried_for;  // the version whose targets this pass has tried to write
-  bool sync_failed = false;    // worth another try
-  bool begun = false;          // status says that a rotation is under way
-  bool held = false;           // this pass set the finalizer
+  PersonRequests requests;
+  // What this pass did about targets and workloads, not yet published.
+  std::optional<SyncReport> synced;
+  std::optional<RolloutReport> rollout;
+  bool rolling_back = false;     // the situation asks for a rollback
+  std::string cannot_roll_back;  // why not; a second try in this pass would end the same
+  std::string sync_tried_for;    // the version whose targets this pass has tried to write
+  bool sync_failed = false;      // worth another try
+  bool begun = false;            // status says that a rotation is under way
+  bool held = false;             // this pass set the finalizer
   bool put_nothing = false;  // a rotation was refused before anything of it was in Secrets Manager
 
  private:
@@ -55,5 +67,8 @@ struct Turn {
 
 // A deleted policy is held at most for the grace period and an hour.
 bool deletion_overdue(const Policy& policy, WallTime now);
+
+// An error that time alone does not mend: the identity or the secret is gone, or not ours to use.
+bool stays(const Error& error);
 
 }  // namespace keyturn::rotation

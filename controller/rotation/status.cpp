@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "controller/rotation/rollout_status.h"
 #include "controller/rotation/target_sync.h"
 
 namespace keyturn::rotation {
@@ -67,6 +68,9 @@ void conclude(PolicyStatus& status, WallTime now, std::int64_t generation) {
     set_condition(status, kReady, "False", why.reason, why.message, now, generation);
   } else if (synced.status != "True") {
     set_condition(status, kReady, synced.status, synced.reason, synced.message, now, generation);
+  } else if (const Condition rolled_out = *status.condition(kRolledOut);
+             rolled_out.reason == kRolloutTimedOut || rolled_out.reason == kRolloutFailed) {
+    set_condition(status, kReady, "False", rolled_out.reason, rolled_out.message, now, generation);
   } else {
     set_condition(status, kReady, "True", "Synced", synced.message, now, generation);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controller/rotation/rollout_status.h"
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/log.h"
 #include "lib/base/time.h"
@@ -159,9 +160,15 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     if (asked) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
-  if (rotates(policy) || policy.has_finalizer) deps_.wake_rotation(policy.key());
+  if (rotates(policy) || policy.has_finalizer || rolls_out(policy))
+    deps_.wake_rotation(policy.key());
   if (const Error* error = report.retryable_error()) return Outcome::retry(*error);
   return report.first_error() ? Outcome::after(policy.spec.refresh_interval) : Outcome::done();
+}
+
+// Whether the rotation lane has workloads of this policy to restart.
+bool SyncPass::rolls_out(const Policy& policy) const {
+  return !pending_targets(policy, deps_.status.latest(policy)).empty();
 }
 
 void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report,
@@ -169,6 +176,7 @@ void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncR
   if (status.current_version_id != report.version_id) status.current_version_created.reset();
   status.current_version_id = report.version_id;
   std::vector<TargetStatus> targets;
+  bool changed = false;
   for (const auto& target : report.targets) {
     const auto before = std::find_if(status.targets.begin(), status.targets.end(),
                                      [&](const TargetStatus& t) { return t.name == target.name; });
@@ -177,14 +185,20 @@ void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncR
                                                                        .version_id = "",
                                                                        .rolled_out_version_id = "",
                                                                        .synced_at = {}};
-    if (target.in_sync && (target.wrote || entry.version_id != report.version_id)) {
+    const bool new_version = entry.version_id != report.version_id;
+    if (target.in_sync && (target.wrote || new_version)) {
+      note_written(policy, entry, report.version_id, target.replaced);
       entry.version_id = report.version_id;
-      if (target.wrote || !entry.synced_at)
+      // Readers that started before this may hold an older value. A Secret found written (the
+      // process that did it died before it could say so) counts from now.
+      if (target.renewed || new_version || !entry.synced_at)
         entry.synced_at = std::chrono::floor<std::chrono::seconds>(now);
+      changed = changed || new_version;
     }
     targets.push_back(std::move(entry));
   }
   status.targets = std::move(targets);
+  note_targets(status, policy, changed, now);
   if (const Error* error = report.first_error()) {
     set_condition(status, kSynced, "False", error->code.empty() ? "SyncFailed" : error->code,
                   error->message, now, policy.generation);
@@ -262,7 +276,8 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
                                {"was", std::string(to_string(state))},
                                {"step", "sync"}});
   result.in_sync = result.wrote = true;
-  result.replaced_version = written->replaced_version;
+  result.renewed = state != TargetState::InSync && state != TargetState::SpecChanged;
+  result.replaced = written->replaced;
   return result;
 }
 
@@ -319,6 +334,7 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
         status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
       if (!rotates(*policy)) clear_problem(status);
     }));
+    if (rolls_out(*policy)) deps_.wake_rotation(policy->key());
   }
 }
 

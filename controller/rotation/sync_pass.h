@@ -31,7 +31,8 @@ struct SyncReport {
     std::string name;
     bool in_sync = false;
     bool wrote = false;
-    bool replaced_version = false;
+    bool renewed = false;  // written because it held, or may have held, something else
+    std::string replaced;  // the version that it held before; "" when none of ours
     std::optional<Error> error;
   };
   std::string version_id;
@@ -96,6 +97,7 @@ class SyncPass {
                                  const AwsAccess& access, const std::string& arn,
                                  const engine::Labels& labels, engine::Pass& values, Also also);
   bool spec_written(const Policy& policy) const;
+  bool rolls_out(const Policy& policy) const;
   void observe_lag(const std::string& arn);
   bool take_force(const std::string& key);
 

@@ -102,9 +102,9 @@ Result<WrittenTarget> TargetSync::write_over(const Policy& policy, const TargetS
     return std::move(reply).error().with_context("Secret " + policy.ns + "/" + target.name);
   WrittenTarget result;
   result.created = !existing;
-  result.replaced_version = existing && existing->policy == policy.key() &&
-                            existing->secret_arn == arn && !existing->version_id.empty() &&
-                            existing->version_id != version_id;
+  if (existing && existing->policy == policy.key() && existing->secret_arn == arn &&
+      existing->version_id != version_id)
+    result.replaced = existing->version_id;
   if (auto secret = decode_managed_secret(*reply)) {
     const std::string key = kube::object_key(policy.ns, target.name);
     const auto seen = secrets_.get(key);

@@ -24,8 +24,9 @@
 namespace keyturn::rotation {
 
 struct WrittenTarget {
-  bool replaced_version =
-      false;  // an existing Secret of ours went from one version to another (restarts workloads)
+  // The version that an existing Secret of ours held before, if it was another (then workloads are
+  // restarted); "" otherwise.
+  std::string replaced;
   bool created = false;
 };
 

@@ -20,6 +20,9 @@ using std::chrono::minutes;
 
 constexpr Duration kRefreshLeast = minutes(1);
 constexpr Duration kRefreshMost = hours(8760);
+constexpr Duration kTimeoutLeast = std::chrono::seconds(1);
+constexpr Duration kTimeoutMost = hours(24);
+constexpr Duration kGraceMost = hours(8760);
 
 void check_secret(const PolicySpec& spec, Problems& problems) {
   if (!spec.secret_id.empty() && !is_secret_id(spec.secret_id)) {
@@ -190,6 +193,37 @@ void check_targets(const PolicySpec& spec, Problems& problems) {
   }
 }
 
+void check_rollout(const PolicySpec& spec, Problems& problems) {
+  const RolloutSpec& rollout = spec.rollout;
+  if (rollout.restart == Restart::Listed && rollout.workloads.empty()) {
+    problems.add("spec.rollout.workloads",
+                 "is needed: restart Listed restarts the workloads listed here");
+  }
+  if (rollout.restart != Restart::Listed && !rollout.workloads.empty()) {
+    problems.add("spec.rollout.workloads",
+                 "goes only with restart Listed; Auto finds the workloads itself");
+  }
+  std::set<WorkloadRef> seen;
+  for (std::size_t i = 0; i < rollout.workloads.size(); ++i) {
+    const WorkloadRef& workload = rollout.workloads[i];
+    const std::string path = "spec.rollout.workloads[" + std::to_string(i) + "]";
+    if (!workload.name.empty() && !is_dns_subdomain(workload.name)) {
+      problems.add(path + ".name",
+                   "must be a workload's name: lower case letters, digits, - and .");
+    }
+    if (!seen.insert(workload).second) {
+      problems.add(path, "Duplicate value: " + workload.kind + "/" + printable(workload.name, 80) +
+                             " is listed already");
+    }
+  }
+  if (rollout.timeout < kTimeoutLeast || rollout.timeout > kTimeoutMost)
+    problems.add("spec.rollout.timeout", "must be between 1s and 24h");
+  if (rollout.on_failure == OnFailure::Rollback && spec.strategy.name == "syncOnly")
+    problems.add("spec.rollout", "syncOnly makes no version to go back to: use Hold");
+  if (spec.retirement.grace_period > kGraceMost)
+    problems.add("spec.retirement.gracePeriod", "must be at most 8760h");
+}
+
 }  // namespace
 
 std::optional<Duration> policy_duration(std::string_view text) {
@@ -234,6 +268,7 @@ void check_rules(const PolicySpec& spec, Problems& problems) {
     problems.add("spec.refreshInterval", "must be between 1m and 8760h");
   }
   check_targets(spec, problems);
+  check_rollout(spec, problems);
 }
 
 }  // namespace keyturn::rotation

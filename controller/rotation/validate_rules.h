@@ -18,7 +18,6 @@ namespace keyturn::rotation {
 // "90s", "15m", "2h", "1h30m": what the CRD accepts for a duration, narrower than parse_duration().
 std::optional<Duration> policy_duration(std::string_view text);
 inline constexpr const char* kDurationText = "must be a duration such as 90s, 15m or 2h";
-inline constexpr const char* kRestartText = "this version restarts no workloads; use None";
 
 // Exactly one known key. `strategy` is an object.
 void check_strategy_names(const nlohmann::json& strategy, Problems& problems);

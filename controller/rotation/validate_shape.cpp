@@ -54,10 +54,30 @@ constexpr std::array<Field, 6> kTarget{{
     {.name = "adopt", .type = FieldType::Flag, .fallback = "false"},
 }};
 
-constexpr std::array<Field, 1> kRollout{
-    {{.name = "restart", .fallback = "\"None\"", .min = 1, .max = 16}}};
+constexpr std::array<string_view, 3> kRestarts{"None", "Auto", "Listed"};
+constexpr std::array<string_view, 3> kWorkloadKinds{"Deployment", "StatefulSet", "DaemonSet"};
+constexpr std::array<string_view, 2> kOnFailures{"Hold", "Rollback"};
+constexpr std::array<string_view, 3> kRetireAfter{"Rollout", "Sync", "Immediately"};
 
-constexpr std::array<Field, 9> kSpec{{
+constexpr std::array<Field, 2> kWorkload{{
+    {.name = "kind", .required = true, .choices = kWorkloadKinds},
+    {.name = "name", .required = true, .min = 1, .max = 253},
+}};
+
+constexpr std::array<Field, 5> kRollout{{
+    {.name = "restart", .fallback = "\"None\"", .choices = kRestarts},
+    {.name = "workloads", .type = FieldType::List, .min = 1, .max = 32, .children = kWorkload},
+    {.name = "timeout", .fallback = "\"15m\"", .min = 2, .max = 16},
+    {.name = "reloadsVolumes", .type = FieldType::Flag, .fallback = "false"},
+    {.name = "onFailure", .fallback = "\"Hold\"", .choices = kOnFailures},
+}};
+
+constexpr std::array<Field, 2> kRetirement{{
+    {.name = "after", .fallback = "\"Rollout\"", .choices = kRetireAfter},
+    {.name = "gracePeriod", .fallback = "\"2h\"", .min = 2, .max = 16},
+}};
+
+constexpr std::array<Field, 10> kSpec{{
     {.name = "secretId", .required = true, .min = 1, .max = 2048},
     {.name = "region", .min = 1, .max = 32},
     {.name = "identity", .type = FieldType::Object, .children = kIdentity},
@@ -67,10 +87,9 @@ constexpr std::array<Field, 9> kSpec{{
     {.name = "refreshInterval", .fallback = "\"1h\"", .min = 2, .max = 16},
     {.name = "targets", .type = FieldType::List, .max = 16, .children = kTarget},
     {.name = "rollout", .type = FieldType::Object, .children = kRollout},
+    {.name = "retirement", .type = FieldType::Object, .children = kRetirement},
 }};
 
-constexpr std::array<string_view, 5> kLaterFields{"retirement", "workloads", "timeout",
-                                                  "reloadsVolumes", "onFailure"};
 constexpr std::array<string_view, 8> kLaterStrategies{"influxdbUser",    "elasticacheAuthToken",
                                                       "elasticacheUser", "astraToken",
                                                       "lambda",          "postgres",
@@ -195,10 +214,6 @@ void check_value(const json& value, const Field& field, const std::string& path,
 }
 
 std::string unknown(const std::string& name, std::span<const Field> fields) {
-  const auto later = later_fields();
-  if (std::find(later.begin(), later.end(), name) != later.end()) {
-    return printable(name, 80) + " is not in this version; remove it";
-  }
   std::vector<string_view> names;
   for (const Field& field : fields) names.push_back(field.name);
   return "unknown field \"" + printable(name, 80) + "\"" + did_you_mean(name, names);
@@ -250,7 +265,6 @@ std::vector<std::string> Problems::list() const {
 }
 
 std::span<const Field> spec_fields() { return kSpec; }
-std::span<const string_view> later_fields() { return kLaterFields; }
 std::span<const string_view> later_strategies() { return kLaterStrategies; }
 
 void check_shape(const json& spec, Problems& problems) {

@@ -59,9 +59,8 @@ struct Field {
 
 // The fields of `spec`.
 std::span<const Field> spec_fields();
-// The contract's fields and strategies that this version does not have yet; named, so that they are
-// refused for what they are.
-std::span<const std::string_view> later_fields();
+// The contract's strategies that this version does not have yet; named, so that they are refused
+// for what they are.
 std::span<const std::string_view> later_strategies();
 
 // Adds a problem for each unknown or missing field, wrong type and broken bound. `spec` may be any

@@ -124,7 +124,7 @@ class Sandbox:
 
 
 class Operator:
-    CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\nleaderElection: {enabled: false}\n'
+    CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\npropagation: 1s\nleaderElection: {enabled: false}\n'
     count = 0
 
     def __init__(self, sandbox):

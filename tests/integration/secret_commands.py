@@ -1,9 +1,15 @@
 """`keyturn secret …` as a process against the sandbox, alone and beside the operator."""
-import json, signal, subprocess
+import json, signal, subprocess, time
 
-from harness import MARKER, Subject, check, collection, until
+from harness import MARKER, Subject, check, until
 
-SCENARIOS, scenario = collection()
+SCENARIOS = []
+
+
+def scenario(function):
+    SCENARIOS.append(function)
+    return function
+
 
 GENERIC = ("--strategy", "generic", "--options", '{"fields": [{"pointer": "/password"}]}')
 
@@ -44,6 +50,11 @@ def check_rotated_once(world, name, before):
     check(after["labels"] == want, f"{name}: labels {after['labels']}, not {want}")
     value = json.loads(world.sandbox.value_of(name))
     check(value["user"] == MARKER + "-user" and not value["password"].startswith(MARKER), f"{name}: a wrong field was touched")
+
+
+def ask_for_a_look(world, subject):
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    world.sandbox.patch_policy(subject.ns, subject.name, {"metadata": {"annotations": {"keyturn.dev/sync-requested-at": at}}})
 
 
 @scenario
@@ -133,7 +144,7 @@ def secret_begun_here_is_finished_by_the_operator(world):
     s.settle()
     before = world.sandbox.secret(s.id)
     keyturn(world, "secret", "step", "createSecret", s.id, *GENERIC)
-    s.sync_now()
+    ask_for_a_look(world, s)
     until("the operator goes on", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
     s.settle()
     s.one_new_version(before)
@@ -153,7 +164,7 @@ def secret_and_operator_rotate_at_once_and_make_one_version(world):
         check(done.status == 0 or "two rotations start at least" in done.err, done.err)
         until("a rotation", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
         world.sandbox.admin("/faults", method="DELETE")
-        s.sync_now()
+        ask_for_a_look(world, s)
         s.settle()
         check_rotated_once(world, s.id, before)
 

@@ -202,8 +202,14 @@ TEST(Crd, AGivenDefaultAndAnAbsentFieldAreTheSame) {
                       {"strategy", {{"syncOnly", json::object()}}},
                       {"targets", json::array({{{"name", "a"}}})}};
   json filled = least;
-  filled.update(
-      {{"suspend", false}, {"refreshInterval", "1h"}, {"rollout", {{"restart", "None"}}}});
+  filled.update({{"suspend", false},
+                 {"refreshInterval", "1h"},
+                 {"rollout",
+                  {{"restart", "None"},
+                   {"timeout", "15m"},
+                   {"reloadsVolumes", false},
+                   {"onFailure", "Hold"}}},
+                 {"retirement", {{"after", "Rollout"}, {"gracePeriod", "2h"}}}});
   filled["targets"][0].update({{"type", "Opaque"}, {"deletionPolicy", "Retain"}, {"adopt", false}});
   const auto parse = [](const json& spec) {
     auto policy = parse_policy({{"metadata", {{"name", "x"}, {"namespace", "y"}}}, {"spec", spec}});
@@ -214,6 +220,11 @@ TEST(Crd, AGivenDefaultAndAnAbsentFieldAreTheSame) {
   EXPECT_EQ(a.suspend, b.suspend);
   EXPECT_EQ(a.refresh_interval, b.refresh_interval);
   EXPECT_EQ(a.rollout.restart, b.rollout.restart);
+  EXPECT_EQ(a.rollout.timeout, b.rollout.timeout);
+  EXPECT_EQ(a.rollout.reloads_volumes, b.rollout.reloads_volumes);
+  EXPECT_EQ(a.rollout.on_failure, b.rollout.on_failure);
+  EXPECT_EQ(a.retirement.after, b.retirement.after);
+  EXPECT_EQ(a.retirement.grace_period, b.retirement.grace_period);
   EXPECT_EQ(a.targets[0].type, b.targets[0].type);
   EXPECT_EQ(a.targets[0].deletion_policy, b.targets[0].deletion_policy);
   EXPECT_EQ(a.targets[0].adopt, b.targets[0].adopt);

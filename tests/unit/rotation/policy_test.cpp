@@ -108,6 +108,14 @@ TEST(Policy, ReadsEveryField) {
   EXPECT_TRUE(target.adopt);
   EXPECT_FALSE(spec.targets[1].has_data);
   EXPECT_EQ(spec.targets[1].type, "Opaque");
+  EXPECT_EQ(spec.rollout.restart, Restart::Listed);
+  EXPECT_EQ(spec.rollout.workloads,
+            (std::vector<WorkloadRef>{{"Deployment", "orders"}, {"StatefulSet", "orders"}}));
+  EXPECT_EQ(spec.rollout.timeout, std::chrono::minutes(20));
+  EXPECT_TRUE(spec.rollout.reloads_volumes);
+  EXPECT_EQ(spec.rollout.on_failure, OnFailure::Rollback);
+  EXPECT_EQ(spec.retirement.after, RetireAfter::Sync);
+  EXPECT_EQ(spec.retirement.grace_period, std::chrono::minutes(90));
 }
 
 TEST(Policy, AnArnSaysItsRegion) {
@@ -128,15 +136,17 @@ TEST(Policy, NullTakesADefaultAsInTheServer) {
 
 TEST(Policy, ReadsItsMetadata) {
   json object = object_with(cases().at("good").at(0).at("spec"));
-  object["metadata"].update(
-      {{"uid", "u-1"},
-       {"resourceVersion", "77"},
-       {"generation", 3},
-       {"creationTimestamp", "2026-11-22T06:14:46Z"},
-       {"deletionTimestamp", "2026-11-23T06:14:46Z"},
-       {"finalizers", {"example.com/other", kFinalizer}},
-       {"annotations",
-        {{kRotateRequested, "2026-11-22T07:00:00Z"}, {kSyncRequested, "2026-11-22T08:00:00Z"}}}});
+  object["metadata"].update({{"uid", "u-1"},
+                             {"resourceVersion", "77"},
+                             {"generation", 3},
+                             {"creationTimestamp", "2026-11-22T06:14:46Z"},
+                             {"deletionTimestamp", "2026-11-23T06:14:46Z"},
+                             {"finalizers", {"example.com/other", kFinalizer}},
+                             {"annotations",
+                              {{kRotateRequested, "2026-11-22T07:00:00Z"},
+                               {kSyncRequested, "2026-11-22T08:00:00Z"},
+                               {kRollbackRequested, "2026-11-22T09:00:00Z"},
+                               {kRevokeRequested, "2026-11-22T10:00:00Z"}}}});
   const auto policy = parse_policy(object);
   ASSERT_TRUE(policy.ok());
   EXPECT_EQ(policy->key(), "shop/orders");
@@ -149,6 +159,8 @@ TEST(Policy, ReadsItsMetadata) {
   EXPECT_EQ(policy->foreign_finalizers, std::vector<std::string>{"example.com/other"});
   EXPECT_EQ(policy->rotate_requested_at, "2026-11-22T07:00:00Z");
   EXPECT_EQ(policy->sync_requested_at, "2026-11-22T08:00:00Z");
+  EXPECT_EQ(policy->rollback_requested_at, "2026-11-22T09:00:00Z");
+  EXPECT_EQ(policy->revoke_requested_at, "2026-11-22T10:00:00Z");
 }
 
 TEST(Policy, OtherObjectsAreNoPolicies) {
@@ -202,6 +214,8 @@ PolicyStatus full_status() {
                     {"copy", "", "", std::nullopt}};
   status.last_handled_rotate_request = "2026-11-22T07:00:00Z";
   status.last_handled_sync_request = "2026-11-22T08:00:00Z";
+  status.last_handled_rollback_request = "2026-11-22T09:00:00Z";
+  status.last_handled_revoke_request = "2026-11-22T10:00:00Z";
   return status;
 }
 

@@ -1,0 +1,238 @@
+// How a pass of the rotation lane ends: what a step came to, nothing left to do, refused, out of
+// sight, over.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "controller/rotation/policy_reading.h"
+#include "controller/rotation/rotation_pass.h"
+#include "controller/rotation/rotation_record.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/base/time.h"
+
+namespace keyturn::rotation {
+namespace {
+
+using engine::Action;
+using engine::Decision;
+using engine::StepResult;
+using runtime::Outcome;
+
+constexpr Duration kLongestSleep{
+    3'600'000};  // wall clocks jump: look at the schedule at least so often
+
+kube::ObjectReference reference(const Policy& policy) {
+  return {"keyturn.dev/v1alpha1", "RotationPolicy", policy.ns, policy.name, policy.uid, ""};
+}
+
+std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
+
+Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
+  return status.rotation && status.rotation->version_id == version_id
+             ? now - status.rotation->started_at
+             : Duration(0);
+}
+
+}  // namespace
+
+void RotationPass::emit(const Policy& policy, kube::Event::Type type, std::string reason,
+                        std::string action, std::string note) const {
+  deps_.events.emit(
+      {type, std::move(reason), std::move(action), std::move(note), reference(policy)});
+}
+
+std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& decision,
+                                                   const StepResult& result) {
+  const Policy& policy = turn.policy();
+  const std::string id = turn.subject(decision);
+  switch (result.event) {
+    case engine::Event::Finished:
+      deps_.sync.noticed(turn.arn());
+      deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
+      deps_.knowledge.moved(turn.gathered.access->scope,
+                            turn.arn());  // the followers below look for themselves
+      turn.created.current =
+          deps_.clock.now();  // AWS's own date differs by the clocks' skew at most
+      turn.created.latest.reset();
+      turn.created_for = id;
+      turn.change(
+          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Succeeded", now); });
+      deps_.metrics.rotation(turn.strategy_name(), "succeeded",
+                             took(deps_.status.latest(policy), id, deps_.clock.now()));
+      emit(policy, kube::Event::Type::Normal, "Rotated", "Rotate",
+           "version " + short_id(id) + " is AWSCURRENT now");
+      log::info("secret rotated", {{"namespace", policy.ns},
+                                   {"policy", policy.name},
+                                   {"secretArn", turn.arn()},
+                                   {"versionId", id},
+                                   {"step", "finishSecret"}});
+      break;
+    case engine::Event::GaveUp:
+    case engine::Event::Abandoned:
+      turn.change(
+          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
+      if (result.event == engine::Event::GaveUp)
+        deps_.metrics.rotation(turn.strategy_name(), "abandoned",
+                               took(deps_.status.latest(policy), id, deps_.clock.now()));
+      emit(policy, kube::Event::Type::Warning, "RotationAbandoned", "Rotate",
+           "the attempt " + short_id(id) + " was given up: " + result.note +
+               "; the old credential stays in force");
+      break;
+    case engine::Event::Interfered:
+      emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", decision.message);
+      break;
+    default:
+      break;
+  }
+  switch (result.kind) {
+    case StepResult::Kind::Progress:
+      return std::nullopt;
+    case StepResult::Kind::After:
+      return Outcome::after(result.delay);
+    case StepResult::Kind::Driver:
+      return std::nullopt;
+    case StepResult::Kind::Terminal:
+      if (decision.action == Action::Create) {  // nothing was put: no rotation is under way
+        turn.put_nothing = true;
+        turn.change(
+            [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Failed", now); });
+        deps_.metrics.rotation(turn.strategy_name(), "failed", Duration(0));
+      }
+      return refuse(turn, result.error);
+    case StepResult::Kind::Retry:
+      break;
+  }
+  log::warn("rotation step failed", {{"namespace", policy.ns},
+                                     {"policy", policy.name},
+                                     {"secretArn", turn.arn()},
+                                     {"versionId", id},
+                                     {"step", std::string(engine::to_string(decision.step))},
+                                     {"reason", result.error.code},
+                                     {"error", result.error.message}});
+  emit(policy, kube::Event::Type::Warning, "RotationFailed", "Rotate",
+       std::string(engine::to_string(decision.step)) + ": " + result.error.message);
+  turn.change(
+      [error = result.error, generation = policy.generation](PolicyStatus& status, WallTime now) {
+        set_problem(status, error, false, now, generation);
+      });
+  return Outcome::retry(result.error);
+}
+
+Outcome RotationPass::settle(Turn& turn) {
+  const Policy& policy = turn.policy();
+  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
+  turn.change([this, &turn](PolicyStatus& status, WallTime now) {
+    deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
+    tell_unreadable_request(turn.policy(), status);
+    record_rest(status, turn.view.labels.current, now);
+    status.secret_arn = turn.arn();
+    if (turn.sync_tried_for.empty()) status.current_version_id = turn.view.labels.current;
+    if (turn.created.current)
+      status.current_version_created =
+          std::chrono::floor<std::chrono::seconds>(*turn.created.current);
+    status.next_rotation =
+        turn.due.next ? std::optional(std::chrono::floor<std::chrono::seconds>(*turn.due.next))
+                      : std::nullopt;
+    const bool asked = request_waits(turn.policy(), status, turn.view.labels, turn.created);
+    if (!asked) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
+    note_requests(status, turn.policy(), turn.requests, /*retiring=*/false, asked, now);
+    clear_problem(status);
+  });
+  if (auto written = turn.publish(deps_.status); !written)
+    return Outcome::retry(std::move(written).error());
+  if (policy.has_finalizer || turn.held) {
+    if (auto released = hold(turn, false); !released)
+      return Outcome::retry(std::move(released).error());
+  }
+  if (turn.sync_failed)
+    deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
+  if (policy.deleted) return Outcome::done();
+  const bool deferred = turn.due.deferred || !turn.due.next;
+  if (deferred && turn.due.trigger == engine::Trigger::Request) {
+    emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);
+  }
+  std::optional<WallTime> next = turn.due.next;
+  const auto no_later_than = [&](WallTime at) { next = next ? std::min(*next, at) : at; };
+  if (turn.requests.later) no_later_than(*turn.requests.later);
+  if (turn.rollout && turn.rollout->phase == RolloutPhase::HeldBack)
+    no_later_than(deps_.clock.now() + turn.rollout->look_again);  // somebody may have moved it
+  if (!next) return Outcome::done();
+  const Duration until = *next - deps_.clock.now();
+  return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));
+}
+
+// The secret cannot be looked at. Gone: the sync lane resolves its name anew and tells; else it is
+// told here, once, and tried again.
+Outcome RotationPass::out_of_sight(Turn& turn, Error error) {
+  const Policy& policy = turn.policy();
+  if (error.cls == ErrorClass::Denied) deps_.gatherer.refused(*turn.gathered.access);
+  if (policy.deleted && stays(error)) {
+    const Problem problem{std::move(error)};
+    return leave(policy, &problem);
+  }
+  if (error.cls == ErrorClass::NotFound) {
+    deps_.knowledge.gone(turn.gathered.access->scope, turn.arn());
+    deps_.wake_sync(policy.key());
+    return Outcome::done();
+  }
+  const Problem problem = problem_of(std::move(error), policy.spec.refresh_interval,
+                                     denied_look(*turn.gathered.access));
+  log::warn("secret cannot be looked at", {{"namespace", policy.ns},
+                                           {"policy", policy.name},
+                                           {"secretArn", turn.arn()},
+                                           {"reason", problem.error.code},
+                                           {"error", problem.error.message}});
+  turn.change([&](PolicyStatus& status, WallTime now) {
+    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
+    if (!told || told->reason != problem.error.code)
+      emit(policy, kube::Event::Type::Warning, problem.error.code, "Rotate", problem.error.message);
+    set_problem(status, problem.error, problem.stalled, now, policy.generation);
+  });
+  if (auto written = turn.publish(deps_.status); !written)
+    return Outcome::retry(std::move(written).error());
+  return problem.look_again ? Outcome::after(*problem.look_again) : Outcome::retry(problem.error);
+}
+
+void RotationPass::tell_unreadable_request(const Policy& policy, const PolicyStatus& status) const {
+  struct Request {
+    const char* annotation;
+    const std::string& at;
+    const std::string& handled;
+  };
+  for (const Request& request :
+       {Request{kRotateRequested, policy.rotate_requested_at, status.last_handled_rotate_request},
+        Request{kRollbackRequested, policy.rollback_requested_at,
+                status.last_handled_rollback_request},
+        Request{kRevokeRequested, policy.revoke_requested_at,
+                status.last_handled_revoke_request}}) {
+    if (request.at.empty() || request.at == request.handled || parse_rfc3339(request.at)) continue;
+    emit(policy, kube::Event::Type::Warning, "InvalidRequest", "Rotate",
+         std::string("annotation ") + request.annotation + ": \"" + printable(request.at, 40) +
+             "\" is no RFC 3339 time such as 2026-11-22T08:00:00Z; nothing is done");
+  }
+}
+
+Outcome RotationPass::refuse(Turn& turn, Error error) {
+  const Policy& policy = turn.policy();
+  log::warn("rotation refused", {{"namespace", policy.ns},
+                                 {"policy", policy.name},
+                                 {"reason", error.code},
+                                 {"error", error.message}});
+  turn.change([&](PolicyStatus& status, WallTime now) {
+    const Condition* stalled = status.condition(kStalled);
+    if (!stalled || stalled->reason != error.code)
+      emit(policy, kube::Event::Type::Warning, error.code, "Rotate", error.message);
+    set_problem(status, error, true, now, policy.generation);
+    status.next_rotation.reset();
+  });
+  if (auto written = turn.publish(deps_.status); !written)
+    return Outcome::retry(std::move(written).error());
+  if (policy.deleted) return leave(policy, nullptr);
+  if (turn.put_nothing && (policy.has_finalizer || turn.held)) {
+    if (auto released = hold(turn, false); !released)
+      return Outcome::retry(std::move(released).error());
+  }
+  return Outcome::after(policy.spec.refresh_interval);
+}
+
+}  // namespace keyturn::rotation
