@@ -1,15 +1,9 @@
 """`keyturn secret …` as a process against the sandbox, alone and beside the operator."""
-import json, signal, subprocess, time
+import json, signal, subprocess
 
-from harness import MARKER, Subject, check, until
+from harness import MARKER, Subject, check, collection, until
 
-SCENARIOS = []
-
-
-def scenario(function):
-    SCENARIOS.append(function)
-    return function
-
+SCENARIOS, scenario = collection()
 
 GENERIC = ("--strategy", "generic", "--options", '{"fields": [{"pointer": "/password"}]}')
 
@@ -50,11 +44,6 @@ def check_rotated_once(world, name, before):
     check(after["labels"] == want, f"{name}: labels {after['labels']}, not {want}")
     value = json.loads(world.sandbox.value_of(name))
     check(value["user"] == MARKER + "-user" and not value["password"].startswith(MARKER), f"{name}: a wrong field was touched")
-
-
-def ask_for_a_look(world, subject):
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    world.sandbox.patch_policy(subject.ns, subject.name, {"metadata": {"annotations": {"keyturn.dev/sync-requested-at": at}}})
 
 
 @scenario
@@ -144,7 +133,7 @@ def secret_begun_here_is_finished_by_the_operator(world):
     s.settle()
     before = world.sandbox.secret(s.id)
     keyturn(world, "secret", "step", "createSecret", s.id, *GENERIC)
-    ask_for_a_look(world, s)
+    s.sync_now()
     until("the operator goes on", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
     s.settle()
     s.one_new_version(before)
@@ -164,7 +153,7 @@ def secret_and_operator_rotate_at_once_and_make_one_version(world):
         check(done.status == 0 or "two rotations start at least" in done.err, done.err)
         until("a rotation", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
         world.sandbox.admin("/faults", method="DELETE")
-        ask_for_a_look(world, s)
+        s.sync_now()
         s.settle()
         check_rotated_once(world, s.id, before)
 

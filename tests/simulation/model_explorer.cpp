@@ -73,27 +73,6 @@ std::string shown(const World& w, Cred t) {
 
 }  // namespace
 
-bool HashSet::contains(std::uint64_t hash) const {
-  const std::size_t mask = table_.size() - 1;
-  for (std::size_t at = hash & mask; table_[at] != 0; at = (at + 1) & mask) {
-    if (table_[at] == hash) return true;
-  }
-  return false;
-}
-
-void HashSet::insert(std::uint64_t hash) {
-  if (hash == 0 || contains(hash)) return;
-  if (++used_ * 2 > table_.size()) {
-    const auto old = std::exchange(table_, std::vector<std::uint64_t>(table_.size() * 2));
-    used_ = 1;
-    for (const std::uint64_t each : old) insert(each);
-  }
-  const std::size_t mask = table_.size() - 1;
-  std::size_t at = hash & mask;
-  while (table_[at] != 0) at = (at + 1) & mask;
-  table_[at] = hash;
-}
-
 // Answers at once what cannot depend on when it is asked, and ends passes.
 void Explorer::absorb(World& w, std::size_t n) {
   for (;;) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simulation/hash_set.h"
 #include "tests/simulation/model_actor.h"
 #include "tests/simulation/model_world.h"
 
@@ -15,18 +16,6 @@ namespace keyturn::simulation::model {
 
 struct Budgets {
   std::uint8_t crashes = 1, people = 1, wrong = 1, rotations = 1;
-};
-
-// Hashes of worlds, 64 bits each: two worlds with one hash would be taken for one, at ten million
-// of them once in some hundred thousand runs.
-class HashSet {
- public:
-  bool contains(std::uint64_t hash) const;
-  void insert(std::uint64_t hash);
-
- private:
-  std::vector<std::uint64_t> table_ = std::vector<std::uint64_t>(1 << 16);  // 0: free
-  std::size_t used_ = 0;
 };
 
 struct Violation {

@@ -15,6 +15,12 @@ Error no_access() {
                     "influxdbToken was made without a way to reach its server");
 }
 
+// Not a thing to try again by and by: a person must change the rules or the secret.
+Error denied(Error error) {
+  error.cls = ErrorClass::Invalid;
+  return error;
+}
+
 // "2.7.12", "v2.9.1"; what does not tell its version is taken for a 2.
 Status check_version(const std::string& version, const std::string& host) {
   const std::size_t digit = version.starts_with('v') ? 1 : 0;
@@ -121,7 +127,7 @@ Result<Server> Access::find_instance(const std::string& identifier) const {
                                          "\" in this account and region; correct dbIdentifier");
   }
   if (!instance) return std::move(instance).error();
-  if (auto may = deps_.guard->resource(instance->arn); !may) return std::move(may).error();
+  if (auto may = deps_.guard->resource(instance->arn); !may) return denied(std::move(may).error());
   if (!instance->cluster_id.empty()) {  // only a cluster tells its engine
     auto of = deps_.timestream->get_cluster(instance->cluster_id);
     if (!of) return std::move(of).error();
@@ -135,7 +141,7 @@ Result<Server> Access::find_instance(const std::string& identifier) const {
 Result<Server> Access::find_cluster(const std::string& id) const {
   auto cluster = deps_.timestream->get_cluster(id);
   if (!cluster) return std::move(cluster).error();
-  if (auto may = deps_.guard->resource(cluster->arn); !may) return std::move(may).error();
+  if (auto may = deps_.guard->resource(cluster->arn); !may) return denied(std::move(may).error());
   if (auto good = check_cluster(*cluster); !good) return std::move(good).error();
   if (cluster->endpoint.empty())
     return not_ready("Timestream cluster " + printable(id, 80), cluster->status);
@@ -146,7 +152,7 @@ Result<Server> Access::allowed(const std::string& base) const {
   auto url = http::parse_url(base);
   if (!url) return std::move(url).error();
   const std::string host_port = url->authority();
-  if (auto may = deps_.guard->backend(host_port); !may) return std::move(may).error();
+  if (auto may = deps_.guard->backend(host_port); !may) return denied(std::move(may).error());
   std::string path = url->path;
   while (path.ends_with('/')) path.pop_back();
   return Server{url->origin() + path, host_port};
@@ -157,7 +163,7 @@ Result<Client> Access::sign_in(const Client& client, const std::string& admin_se
   auto known = deps_.secrets->describe(admin_secret);
   if (!known) return std::move(known).error().with_context("adminSecretArn");
   if (auto may = deps_.guard->secret(known->name, known->arn); !may)
-    return std::move(may).error().with_context("adminSecretArn");
+    return denied(std::move(may).error()).with_context("adminSecretArn");
   auto value = deps_.secrets->get_value(known->arn, "", "AWSCURRENT");
   if (!value) return std::move(value).error().with_context("adminSecretArn");
   auto admin = read_admin(*value);

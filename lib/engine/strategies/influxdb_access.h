@@ -6,7 +6,7 @@
 // GET /ping, which must be a version 2; then, for an administrator, DescribeSecret →
 // guard.secret(name, ARN) → GetSecretValue → sign-in. No credential leaves before the host is
 // allowed.
-// Errors: the guard's (Denied "NoAccessRule"), AWS's, the client's, and Unavailable
+// Errors: the guard's (as Invalid: a person must act), AWS's, the client's, and Unavailable
 // "NoBackendAccess" (made without deps), Invalid "WrongVersion", "NoSuchDatabase", "AdminSecret",
 // Transient "DatabaseNotReady", Denied "SignInRefused".
 //

@@ -147,6 +147,16 @@ class Influx:
     def create_bucket(self, name):
         return self.call("POST", "/api/v2/buckets", 201, {"orgID": self.org, "name": name})["id"]
 
+    def user_named(self, name, password, role=None):
+        """Like create_user, for one that another scenario may have made."""
+        found = [user["id"] for user in self.call("GET", "/api/v2/users?limit=100", 200)["users"] if user["name"] == name]
+        return found[0] if found else self.create_user(name, password, role)
+
+    def bucket_named(self, name):
+        """Like create_bucket, for one that another scenario may have made."""
+        found = [bucket["id"] for bucket in self.call("GET", "/api/v2/buckets?limit=100", 200)["buckets"] if bucket["name"] == name]
+        return found[0] if found else self.create_bucket(name)
+
     def create_token(self, permissions, user=None, description=""):
         """The whole authorization, its token included."""
         wanted = {"orgID": self.org, "permissions": permissions, "description": description, "userID": user or self.user}

@@ -60,6 +60,10 @@ class Operator:
         self._wire.drop_connections()
         return status
 
+    def stop_if_running(self):
+        if self.running():
+            self.stop()
+
     def kill(self):
         """SIGKILL, wherever it is."""
         if self._process.signal(signal.SIGKILL):
@@ -95,6 +99,12 @@ class Operator:
 
     def metrics(self):
         return Metrics(self.scrape())
+
+    def process_shown(self):
+        """What the process shows to whoever may look at it: its command line and environment, and the limit of its core dumps."""
+        about = Path(f"/proc/{self._process.pid()}")
+        limits = next(line for line in (about / "limits").read_text().splitlines() if line.startswith("Max core file size"))
+        return "\n".join([*((about / name).read_text().replace("\0", "\n") for name in ("cmdline", "environ")), limits])
 
     def logs(self):
         return self._process.log.read_text(errors="replace") if self._process.log.exists() else ""

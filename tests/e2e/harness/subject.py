@@ -161,7 +161,7 @@ class Subject:
             return (has if has.get("status") == status and reason in (None, has.get("reason"))
                     and has.get("observedGeneration") == self.object()["metadata"]["generation"]
                     and all(word.lower() in has.get("message", "").lower() for word in words)
-                    else self._conditions_in_short())
+                    else self.conditions_in_short())
 
         def settled():
             got = probe()
@@ -179,6 +179,19 @@ class Subject:
         """Waits until the current version is another than `since` and all is in sync with it."""
         eventually(f"{self} rotates", lambda: self.current() != since, seconds)
         self.wait_in_sync(seconds)
+
+    def wait_at_rest(self, seconds=60):
+        """Waits until nothing is under way, the retirement of what was replaced included, and all is in sync."""
+
+        def rests():
+            policy = self.object()
+            status = policy.get("status", {})
+            under_way = {key: status[key] for key in ("rotation", "retiring") if key in status}
+            check(not under_way, f"under way: {under_way}; {self.conditions_in_short()}")
+            check(not policy["metadata"].get("finalizers"), "the policy has a finalizer")
+            return self._check_in_sync() or True
+
+        eventually(f"{self} is at rest", rests, seconds)
 
     def check_default_mapping(self, *targets):
         """The Secret, read with kubectl, equals AWSCURRENT, read from moto: every top-level field, or `value`."""
@@ -209,7 +222,7 @@ class Subject:
         status, current = policy.get("status", {}), self.current()
         check_equal(status.get("observedGeneration"), policy["metadata"]["generation"], "observedGeneration")
         ready = next((c for c in status["conditions"] if c["type"] == "Ready"), {})
-        check(ready.get("status") == "True", self._conditions_in_short())
+        check(ready.get("status") == "True", self.conditions_in_short())
         check_equal(status.get("currentVersionId"), current, "status.currentVersionId")
         wanted = [target["name"] for target in policy["spec"].get("targets", [])]
         check_equal({t["name"]: t.get("versionId") for t in status.get("targets", [])}, {t: current for t in wanted},
@@ -219,6 +232,6 @@ class Subject:
             check(secret is not None, f"Secret {target} does not exist")
             check_equal(secret["metadata"].get("annotations", {}).get(VERSION_ID), current, f"{target}'s version annotation")
 
-    def _conditions_in_short(self):
+    def conditions_in_short(self):
         return "; ".join(f"{c['type']}={c['status']} {c.get('reason')}: {c.get('message')}"
                          for c in self.status().get("conditions", [])) or "no conditions"

@@ -21,7 +21,7 @@ OPERATOR_NAMESPACE = "keyturn-system"
 RELEASE = "keyturn"
 # Tests lower what production keeps high; the scenarios use namespaces t-… and secrets t-…/… only.
 CONFIG = {
-    "access": [{"namespaces": ["t-*"], "secrets": ["{namespace}/**"]}],
+    "access": [{"namespaces": ["t-*"], "secrets": ["{namespace}/**"], "backends": ["127.0.0.1:*"]}],
     "minRotationInterval": "1s",
     "requestDeadline": "5s",
     "logLevel": "debug",
@@ -43,9 +43,12 @@ class World:
         self.wire = Wire()
         self.chart = self.repository / "charts" / "keyturn"
         self.operator = self.proxies = None
-        self.evidence = []  # every policy and metric that a scenario left, for the look for secret values at the end
-        self._token_file = self.folder / "operator.token"
-        self._influxes = []
+        self.in_use = None  # the operator that the scenario is about, and its wire
+        # For the look for secret values at the end: policies, metrics and operators' processes as scenarios left them; values that
+        # no version in Secrets Manager holds; every operator that ran.
+        self.evidence, self.markers, self.operators = [], set(), []
+        self.token_file = self.folder / "operator.token"
+        self._influxes = {}
 
     def start(self):
         """Control plane, moto, wire, the chart, and the operator with exactly what the chart gave it."""
@@ -53,9 +56,7 @@ class World:
         self.cluster.start()
         pki = self.cluster.folder / "pki"
         make_serving(pki, "wire")
-        to_kube = Proxy(self.wire, "kube", self.cluster.port, (pki / "wire.crt", pki / "wire.key"), self.cluster.authority)
-        to_aws = Proxy(self.wire, "aws", self.moto.port)
-        self.proxies = [to_kube, to_aws]
+        self.proxies = self.proxies_for(self.wire)
         self.helm("install", RELEASE, self.chart, "--create-namespace", "--wait", "--timeout", "90s")
         self.kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/rotationpolicies.keyturn.dev")
         self.renew_operator_token()
@@ -67,7 +68,7 @@ class World:
         for proxy in self.proxies or []:
             proxy.close()
         self.wire.drop_connections()
-        for influx in self._influxes:
+        for influx in self._influxes.values():
             influx.stop()
         self.cluster.stop()
         self.moto.stop()
@@ -76,18 +77,19 @@ class World:
         """Whatever the last one broke is whole again, and its policies are gone (their Secrets are not)."""
         self.wire.release_watches()
         self.wire.reopen()
+        self.in_use = self.operator, self.wire
         self.cluster.up("kube-apiserver")
         if not self.operator.running():
             self.wire.drop_connections()
             self.operator.start()
-        self.evidence.append(self.kube.text(_ALL_POLICIES))
-        self.evidence.append(self.operator.scrape())
+        self.keep_evidence(self.operator)
         self._delete_policies()
 
     def explain_failure(self):
-        print(f"        the last requests: {', '.join(map(str, self.wire.since(0)[-12:]))}")
+        operator, wire = self.in_use
+        print(f"        the last requests: {', '.join(map(str, wire.since(0)[-12:]))}")
         print("        the end of the operator's log:")
-        for line in self.operator.tail(12).splitlines():
+        for line in operator.tail(12).splitlines():
             print(f"          {line[:400]}")
 
     # ---- for scenarios
@@ -102,12 +104,24 @@ class World:
         return done.stdout.strip()
 
     def influx(self, name="influxd"):
-        """A real InfluxDB, running and set up."""
-        influx = Influx(self.influxd(), self.folder / "influx", name, owned=True)
-        self._influxes.append(influx)
-        influx.start()
-        influx.set_up()
+        """The real InfluxDB of that name, running and set up; the same one for all scenarios."""
+        influx = self._influxes.get(name)
+        if influx is None:
+            influx = self._influxes[name] = Influx(self.influxd(), self.folder / "influx", name, owned=True)
+            influx.start()
+            influx.set_up(password=f"admin-password-of-{name}")
+            self.markers.add(influx.password)
         return influx
+
+    def proxies_for(self, wire):
+        """To the API server and to moto, for an operator on that wire."""
+        pki = self.cluster.folder / "pki"
+        return [Proxy(wire, "kube", self.cluster.port, (pki / "wire.crt", pki / "wire.key"), self.cluster.authority),
+                Proxy(wire, "aws", self.moto.port)]
+
+    def keep_evidence(self, operator):
+        """What a running operator shows now, for the look for secret values."""
+        self.evidence += [self.kube.text(_ALL_POLICIES), operator.scrape(), operator.process_shown()]
 
     def helm(self, command, *arguments, check_status=True):
         """Runs helm in the operator's namespace; its output."""
@@ -159,7 +173,7 @@ class World:
 
     def renew_operator_token(self):
         """Writes a fresh token to where the operator reads it."""
-        self._token_file.write_text(self.operator_token())
+        self.token_file.write_text(self.operator_token())
 
     def second_operator(self):
         """Another process beside the first, with the same configuration and rights."""
@@ -197,8 +211,10 @@ class World:
 
     def _operator(self, name, config=CONFIG):
         to_kube, to_aws = self.proxies
-        return Operator(self.binary, self.folder / "operator", self.wire, to_kube.url, self.cluster.authority,
-                        self._token_file, to_aws.url, config, name)
+        operator = Operator(self.binary, self.folder / "operator", self.wire, to_kube.url, self.cluster.authority,
+                            self.token_file, to_aws.url, config, name)
+        self.operators.append(operator)
+        return operator
 
 
 def first_value(name):

@@ -1,3 +1,3 @@
 """The scenarios, in the order in which they run: importing a module registers its scenarios."""
 
-from . import install, rotation, lifecycle, bad_input, drift, requests, outages, crashes, commands, influxdb, ending  # noqa: F401
+from . import install, rotation, lifecycle, bad_input, drift, requests, outages, crashes, commands, influxdb, influx_tokens, ending  # noqa: F401

@@ -7,7 +7,7 @@ from harness.runner import NotRun, check, check_equal, scenario
 @scenario("influxdb: a real one mints, deactivates and deletes tokens of every kind")
 def tokens(world):
     influx = world.influx()
-    user = influx.create_user("bob", "bobs-password", "members")
+    user = influx.user_named("bob", "bobs-password", "members")
     kinds = {"operator": (operator_permissions(), None), "all access": (all_access_permissions(influx.org, user), user),
              "custom": ([permission("read", "buckets", influx.org, influx.bucket)], None)}
     for kind, (permissions, owner) in kinds.items():

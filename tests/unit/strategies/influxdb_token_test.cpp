@@ -284,7 +284,10 @@ TEST_F(InfluxdbToken, AsksTheRulesBeforeItTouchesAnything) {
   const std::size_t sent = influx.log.size();
   guard->denies = "resource";
   use({});
-  EXPECT_EQ(strategy->create(context("v-2"), text(original())).error().code, "NoAccessRule");
+  const auto denied = strategy->create(context("v-2"), text(original()));
+  EXPECT_EQ(denied.error().code, "NoAccessRule");
+  EXPECT_EQ(denied.error().cls,
+            ErrorClass::Invalid);  // the policy is Stalled until the rules change
   guard->denies = "backend";
   use({});
   EXPECT_EQ(strategy->create(context("v-2"), text(original())).error().code, "NoAccessRule");

@@ -211,8 +211,8 @@ TEST_F(OriginalsWeakness, Seven_AServerThatHidesValuesIsNoObstacle) {
 
 TEST_F(OriginalsWeakness, Seven_WhatCannotBeToldIsNotGuessed) {
   influx.hides_values = true;
-  begin(original());
   influx.add("twin", Influx::kShop, narrow());
+  begin(original());
   run();
   EXPECT_FALSE(moved());
   EXPECT_EQ(writes(), 0u);
@@ -225,6 +225,34 @@ TEST_F(OriginalsWeakness, Seven_WhatCannotBeToldIsNotGuessed) {
   ASSERT_TRUE(moved()) << last;
   EXPECT_FALSE(influx.accepts(kOldToken));
   EXPECT_TRUE(influx.accepts("twin"));
+}
+
+TEST_F(OriginalsWeakness, Seven_ATokenThatMayAskWhoseItIsIsFoundByItsUser) {
+  influx.hides_values = true;
+  json own = narrow();
+  own.push_back(Influx::permission("read", "users", Influx::kShop));
+  influx.add("another user's", Influx::kAdmin, Influx::everything(Influx::kOrg));
+  influx.add("may not ask", Influx::kShop, narrow());
+  begin(original(), Influx::kShop, own);
+  run();
+  ASSERT_TRUE(moved()) << last;
+  EXPECT_FALSE(influx.accepts(kOldToken));
+  EXPECT_TRUE(influx.accepts("another user's"));
+  EXPECT_TRUE(influx.accepts("may not ask"));
+}
+
+TEST_F(OriginalsWeakness, Seven_WhatWasReplacedIsKnownByTheMark) {
+  influx.hides_values = true;
+  begin(original());
+  gate_open = false;
+  run();
+  ASSERT_TRUE(moved()) << last;
+  influx.add("twin", Influx::kShop, narrow());  // since then: by itself it could not be told
+  gate_open = true;
+  run();
+  EXPECT_FALSE(influx.accepts(kOldToken));
+  EXPECT_TRUE(influx.accepts("twin"));
+  EXPECT_TRUE(influx.accepts(current().at("token")));
 }
 
 TEST_F(OriginalsWeakness, SevenAndOne_AnOrphanOfOursDoesNotBlurWhichTokenIsTheSecrets) {

@@ -1,0 +1,146 @@
+"""`keyturn secret …` with a strategy whose credentials live in a backend: influxdbToken, alone and killed at any request."""
+import json, signal
+
+from harness import MARKER, check, collection, until
+from influxdb import Influx
+from secret_commands import keyturn, start, wait
+
+SCENARIOS, scenario = collection()
+
+# Waits are three request deadlines long.
+TOKEN = ("--strategy", "influxdbToken", "--request-deadline", "500ms")
+HASTY = ("--strategy", "influxdbToken", "--request-deadline", "250ms")
+
+
+def ours(influx):
+    """What carries Keyturn's mark at the server, by id."""
+    return {i: t for i, t in influx.truth().items() if "keyturn" in t["description"]}
+
+
+def new_secret(world, influx, name):
+    token = influx.token(influx.user("reader"), type="allAccess")  # its user's only one: 2.9 hides tokens
+    value = json.dumps(influx.secret("allAccess", token["token"], adminSecretArn=influx.admin_arn, url=influx.about["url"], dbIdentifier=""))
+    world.sandbox.admin("/aws/secrets", {"name": name, "value": value})
+    return token
+
+
+def current(world, name):
+    return json.loads(world.sandbox.value_of(name))
+
+
+def check_says_nothing(influx, *done):
+    influx.truth()
+    for one in done:
+        check(not any(token in one.out + one.err for token in influx.issued), "a token was printed")
+
+
+@scenario
+def secret_influxdb_from_the_first_token_to_the_last(world):
+    influx = Influx(world, "alone-life", "2.9")
+    file, name = f"{world.sandbox.dir}/first.json", "alone/influx-life"
+    open(file, "w").write(json.dumps(influx.secret("allAccess", "", adminSecretArn=influx.admin_arn)))
+    made = keyturn(world, "secret", "new", name, *TOKEN, "--options", '{"allowCreate": true}', "--from-file", file)
+    check(influx.works(current(world, name)["token"]), "the first token does not work")
+    first = current(world, name)
+    rotated = keyturn(world, "secret", "rotate", name, *TOKEN, "--force")
+    check("keyturn secret retire" in rotated.out, f"the old credential is not told of: {rotated.out}")
+    second = current(world, name)
+    check(influx.works(first["token"]) and influx.works(second["token"]), "the old token must work beside the new one")
+    status = keyturn(world, "secret", "status", name, *TOKEN[:2])
+    check("RetirementLeft" in status.out and "the old credential, to be revoked" in status.out, status.out)
+    retired = keyturn(world, "secret", "retire", name, *TOKEN)
+    check(list(ours(influx)) == [second["authorizationId"]], f"at the server: {ours(influx)}")
+    unsure = keyturn(world, "secret", "delete", name, *TOKEN, status=1)
+    check(influx.works(second["token"]), "revoked without --yes")
+    deleted = keyturn(world, "secret", "delete", name, *TOKEN, "--yes")
+    check(not ours(influx) and world.sandbox.secret(name)["deleted"], f"left: {ours(influx)}")
+    check_says_nothing(influx, made, rotated, status, retired, unsure, deleted)
+
+
+@scenario
+def secret_influxdb_four_steps(world):
+    influx = Influx(world, "alone-steps", "2.7")
+    name = "alone/influx-steps"
+    old = new_secret(world, influx, name)
+    keyturn(world, "secret", "step", "createSecret", name, *TOKEN)
+    check(len(ours(influx)) == 1 and current(world, name)["token"] == old["token"], "createSecret did not mint beside the old one")
+    for step in ("setSecret", "testSecret"):
+        keyturn(world, "secret", "step", step, name, *TOKEN)
+    check(current(world, name)["token"] == old["token"], "a step before finishSecret moved AWSCURRENT")
+    keyturn(world, "secret", "step", "finishSecret", name, *TOKEN)
+    check(influx.works(current(world, name)["token"]) and influx.works(old["token"]), "both must work")
+    world.sandbox.admin(f"/influx/instances/{influx.name}/stop", {})
+    unknown = keyturn(world, "secret", "delete", name, *TOKEN, "--yes", "--timeout", "1s", status=1)
+    check("goes on from here" in unknown.err and not world.sandbox.secret(name)["deleted"], unknown.err)
+    world.sandbox.admin(f"/influx/instances/{influx.name}/start", {})
+
+
+@scenario
+def secret_influxdb_rejected_and_abandoned(world):
+    influx = Influx(world, "alone-rejected", "2.9")
+    name = "alone/influx-rejected"
+    old = new_secret(world, influx, name)
+    keyturn(world, "secret", "step", "createSecret", name, *TOKEN)
+    [minted] = ours(influx)
+    world.sandbox.admin(f"/influx/instances/{influx.name}/authorizations/{minted}", {"status": "inactive"}, method="PATCH")
+    for step in ("testSecret", "finishSecret"):
+        tested = keyturn(world, "secret", "step", step, name, *TOKEN, status=1)
+        check("does not work" in tested.err, tested.err)
+    check("AWSPENDING" in world.sandbox.secret(name)["labels"], "a step gave the attempt up")
+    keyturn(world, "secret", "abandon", name, *TOKEN)
+    labels = world.sandbox.secret(name)["labels"]
+    check(not ours(influx) and influx.works(old["token"]) and not {"AWSPENDING", "KEYTURN_BATON"} & set(labels), f"{ours(influx)} {labels}")
+
+
+@scenario
+def secret_influxdb_ctrl_c_during_quiet(world):
+    influx = Influx(world, "alone-stopped", "2.9")
+    name = "alone/influx-stopped"
+    old = new_secret(world, influx, name)
+    keyturn(world, "secret", "rotate", name, *TOKEN)
+    process = start(world, "secret", "retire", name, "--strategy", "influxdbToken")
+    line = process.stdout.readline()
+    check("waiting" in line, line)
+    process.send_signal(signal.SIGINT)
+    done = wait(process)
+    check(done.status == 1 and "goes on from there" in done.err and influx.works(old["token"]), done.err)
+
+
+@scenario
+def secret_influxdb_killed_at_every_request(world):
+    """The n-th request to AWS or to the server takes effect, its answer never comes, and the command dies. The same commands again: the
+    current token works, the old one is gone, and nothing else lives but, at most, one token that was minted and not stored: it carries our mark and goes as a leftover in an hour."""
+    deaths = 0
+    for service in ("secretsmanager", "influxdb"):
+        for n in range(1, 60):
+            influx = Influx(world, f"alone-{service[:2]}-{n}", "2.9")
+            name = f"alone/influx-{service[:2]}-{n:02}"
+            old = new_secret(world, influx, name)
+            match = {"resource": f"**{name}**"} if service == "secretsmanager" else {}
+            world.sandbox.fault(id="kill", service=service, kind="hold-reply", skip=n - 1, times=1, **match)
+            over = True
+            for command in ("rotate", "retire"):
+                process = start(world, "secret", command, name, *HASTY)
+                hit = lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0
+                until(f"request {n} or the end", lambda: hit() or process.poll() is not None)
+                if process.poll() is None:
+                    over = False
+                    process.kill()
+                process.communicate()
+                if not over:
+                    break
+            world.sandbox.admin("/faults", method="DELETE")
+            again = wait(start(world, "secret", "rotate", name, *HASTY))
+            check(again.status == 0 or "two rotations start at least" in again.err, again.err)
+            check_says_nothing(influx, again, keyturn(world, "secret", "retire", name, *HASTY))
+            now, left = current(world, name), ours(influx)
+            check(influx.works(now["token"]) and now["authorizationId"] in left, f"{service} {n}: AWSCURRENT does not work")
+            check(old["id"] not in influx.truth(), f"{service} {n}: the old token is still there")
+            check(len(left) <= 2, f"{service} {n}: {len(left)} tokens of ours")
+            labels = set(world.sandbox.secret(name)["labels"])
+            check(labels == {"AWSCURRENT", "AWSPREVIOUS", "KEYTURN_LATEST"}, f"{service} {n}: {labels}")
+            world.sandbox.admin(f"/influx/instances/{influx.name}", method="DELETE")
+            if over:
+                break
+            deaths += 1
+    return f"{deaths} deaths"
