@@ -131,6 +131,18 @@ int show(const Policy& policy, const Plan& plan, Output output) {
   return plan.access.starts_with("DENIED") || plan.next == "Refuse" ? kFailed : kDone;
 }
 
+// Who owns a secret is known to the operator alone, which sees every policy.
+bool owned_by_another(const Policy& policy, Plan& plan) {
+  const auto* stalled = policy.status.condition("Stalled");
+  if (!stalled || stalled->reason != "SecretHasAnotherOwner" ||
+      stalled->observed_generation != policy.generation)
+    return false;
+  plan.next = "Refuse";
+  plan.reason = stalled->reason;
+  plan.message = stalled->message;
+  return true;
+}
+
 int run_plan(const PlanFlags& flags) {
   auto cluster = Cluster::connect(flags.cluster);
   if (!cluster) return fail(cluster.error().message);
@@ -171,6 +183,7 @@ int run_plan(const PlanFlags& flags) {
     plan_sync_only(*policy, view, plan);
     return show(*policy, plan, flags.cluster.output);
   }
+  if (owned_by_another(*policy, plan)) return show(*policy, plan, flags.cluster.output);
   const Duration floor =
       config ? config->min_rotation_interval : rotation::OperatorConfig().min_rotation_interval;
   if (auto decided = decide(*policy, view, (*access)->secrets(), (*access)->clock(),

@@ -1,7 +1,9 @@
 #include "controller/rotation/listener.h"
 
 #include <httplib.h>
+#include <sys/socket.h>
 
+#include <atomic>
 #include <thread>
 
 #include "lib/base/log.h"
@@ -11,7 +13,8 @@ namespace keyturn::rotation {
 namespace {
 
 constexpr int kThreads = 2;  // a scrape and a probe at the same time
-constexpr time_t kIdleSeconds = 5;
+constexpr time_t kReadSeconds = 5;
+constexpr time_t kKeepAliveSeconds = 1;  // a stop waits for idle connections; scrapes are far apart
 
 struct Address {
   std::string host;
@@ -46,6 +49,7 @@ struct Listener::Impl {
   Pages pages;
   httplib::Server server;
   std::thread thread;
+  std::atomic<bool> ended{false};
   int port = 0;
 };
 
@@ -54,8 +58,13 @@ Listener::Listener(std::string address, Pages pages) : impl_(std::make_unique<Im
   impl_->pages = std::move(pages);
   auto& server = impl_->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-  server.set_keep_alive_timeout(kIdleSeconds);
-  server.set_read_timeout(kIdleSeconds, 0);
+  // The library's own options have SO_REUSEPORT: two processes would share the port in silence.
+  server.set_socket_options([](int socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
+  server.set_keep_alive_timeout(kKeepAliveSeconds);
+  server.set_read_timeout(kReadSeconds, 0);
   server.Get("/metrics", [this](const httplib::Request&, httplib::Response& r) {
     r.set_content(impl_->pages.metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });
@@ -86,7 +95,12 @@ Status Listener::start() {
                        "; is another process there? Choose another `listen` in the config file");
   }
   log::info("listening", {{"address", address->host + ":" + std::to_string(impl_->port)}});
-  impl_->thread = std::thread([this] { impl_->server.listen_after_bind(); });
+  impl_->thread = std::thread([this] {
+    impl_->server.listen_after_bind();
+    impl_->ended = true;
+  });
+  // A stop before it runs would be overheard, and wait for ever.
+  while (!impl_->server.is_running() && !impl_->ended) std::this_thread::yield();
   return {};
 }
 

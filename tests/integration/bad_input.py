@@ -1,5 +1,5 @@
 """Bad input, tried and answered clearly: each answer names the object, the field and the remedy, and heals when it is put right."""
-import json, time
+import json, subprocess, time
 
 from aws import call
 from harness import MARKER, ApiError, Subject, check, collection, until
@@ -139,6 +139,8 @@ def two_policies_on_one_target_and_two_owners(world):
     second = Subject(world.sandbox, "it", "two-second", secret=first.id, targets=[{"name": "two-second"}])
     second.says("Stalled", "True", "RotationPolicy it/two-first", "syncOnly", reason="SecretHasAnotherOwner")
     first.settle()
+    planned = subprocess.run([f"{world.sandbox.binaries}/keyturn", "plan", "two-second", "-n", "it"], env=world.sandbox.env, capture_output=True, text=True)
+    check(planned.returncode == 1 and "Refuse (SecretHasAnotherOwner)" in planned.stdout and "it/two-first" in planned.stdout, f"plan: {planned}")
     first.delete()
     second.settle()
 
@@ -214,3 +216,39 @@ def a_missing_permission_is_told_whichever_it_is(world):
         s.sync_now()
         until("the rotation", lambda: labels(world, s)["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
         until("Ready", lambda: s.condition("Ready").get("status") == "True")
+
+
+@scenario
+def what_slips_past_the_servers_rules_gets_their_messages(world):
+    """A CRD without its validation rules, as an older one may be: the operator says the same words in a condition, and touches nothing."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rotationpolicies.keyturn.dev"
+    crd = world.sandbox.kube("GET", path)
+    bad = {"slip-strategy": {"strategy": {"generic": {}, "syncOnly": {}}}, "slip-identity": {"identity": {"serviceAccountName": "a", "secretRef": {"name": "b"}}},
+           "slip-target": {"targets": [{"name": "slip-target"}, {"name": "slip-target"}]}}
+    refusals = {}
+    for name, spec in bad.items():
+        try:
+            Subject(world.sandbox, "it", name, **spec)
+        except ApiError as refused:
+            refusals[name] = json.loads(refused.body)["details"]["causes"][0]
+    check(set(refusals) == set(bad), f"the server took some: {set(bad) - set(refusals)}")
+
+    def without_rules(node):
+        if isinstance(node, list):
+            return [without_rules(child) for child in node]
+        if isinstance(node, dict):
+            return {k: without_rules(v) for k, v in node.items() if k not in ("x-kubernetes-validations", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "maxProperties")}
+        return node
+
+    current = world.sandbox.kube("GET", path)
+    world.sandbox.kube("PUT", path, {**current, "spec": without_rules(current["spec"])})
+    try:
+        for name, spec in bad.items():
+            s = Subject(world.sandbox, "it", name, secret=f"it/{name}", **spec)
+            refusal = refusals[name]
+            words = [refusal["message"].split(": ")[-1].strip()] if refusal["reason"] == "FieldValueInvalid" else []  # a rule's words are ours
+            s.says("Stalled", "True", refusal["field"].split("[")[0], *words, reason="InvalidSpec")
+            check(world.sandbox.kube_secret("it", name) is None, f"{name} was written")
+            s.delete()
+    finally:
+        world.sandbox.kube("PUT", path, {**world.sandbox.kube("GET", path), "spec": crd["spec"]})

@@ -38,7 +38,7 @@ def collection():
 class ApiError(Exception):
     def __init__(self, status, body):
         super().__init__(f"{status}: {body[:300]}")
-        self.status = status
+        self.status, self.body = status, body
 
 
 class Sandbox:
