@@ -20,8 +20,8 @@ def _die_with_parent():
 class Process:
     """One program of a test run, known by its pid file, so that a later invocation can end it too.
 
-    With owned=True it dies with the test run even if that is killed. Call start from the main thread only: the kernel ties
-    the life of an owned child to the thread that made it.
+    With owned=True it dies with the test run even if that is killed. Call start from a thread that outlives it: the kernel
+    ties the life of an owned child to the thread that made it.
     """
 
     def __init__(self, folder, name, command, env=None, owned=False):

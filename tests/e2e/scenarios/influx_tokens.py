@@ -4,6 +4,7 @@ import json
 
 from harness.influx import all_access_permissions, operator_permissions, permission
 from harness.lane import Lane
+from harness.life import SOON
 from harness.runner import check, check_equal, scenario
 from harness.waiting import eventually
 
@@ -95,7 +96,7 @@ def every_type(world):
 
         def subject(name, kind, permissions, user=None, **more):
             token = influx.create_token(permissions, user, f"{name}, made by hand")["token"]
-            return world.subject(namespace, name, lane.token_secret(kind, token, **more), _STRATEGY)
+            return world.subject(namespace, name, lane.token_secret(kind, token, **more), _STRATEGY, retirement=SOON)
 
         bystander = influx.create_token(narrow, bob, "nobody's business")
         single = [subject("operator", "operator", operator_permissions()),
@@ -121,7 +122,8 @@ def first_tokens(world):
     with Lane(world, "tokens-first", influx) as lane:
 
         def subject(name, strategy, kind, **fields):
-            return world.subject(namespace, name, lane.token_secret(kind, **more, **fields), {"influxdbToken": strategy}, in_sync=False)
+            return world.subject(namespace, name, lane.token_secret(kind, **more, **fields), {"influxdbToken": strategy}, in_sync=False,
+                                 retirement=SOON)
 
         refused = subject("refused", {}, "custom", **buckets)
         created = {kind: subject(f"created-{kind}".lower(), {"allowCreate": True}, kind, **(buckets if kind == "custom" else {}))
