@@ -75,7 +75,9 @@ class Follower {
   }
 
  private:
+  // Steps that follow each other without a wait are over before a status could show them.
   std::optional<int> finish(const Policy& policy, const rotation::HistoryEntry& entry) {
+    say("finishSecret: version " + short_version(entry.version_id) + " is AWSCURRENT");
     const auto* synced = policy.status.condition("Synced");
     if (!synced || synced->status != "True") {
       if (synced && synced->status == "False")

@@ -1,5 +1,5 @@
 """The programs as people and machines meet them: commands and their exit statuses, bad access, signals, logs, metrics."""
-import json, os, re, shutil, signal, subprocess
+import json, os, re, shutil, signal, subprocess, urllib.error, urllib.request
 
 from harness import MARKER, Operator, Subject, check, collection, until
 
@@ -35,7 +35,7 @@ def commands_and_exit_statuses(world):
     ended(run(world, "status", *here, "-o", "yaml"), 0, "secretId: it/cmd")
     ended(run(world, "plan", "cmd", *here, "--config", world.operator.config), 0, "Nothing", "allowed by a rule for namespace it")
     before = world.sandbox.secret(s.id)
-    waited = ended(run(world, "rotate", "cmd", *here, "--wait"), 0, "createSecret", "sync:", "rotated it/cmd", "is current")
+    waited = ended(run(world, "rotate", "cmd", *here, "--wait"), 0, "createSecret:", "finishSecret:", "sync:", "rotated it/cmd", "is current")
     s.one_new_version(before)
     check(world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] in waited.said, "the new version is not named")
     bad = Subject(world.sandbox, "it", "cmd-bad", value='{"user":"x"}')
@@ -192,3 +192,27 @@ def the_images_steps_are_those_of_the_readme(world):
     packages = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=True).stdout.split()
     check({"libcurl4", "libssl3", "libyaml-cpp0.7"} <= set(packages), f"{packages}")
     check(not [p for p in packages if p.endswith("-dev")], f"{packages}")
+
+
+@scenario
+def readiness_waits_for_the_caches(world):
+    """Started while the Kubernetes API is away: alive, not ready, and both once it is back."""
+    def page(operator, path):
+        try:
+            with urllib.request.urlopen(f"http://{operator.address}{path}") as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    check(page(world.operator, "/readyz") == (200, "ok\n") and page(world.operator, "/healthz")[0] == 200, "a working operator is not ready")
+    world.operator.end()
+    world.sandbox.admin("/kube/stop", {})
+    try:
+        world.operator = Operator(world.sandbox, until_it="listens")
+        code, why = page(world.operator, "/readyz")
+        check(code == 503 and "not listed yet" in why, f"{code} {why}")
+        check(page(world.operator, "/healthz")[0] == 200, "waiting for the API server is taken for a stall")
+    finally:
+        world.sandbox.admin("/kube/start", {})
+    until("it is ready", lambda: page(world.operator, "/readyz")[0] == 200)
+    until("it works", lambda: '"msg":"working"' in world.operator.text())

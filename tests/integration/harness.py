@@ -127,13 +127,14 @@ class Operator:
     CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\npropagation: 1s\nleaderElection: {enabled: false}\n'
     count = 0
 
-    def __init__(self, sandbox):
+    def __init__(self, sandbox, until_it="works"):
         Operator.count += 1
         self.log = f"{sandbox.dir}/operator-{Operator.count}.log"
         self.config = config = f"{sandbox.dir}/config.yaml"
         self.configure(self.CONFIG)
         self.process = subprocess.Popen([f"{sandbox.binaries}/keyturn", "controller", "--config", config], env=sandbox.env, stderr=open(self.log, "w"))
-        until("the operator works", lambda: '"msg":"working"' in self.text())
+        line = {"works": "working", "listens": "listening"}[until_it]
+        until(f"the operator {until_it}", lambda: f'"msg":"{line}"' in self.text())
         self.address = re.search(r'"address":"([^"]+)"', self.text()).group(1)
 
     def configure(self, text):
