@@ -216,6 +216,7 @@ Outcome RotationPass::refuse(Turn& turn, Error error) {
   const Policy& policy = turn.policy();
   log::warn("rotation refused", {{"namespace", policy.ns},
                                  {"policy", policy.name},
+                                 {"secretArn", turn.arn()},
                                  {"reason", error.code},
                                  {"error", error.message}});
   turn.change([&](PolicyStatus& status, WallTime now) {

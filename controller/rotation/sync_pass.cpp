@@ -241,6 +241,8 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
     log::warn("target could not be written", {{"namespace", policy.ns},
                                               {"policy", policy.name},
                                               {"secretArn", arn},
+                                              {"versionId", labels.current},
+                                              {"step", "sync"},
                                               {"target", target.name},
                                               {"reason", error.code},
                                               {"error", error.message}});

@@ -147,6 +147,12 @@ def logs_are_json_lines_that_name_everything(world):
         found = [line for line in mine if line.get("step") == step and line.get("versionId") == version]
         check(found, f"no line of step {step}")
         check(found[0]["namespace"] == "it" and found[0]["secretArn"] == world.sandbox.secret(s.id)["arn"], f"{found[0]}")
+    bad = Subject(world.sandbox, "it", "logged-bad", value='{"user":"x"}', targets=[{"name": "logged-bad", "data": {"A": "{{ nosuch }}"}}])
+    bad.request()
+    until("both are refused", lambda: bad.condition("Synced").get("status") == "False" and bad.condition("Stalled"))
+    for what, fields in (("rotation refused", {"secretArn", "reason"}), ("target could not be written", {"secretArn", "versionId", "step", "target", "reason"})):
+        line = next(l for l in map(json.loads, world.operator.text().splitlines()) if l["msg"] == what and l.get("policy") == "logged-bad")
+        check(fields | {"namespace", "error"} <= set(line), f"{what} lacks {fields - set(line)}")
 
 
 @scenario
