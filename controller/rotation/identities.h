@@ -23,6 +23,7 @@
 #include "lib/aws/session.h"
 #include "lib/aws/timestream_influxdb.h"
 #include "lib/base/result.h"
+#include "lib/engine/strategies/reference_memory.h"
 
 namespace keyturn::rotation {
 
@@ -33,6 +34,7 @@ struct AwsAccess {
   std::shared_ptr<aws::SecretsManager> secrets;
   std::shared_ptr<aws::TimestreamInfluxdb> timestream{};
   std::shared_ptr<http::Transport> transport{};  // for backends
+  std::shared_ptr<engine::ReferenceMemory> memory{};
 };
 
 class Identities {

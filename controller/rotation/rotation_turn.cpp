@@ -42,6 +42,7 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
       std::shared_ptr<const AccessRules>(gathered.config, &gathered.config->access), policy().ns,
       access.operator_identity);
   deps.clock = &clock;
+  deps.memory = access.memory;
   deps.request_timeout = gathered.config->request_deadline;
   auto made = engine::make_strategy(strategy_name_, options, deps);
   if (!made) return std::move(made).error();

@@ -18,6 +18,7 @@
 #include "lib/aws/timestream_influxdb.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
+#include "lib/engine/strategies/reference_memory.h"
 #include "lib/http/transport.h"
 
 namespace keyturn::engine {
@@ -41,6 +42,7 @@ struct StrategyDeps {
   aws::TimestreamInfluxdb* timestream = nullptr;  // the identity's
   std::shared_ptr<const AccessGuard> guard{};     // null counts as "nothing is allowed"
   Clock* clock = nullptr;
+  std::shared_ptr<ReferenceMemory> memory{};  // of the identity; null: AWS is asked every time
   Duration request_timeout{15'000};  // of one request; quiet (docs/protocol.md) rests on it
 
   bool complete() const {

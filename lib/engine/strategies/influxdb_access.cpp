@@ -9,6 +9,7 @@ namespace keyturn::engine::influxdb {
 namespace {
 
 constexpr Duration kRemember{60'000};
+constexpr Duration kRememberDatabase{86'400'000};
 
 Error no_access() {
   return make_error(ErrorClass::Unavailable, "NoBackendAccess",
@@ -89,7 +90,10 @@ Result<Client> Access::server(const Location& location, MonoTime deadline) const
     if (!server) return std::move(server).error();
     Client client(deps_, std::move(server).value());
     auto version = client.version(deadline);
-    if (!version) return std::move(version).error();
+    if (!version) {
+      if (deps_.memory) deps_.memory->forget_database(location.db_identifier);
+      return std::move(version).error();
+    }
     if (auto good = check_version(*version, client.server().host_port); !good)
       return std::move(good).error();
     return client;
@@ -118,10 +122,16 @@ Result<Server> Access::find(const Location& location) const {
 }
 
 Result<Server> Access::find_instance(const std::string& identifier) const {
+  if (deps_.memory) {
+    if (const auto known = deps_.memory->database(identifier, deps_.clock->mono())) {
+      if (auto may = deps_.guard->resource(known->arn); !may) return denied(std::move(may).error());
+      return allowed(known->base);
+    }
+  }
   auto instance = deps_.timestream->get_instance(identifier);
   if (!instance && instance.error().cls == ErrorClass::NotFound) {
-    auto found = find_cluster(identifier);
-    if (found || found.error().cls != ErrorClass::NotFound) return found;
+    auto cluster = find_cluster(identifier);
+    if (cluster || cluster.error().cls != ErrorClass::NotFound) return cluster;
     return invalid("NoSuchDatabase", "there is no Timestream for InfluxDB instance or cluster \"" +
                                          printable(identifier, 80) +
                                          "\" in this account and region; correct dbIdentifier");
@@ -135,7 +145,7 @@ Result<Server> Access::find_instance(const std::string& identifier) const {
   }
   if (instance->endpoint.empty())
     return not_ready("Timestream instance " + printable(identifier, 80), instance->status);
-  return allowed("https://" + instance->endpoint + ":" + std::to_string(instance->port));
+  return found(identifier, instance->arn, instance->endpoint, instance->port);
 }
 
 Result<Server> Access::find_cluster(const std::string& id) const {
@@ -145,7 +155,29 @@ Result<Server> Access::find_cluster(const std::string& id) const {
   if (auto good = check_cluster(*cluster); !good) return std::move(good).error();
   if (cluster->endpoint.empty())
     return not_ready("Timestream cluster " + printable(id, 80), cluster->status);
-  return allowed("https://" + cluster->endpoint + ":" + std::to_string(cluster->port));
+  return found(id, cluster->arn, cluster->endpoint, cluster->port);
+}
+
+Result<Server> Access::found(const std::string& identifier, const std::string& arn,
+                             const std::string& host, int port) const {
+  const std::string base = "https://" + host + ":" + std::to_string(port);
+  if (deps_.memory) {
+    deps_.memory->remember_database(identifier,
+                                    {arn, base, deps_.clock->mono() + kRememberDatabase});
+  }
+  return allowed(base);
+}
+
+// By its whole ARN a secret is known once it was resolved; a name may come to mean another one.
+Result<Access::Named> Access::resolve(const std::string& secret_id) const {
+  if (deps_.memory) {
+    if (auto name = deps_.memory->secret_name(secret_id)) return Named{*std::move(name), secret_id};
+  }
+  auto known = deps_.secrets->describe(secret_id);
+  if (!known) return std::move(known).error();
+  if (deps_.memory && known->arn == secret_id)
+    deps_.memory->remember_secret(known->arn, known->name);
+  return Named{known->name, known->arn};
 }
 
 Result<Server> Access::allowed(const std::string& base) const {
@@ -160,7 +192,7 @@ Result<Server> Access::allowed(const std::string& base) const {
 
 Result<Client> Access::sign_in(const Client& client, const std::string& admin_secret,
                                MonoTime deadline) const {
-  auto known = deps_.secrets->describe(admin_secret);
+  auto known = resolve(admin_secret);
   if (!known) return std::move(known).error().with_context("adminSecretArn");
   if (auto may = deps_.guard->secret(known->name, known->arn); !may)
     return denied(std::move(may).error()).with_context("adminSecretArn");

@@ -5,7 +5,7 @@
 // Order (design 2.6): GetDbInstance or the URL → guard.resource(ARN) → guard.backend(host:port) →
 // GET /ping, which must be a version 2; then, for an administrator, DescribeSecret →
 // guard.secret(name, ARN) → GetSecretValue → sign-in. No credential leaves before the host is
-// allowed.
+// allowed. What deps.memory knows is not asked of AWS again; the guard is.
 // Errors: the guard's (as Invalid: a person must act), AWS's, the client's, and Unavailable
 // "NoBackendAccess" (made without deps), Invalid "WrongVersion", "NoSuchDatabase", "AdminSecret",
 // Transient "DatabaseNotReady", Denied "SignInRefused".
@@ -40,7 +40,13 @@ class Access {
   Result<Server> find(const Location& location) const;
   Result<Server> find_instance(const std::string& identifier) const;
   Result<Server> find_cluster(const std::string& id) const;
+  Result<Server> found(const std::string& identifier, const std::string& arn,
+                       const std::string& host, int port) const;
   Result<Server> allowed(const std::string& base) const;
+  struct Named {
+    std::string name, arn;
+  };
+  Result<Named> resolve(const std::string& secret_id) const;
   Result<Client> sign_in(const Client& client, const std::string& admin_secret,
                          MonoTime deadline) const;
   template <class Make>

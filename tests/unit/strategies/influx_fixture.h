@@ -89,6 +89,7 @@ class InfluxTest : public ::testing::Test {
     deps.timestream = &timestream;
     deps.guard = guard;
     deps.clock = &clock;
+    deps.memory = reference_memory;
     auto made = make_strategy(
         "influxdbToken",
         nlohmann::json(options.is_null() ? nlohmann::json::object() : options).dump(), deps);
@@ -139,7 +140,8 @@ class InfluxTest : public ::testing::Test {
   std::shared_ptr<keyturn::testing::FakeTransport> transport =
       std::make_shared<keyturn::testing::FakeTransport>();
   std::unique_ptr<Strategy> strategy;
-  std::string secret_suffix;  // for a test that stores several
+  std::shared_ptr<ReferenceMemory> reference_memory;  // null unless a test gives one
+  std::string secret_suffix;                          // for a test that stores several
   std::string admin_arn, arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/x-AbCdEf";
 };
 

@@ -301,6 +301,63 @@ TEST_F(InfluxdbToken, AsksTheRulesBeforeItTouchesAnything) {
   EXPECT_EQ(influx.log.size(), sent + 1);                     // a ping, no credential
 }
 
+TEST_F(InfluxdbToken, WhatIsRememberedIsNotAskedOfAwsAgainButOfTheRules) {
+  reference_memory = std::make_shared<ReferenceMemory>();
+  influx.add(kOldToken, Influx::kShop, narrow());
+  store(original());
+  const auto count = [this](const char* operation) {
+    const auto calls = secrets.calls();
+    return std::count_if(calls.begin(), calls.end(),
+                         [&](const auto& call) { return call.operation == operation; });
+  };
+  for (int pass = 0; pass < 3; ++pass) {
+    use({});
+    guard->asked.clear();
+    ASSERT_TRUE(strategy->leftovers(context("v-1"), text(original())).ok());
+    EXPECT_EQ(guard->asked.size(), 3u);
+  }
+  EXPECT_EQ(count("DescribeSecret"), 1);
+  EXPECT_EQ(count("GetSecretValue"), 3);
+  EXPECT_EQ(timestream.asked.size(), 1u);
+  for (const char* rule : {"resource", "backend", "secret"}) {
+    guard->denies = rule;
+    use({});
+    EXPECT_EQ(strategy->leftovers(context("v-1"), text(original())).error().code, "NoAccessRule");
+  }
+  guard->denies.clear();
+  // Nobody answers there any more: AWS is asked anew.
+  influx.fault = [](const http::Request&, Influx::When) {
+    return testing::Reply::failed(make_error(ErrorClass::Transient, "Connect", "refused"));
+  };
+  use({});
+  EXPECT_FALSE(strategy->leftovers(context("v-1"), text(original())).ok());
+  influx.fault = nullptr;
+  timestream.instance.endpoint = "moved.influx.example";
+  use({});
+  EXPECT_TRUE(strategy->leftovers(context("v-1"), text(original())).ok());
+  EXPECT_EQ(guard->asked.end()[-2], "backend moved.influx.example:8086");
+  clock.advance(Duration(86'400'001));
+  use({});
+  EXPECT_TRUE(strategy->leftovers(context("v-1"), text(original())).ok());
+  EXPECT_EQ(timestream.asked.size(), 3u);
+}
+
+TEST_F(InfluxdbToken, ASecretThatIsNamedAndNotItsArnIsResolvedEveryTime) {
+  reference_memory = std::make_shared<ReferenceMemory>();
+  influx.add(kOldToken, Influx::kShop, narrow());
+  json by_name = original();
+  by_name["adminSecretArn"] = "shop/influx-admin";
+  store(by_name);
+  for (int pass = 0; pass < 2; ++pass) {
+    use({});
+    ASSERT_TRUE(strategy->leftovers(context("v-1"), text(by_name)).ok());
+  }
+  const auto calls = secrets.calls();
+  EXPECT_EQ(std::count_if(calls.begin(), calls.end(),
+                          [](const auto& call) { return call.operation == "DescribeSecret"; }),
+            2);
+}
+
 TEST_F(InfluxdbToken, NoRequestWithoutDeps) {
   auto bare = make_strategy("influxdbToken", "{}");
   ASSERT_TRUE(bare.ok());
