@@ -20,6 +20,8 @@ int run(int argc, char** argv) {
   add_controller(app, chosen);
   add_status(app, chosen);
   add_rotate(app, chosen);
+  add_rollback(app, chosen);
+  add_revoke(app, chosen);
   add_plan(app, chosen);
   add_validate(app, chosen);
   add_secret(app, chosen);

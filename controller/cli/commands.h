@@ -20,6 +20,8 @@ struct Chosen {
 void add_controller(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
 void add_rotate(CLI::App& app, Chosen& chosen);
+void add_rollback(CLI::App& app, Chosen& chosen);
+void add_revoke(CLI::App& app, Chosen& chosen);
 void add_plan(CLI::App& app, Chosen& chosen);
 void add_validate(CLI::App& app, Chosen& chosen);
 void add_secret(CLI::App& app, Chosen& chosen);

@@ -1,5 +1,8 @@
 #include "controller/cli/describe.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/base/time.h"
 
 namespace keyturn::cli {
@@ -43,6 +46,33 @@ std::string labels_text(const SecretSight& secret) {
   return text;
 }
 
+const rotation::TargetStatus* written(const Policy& policy, const std::string& name) {
+  for (const auto& target : policy.status.targets) {
+    if (target.name == name) return &target;
+  }
+  return nullptr;
+}
+
+std::string secrets_of(const Policy& policy) {
+  std::string text;
+  for (const auto& target : policy.spec.targets)
+    text += (text.empty() ? "Secret " : ", ") + target.name;
+  return text;
+}
+
+// Those that do not hold the current version; "" for none.
+std::string secrets_behind(const Policy& policy) {
+  std::string text;
+  for (const auto& target : policy.spec.targets) {
+    const auto* there = written(policy, target.name);
+    if (there != nullptr && there->version_id == policy.status.current_version_id) continue;
+    text += (text.empty() ? "not yet: Secret " : ", ") + target.name;
+    if (there != nullptr && !there->version_id.empty())
+      text += " holds " + short_version(there->version_id);
+  }
+  return text;
+}
+
 std::string now_text(const Policy& policy, WallTime now) {
   const auto& status = policy.status;
   if (const Condition* stalled = status.condition("Stalled"))
@@ -52,9 +82,7 @@ std::string now_text(const Policy& policy, WallTime now) {
            status.rotation->step + ", for " + format_age(now - status.rotation->started_at) +
            (status.rotation->message.empty() ? "" : "; " + status.rotation->message);
   }
-  if (status.retiring)
-    return "retiring " + short_version(status.retiring->version_id) +
-           ", waiting for: " + status.retiring->waiting_for;
+  if (status.retiring) return describe_retiring(policy, now);
   if (const Condition* busy = status.condition("Reconciling"))
     return "waiting (" + busy->reason + "): " + busy->message;
   return "nothing under way";
@@ -64,17 +92,14 @@ std::string targets_text(const Policy& policy, WallTime now) {
   std::string text;
   for (const auto& target : policy.spec.targets) {
     std::string line = "Secret " + target.name + ": ";
-    const rotation::TargetStatus* written = nullptr;
-    for (const auto& t : policy.status.targets) {
-      if (t.name == target.name) written = &t;
-    }
-    if (!written || written->version_id.empty()) {
+    const rotation::TargetStatus* there = written(policy, target.name);
+    if (there == nullptr || there->version_id.empty()) {
       line += "not written yet";
     } else {
-      line += written->version_id == policy.status.current_version_id
+      line += there->version_id == policy.status.current_version_id
                   ? "holds the current version"
-                  : "holds " + short_version(written->version_id) + ", not the current version";
-      if (written->synced_at) line += ", written " + format_age(now - *written->synced_at) + " ago";
+                  : "holds " + short_version(there->version_id) + ", not the current version";
+      if (there->synced_at) line += ", written " + format_age(now - *there->synced_at) + " ago";
     }
     text += row(text.empty() ? "targets" : "", line);
   }
@@ -103,6 +128,36 @@ std::string short_version(const std::string& version_id) {
   return version_id.size() > 8 ? version_id.substr(0, 8) + "…"
          : version_id.empty()  ? "-"
                                : version_id;
+}
+
+std::string describe_retiring(const Policy& policy, WallTime now) {
+  const rotation::RetiringStatus& retiring = *policy.status.retiring;
+  bool here = false;  // the first line that is not done bears the mark
+  const auto line = [&](bool done, const char* name, const std::string& text) {
+    const bool mark = !done && !std::exchange(here, here || !done);
+    std::string out = mark ? "            > " : "              ";
+    out += name;
+    out.append(27 - std::min<std::size_t>(27, out.size()), ' ');
+    return "\n" + out + text;
+  };
+  std::string text = "retiring the old credential (version " + short_version(retiring.version_id) +
+                     "), for " + format_age(now - retiring.since);
+  const std::string missing = secrets_behind(policy);
+  if (!policy.spec.targets.empty())
+    text += line(missing.empty(), "synced", missing.empty() ? secrets_of(policy) : missing);
+  if (const Condition* out = policy.status.condition("RolledOut"))
+    text += line(out->status == "True", out->status == "True" ? "rolled out" : "rolling out",
+                 out->message);
+  if (!retiring.waiting_for.empty())
+    text += line(false, "still held",
+                 retiring.waiting_for + "; to wait no longer: keyturn revoke " + policy.name +
+                     " -n " + policy.ns);
+  const std::string earliest =
+      retiring.earliest ? "revoked at the earliest " + format_rfc3339(*retiring.earliest) + " (" +
+                              until(retiring.earliest, now) + ")"
+                        : "grace period " + format_duration(policy.spec.retirement.grace_period) +
+                              ", then revoked";
+  return text + line(false, "then", earliest);
 }
 
 std::string ago(std::optional<WallTime> t, WallTime now) { return t ? format_age(now - *t) : "-"; }

@@ -20,6 +20,10 @@ struct SecretSight {
 std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret,
                             WallTime now);
 
+// What a waiting retirement has behind it and what it waits for, as far as the status says: one
+// line each, the first without indentation. Precondition: status.retiring.
+std::string describe_retiring(const rotation::Policy& policy, WallTime now);
+
 // "Ready", "Rotating: createSecret", "Stalled: NoAccessRule", …
 std::string state_of(const rotation::Policy& policy);
 // "9c41…": enough to tell versions apart.

@@ -1,5 +1,6 @@
-// `keyturn rotate NAME [--wait]`: asks the operator for a rotation by annotation; with --wait
-// follows it to its end.
+// `keyturn rotate NAME [--revoke-now] [--wait]`: asks the operator for a rotation by annotation;
+// with
+// --wait follows it to its end.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <condition_variable>
@@ -7,12 +8,13 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "controller/cli/cli.h"
 #include "controller/cli/cluster.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
+#include "controller/cli/policy_request.h"
 #include "controller/kube/informer.h"
 #include "lib/base/rng.h"
 #include "lib/base/time.h"
@@ -28,6 +30,7 @@ struct RotateFlags {
   ClusterFlags cluster;
   std::string name;
   bool wait = false;
+  bool revoke_now = false;
   std::string timeout = "10m";
 };
 
@@ -40,10 +43,12 @@ int fail(const std::string& message) {
 // did.
 class Follower {
  public:
-  Follower(std::string asked, WallTime since) : asked_(std::move(asked)), since_(since) {}
+  Follower(std::string asked, WallTime since, bool revokes)
+      : asked_(std::move(asked)), since_(since), revokes_(revokes) {}
 
   std::optional<int> look(const Policy& policy) {
     const auto& status = policy.status;
+    if (rotated_) return until_revoked(policy);
     if (status.rotation)
       say(status.rotation->step +
           (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
@@ -64,7 +69,8 @@ class Follower {
 
   // Nothing has begun yet: why, if the status tells.
   void still_waiting(const Policy& policy) {
-    if (policy.status.rotation || policy.status.last_handled_rotate_request == asked_) return;
+    if (rotated_ || policy.status.rotation || policy.status.last_handled_rotate_request == asked_)
+      return;
     if (policy.spec.suspend) {
       say("waiting: spec.suspend is true, no rotation starts until it is false");
       return;
@@ -88,7 +94,28 @@ class Follower {
     std::printf("rotated %s: version %s is current, after %s\n", policy.key().c_str(),
                 entry.version_id.c_str(),
                 format_duration(*entry.finished_at - entry.started_at).c_str());
-    return static_cast<int>(kDone);
+    rotated_ = true;
+    return revokes_ ? until_revoked(policy) : static_cast<int>(kDone);
+  }
+
+  // The leak drill ends when the old credential is revoked.
+  std::optional<int> until_revoked(const Policy& policy) {
+    const auto& status = policy.status;
+    if (status.last_handled_revoke_request == asked_ && !status.rotation && !status.retiring) {
+      std::printf("the old credential of %s is revoked\n", policy.key().c_str());
+      return static_cast<int>(kDone);
+    }
+    if (const auto* stalled = status.condition("Stalled"))
+      return fail(policy.key() + " is stalled (" + stalled->reason + "): " + stalled->message +
+                  "; the old credential is not revoked yet");
+    if (status.rotation)
+      say(status.rotation->step +
+          (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
+    else if (status.retiring)
+      say("retire: version " + short_version(status.retiring->version_id) +
+          (status.retiring->waiting_for.empty() ? ""
+                                                : ", waiting for " + status.retiring->waiting_for));
+    return std::nullopt;
   }
   void say(const std::string& line) {
     if (line == last_) return;
@@ -99,6 +126,8 @@ class Follower {
 
   const std::string asked_;
   const WallTime since_;
+  const bool revokes_;
+  bool rotated_ = false;
   std::string last_;
 };
 
@@ -127,7 +156,7 @@ int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked,
       });
   if (auto started = informer.start(); !started) return fail(started.error().message);
   const MonoTime deadline = cluster.clock().mono() + *limit;
-  Follower follower(asked, since);
+  Follower follower(asked, since, flags.revoke_now);
   std::shared_ptr<const Policy> last;
   std::unique_lock lock(mutex);
   while (cluster.clock().mono() < deadline) {
@@ -159,18 +188,22 @@ int rotate(const RotateFlags& flags) {
                 policy->name + " -n " + policy->ns +
                 " --overwrite keyturn.dev/sync-requested-at=$(date -u +%FT%TZ)");
   }
+  if (flags.revoke_now) {
+    auto traits = traits_of(*policy);
+    if (!traits) return fail(traits.error().message);
+    if (!traits->can_revoke) {
+      return fail(policy->key() + " has strategy " + traits->name +
+                  ", which has no old credential to revoke at a backend; leave --revoke-now out");
+    }
+  }
   const WallTime now = std::chrono::floor<std::chrono::seconds>((*cluster)->clock().now());
-  WallTime asked = now;
-  // A request counts by whole seconds, and only if it is newer than the current version.
-  if (policy->status.current_version_created && *policy->status.current_version_created >= asked)
-    asked = *policy->status.current_version_created + Duration(1000);
-  const std::string text = format_rfc3339(asked);
-  auto patched = (*cluster)->client().merge_patch(
-      kube::kRotationPolicies, (*cluster)->ns(), flags.name,
-      {{"metadata", {{"annotations", {{rotation::kRotateRequested, text}}}}}});
-  if (!patched) return fail(patched.error().message);
-  std::printf("rotation of %s asked for at %s\n", policy->key().c_str(), text.c_str());
-  return flags.wait ? follow(**cluster, flags, text, now) : static_cast<int>(kDone);
+  std::vector<std::string> requests{rotation::kRotateRequested};
+  if (flags.revoke_now) requests.emplace_back(rotation::kRevokeRequested);
+  auto asked = annotate(**cluster, *policy, requests);
+  if (!asked) return fail(asked.error().message);
+  std::printf("rotation of %s asked for at %s%s\n", policy->key().c_str(), asked->c_str(),
+              flags.revoke_now ? "; the old credential is revoked without a grace period" : "");
+  return flags.wait ? follow(**cluster, flags, *asked, now) : static_cast<int>(kDone);
 }
 
 }  // namespace
@@ -179,6 +212,10 @@ void add_rotate(CLI::App& app, Chosen& chosen) {
   auto flags = std::make_shared<RotateFlags>();
   CLI::App* command = app.add_subcommand("rotate", "Ask for a rotation now");
   command->add_option("NAME", flags->name, "A RotationPolicy")->required();
+  command->add_flag(
+      "--revoke-now", flags->revoke_now,
+      "The leak drill: rotate, sync, roll out, then revoke the old credential at once, "
+      "and one whose retirement still waits before that");
   command->add_flag("--wait", flags->wait,
                     "Show progress until the rotation ended; non-zero exit status when it failed");
   command->add_option("--timeout", flags->timeout, "With --wait: give up watching after this time")

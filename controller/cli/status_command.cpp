@@ -5,11 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "controller/cli/aws_access.h"
 #include "controller/cli/cli.h"
 #include "controller/cli/cluster.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
+#include "controller/cli/policy_request.h"
 
 namespace keyturn::cli {
 namespace {
@@ -24,23 +24,6 @@ int fail(const Error& error) {
   return kFailed;
 }
 
-SecretSight look(const rotation::Policy& policy) {
-  SecretSight sight;
-  auto access = AwsAccess::create({.region = policy.spec.region});
-  if (!access) {
-    sight.trouble = "no AWS access from here (" + access.error().message + ")";
-    return sight;
-  }
-  auto secret = (*access)->secrets().describe(
-      policy.status.secret_arn.empty() ? policy.spec.secret_id : policy.status.secret_arn);
-  if (!secret) {
-    sight.trouble = secret.error().message;
-  } else {
-    sight.labels = engine::read_labels(secret->arn, secret->stages);
-  }
-  return sight;
-}
-
 int show_one(Cluster& cluster, const StatusFlags& flags) {
   auto object = cluster.policy_object(flags.name);
   if (!object) return fail(object.error());
@@ -51,7 +34,8 @@ int show_one(Cluster& cluster, const StatusFlags& flags) {
   }
   auto policy = rotation::parse_policy(*object);
   if (!policy) return fail(policy.error());
-  std::fputs(describe_policy(*policy, look(*policy), cluster.clock().now()).c_str(), stdout);
+  std::fputs(describe_policy(*policy, look_at_secret(*policy), cluster.clock().now()).c_str(),
+             stdout);
   return kDone;
 }
 

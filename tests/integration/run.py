@@ -2,7 +2,7 @@
 """The real `keyturn` against keyturn-sandbox over TLS. usage: run.py --bin DIR --source DIR [word…]"""
 import argparse, json, sys, time, traceback
 
-import bad_input, behaviour, commands, deletion, identities, influxdb, rollouts, secret_commands, secret_influxdb
+import bad_input, behaviour, commands, deletion, identities, influxdb, requests, rollouts, secret_commands, secret_influxdb
 from harness import MARKER, ApiError, Operator, Sandbox, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
@@ -199,7 +199,7 @@ def ends_cleanly(world):
     world.operator = Operator(world.sandbox)
 
 
-SCENARIOS[-2:-2] = secret_commands.SCENARIOS + secret_influxdb.SCENARIOS + identities.SCENARIOS + deletion.SCENARIOS + bad_input.SCENARIOS + commands.SCENARIOS + behaviour.SCENARIOS + influxdb.SCENARIOS + rollouts.SCENARIOS  # before what looks at everything at the end
+SCENARIOS[-2:-2] = secret_commands.SCENARIOS + secret_influxdb.SCENARIOS + identities.SCENARIOS + deletion.SCENARIOS + bad_input.SCENARIOS + commands.SCENARIOS + behaviour.SCENARIOS + influxdb.SCENARIOS + rollouts.SCENARIOS + requests.SCENARIOS  # before what looks at everything at the end
 
 
 class World:

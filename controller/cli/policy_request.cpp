@@ -1,0 +1,56 @@
+#include "controller/cli/policy_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "controller/cli/aws_access.h"
+#include "lib/base/time.h"
+#include "lib/engine/strategies/registry.h"
+
+namespace keyturn::cli {
+
+Result<std::string> annotate(Cluster& cluster, const rotation::Policy& policy,
+                             const std::vector<std::string>& annotations) {
+  WallTime asked = std::chrono::floor<std::chrono::seconds>(cluster.clock().now());
+  const auto& created = policy.status.current_version_created;
+  if (created && *created >= asked) asked = *created + Duration(1000);
+  const std::string text = format_rfc3339(asked);
+  nlohmann::json values;
+  for (const auto& name : annotations) values[name] = text;
+  auto patched = cluster.client().merge_patch(kube::kRotationPolicies, policy.ns, policy.name,
+                                              {{"metadata", {{"annotations", values}}}});
+  if (!patched) return std::move(patched).error();
+  return text;
+}
+
+Result<engine::Traits> traits_of(const rotation::Policy& policy) {
+  auto strategy = engine::make_strategy(policy.spec.strategy.name, policy.spec.strategy.options);
+  if (!strategy) return std::move(strategy).error().with_context(policy.key());
+  return (*strategy)->traits();
+}
+
+SecretSight look_at_secret(const rotation::Policy& policy) {
+  SecretSight sight;
+  auto access = AwsAccess::create({.region = policy.spec.region});
+  if (!access) {
+    sight.trouble = "no AWS access from here (" + access.error().message + ")";
+    return sight;
+  }
+  auto secret = (*access)->secrets().describe(
+      policy.status.secret_arn.empty() ? policy.spec.secret_id : policy.status.secret_arn);
+  if (!secret) {
+    sight.trouble = secret.error().message;
+  } else {
+    sight.labels = engine::read_labels(secret->arn, secret->stages);
+  }
+  return sight;
+}
+
+std::string retiring_version(const rotation::Policy& policy, const SecretSight& secret) {
+  if (!secret.trouble.empty())
+    return policy.status.retiring ? policy.status.retiring->version_id : std::string();
+  const engine::Labels& l = secret.labels;
+  const bool attempt = l.baton == l.current || (l.baton == l.latest && l.latest != l.current);
+  return attempt ? std::string() : l.baton;
+}
+
+}  // namespace keyturn::cli
