@@ -1,5 +1,6 @@
 #include "controller/cli/policy_request.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "controller/cli/aws_access.h"
@@ -10,9 +11,12 @@ namespace keyturn::cli {
 
 Result<std::string> annotate(Cluster& cluster, const rotation::Policy& policy,
                              const std::vector<std::string>& annotations) {
-  WallTime asked = std::chrono::floor<std::chrono::seconds>(cluster.clock().now());
+  // A request counts by whole seconds, and only if it is newer than the current version, of which
+  // the status may not tell yet: the next second is newer than all that is there now.
+  const Duration second{1000};
+  WallTime asked = std::chrono::floor<std::chrono::seconds>(cluster.clock().now()) + second;
   const auto& created = policy.status.current_version_created;
-  if (created && *created >= asked) asked = *created + Duration(1000);
+  if (created) asked = std::max(asked, *created + second);
   const std::string text = format_rfc3339(asked);
   nlohmann::json values;
   for (const auto& name : annotations) values[name] = text;

@@ -64,6 +64,7 @@ class Follower {
       if (status.rotation || status.current_version_id != entry.version_id) return std::nullopt;
       return finish(policy, entry);
     }
+    if (!status.rotation && status.last_handled_rotate_request == asked_) return overtaken(policy);
     return std::nullopt;
   }
 
@@ -81,6 +82,13 @@ class Follower {
   }
 
  private:
+  // The operator has settled the request without a rotation since it was made: somebody was faster.
+  std::optional<int> overtaken(const Policy& policy) {
+    return fail("the request of " + asked_ + " for " + policy.key() +
+                " is not newer than the current version " + policy.status.current_version_id +
+                ", so nothing was rotated; see keyturn status " + policy.name + " -n " + policy.ns +
+                ", and ask again if it was not meant");
+  }
   // Steps that follow each other without a wait are over before a status could show them.
   std::optional<int> finish(const Policy& policy, const rotation::HistoryEntry& entry) {
     say("finishSecret: version " + short_version(entry.version_id) + " is AWSCURRENT");

@@ -51,9 +51,9 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
       deps_.knowledge.moved(turn.gathered.access->scope,
                             turn.arn());  // the followers below look for themselves
-      turn.created.current =
-          deps_.clock.now();  // AWS's own date differs by the clocks' skew at most
-      turn.created.latest.reset();
+      // When it was put, not when it became current: a request made in between is newer. Unknown
+      // here (another process put it): judge() asks AWS.
+      turn.created = {.current = turn.values.created(id), .latest = {}};
       turn.created_for = id;
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Succeeded", now); });

@@ -57,7 +57,7 @@ StepResult Steps::put(SecretString value, bool made_here, Event event) {
        .rotation_token = situation_.lambda ? situation_.lambda->rotation_token : "",
        .not_after = view_.seen_at + deps_.timing.view_age()});
   if (stored.ok()) {
-    pass_.keep(id, std::move(value));
+    pass_.keep(id, std::move(value), deps_.clock.now());  // AWS's date: differs by the skew
     compare_with_known(id);
     for (const std::string& label : stages) move_label(view_.secret.stages, label, id);
     view_.labels = read_labels(view_.secret.arn, view_.secret.stages);

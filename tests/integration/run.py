@@ -69,6 +69,20 @@ def every_reply_lost_once(world):
 
 
 @scenario
+def request_during_a_rotation_is_served_after_it(world):
+    """A rotation that takes its time, and a request that is newer than its version but older than its end: a second rotation follows."""
+    s = Subject(world.sandbox, "it", "impatient")
+    s.settle()
+    before = world.sandbox.secret(s.id)
+    world.sandbox.fault(service="secretsmanager", operation="UpdateSecretVersionStage", kind="delay", delayMs=1800, times=1)
+    s.request()
+    until("the new version", lambda: len(world.sandbox.secret(s.id)["versions"]) > len(before["versions"]))
+    s.request()
+    until("a second rotation", lambda: len(world.sandbox.secret(s.id)["versions"]) == len(before["versions"]) + 2)
+    s.settle()
+
+
+@scenario
 def kubernetes_replies_lost(world):
     s = Subject(world.sandbox, "it", "lossy-kube")
     s.settle()
@@ -100,17 +114,19 @@ def watches_break_in_every_way(world):
     s = Subject(world.sandbox, "it", "watched")
     s.settle()
     for fault in ({"kind": "cut-watch", "events": 1, "torn": True}, {"kind": "watch-gone", "events": 1}, {"kind": "cut-watch"}):
-        # Once each: the operator backs off when watches break again and again, as it should.
+        # Each is an operator's first: it backs off when watches break again and again, as it should.
+        world.restart()
         world.sandbox.fault(service="kubernetes", operation="watch", resource="secrets", times=1, **fault)
         world.sandbox.admin("/kube/drop-connections", {})
         for edit in ("bm8=", "bm9u"):
             world.sandbox.kube("PATCH", f"/api/v1/namespaces/it/secrets/{s.name}", {"data": {"password": edit}}, "application/merge-patch+json")
-            s.settle(90)
+            s.settle()
         world.sandbox.admin("/faults", method="DELETE")
+    world.restart()
     world.sandbox.admin("/kube/compact", {})
     world.sandbox.admin("/kube/drop-connections", {})
     world.sandbox.kube("DELETE", f"/api/v1/namespaces/it/secrets/{s.name}")
-    s.settle(90)
+    s.settle()
 
 
 @scenario
@@ -131,6 +147,7 @@ def api_servers_stop_for_a_while(world):
 
 @scenario
 def drift_costs_one_read_by_version(world):
+    world.restart()  # watches that broke before are looked after with patience
     s = Subject(world.sandbox, "it", "drift")
     s.settle()
     world.sandbox.forget_calls()
@@ -150,9 +167,8 @@ def drift_costs_one_read_by_version(world):
 
 @scenario
 def restart_in_sync_reads_and_writes_nothing(world):
-    world.operator.end()
     world.sandbox.forget_calls()
-    world.operator = Operator(world.sandbox)
+    world.restart()
     fresh = Subject(world.sandbox, "it", "after-restart")
     fresh.settle()
     old = [c for c in world.sandbox.calls() if c["operation"] in ("GetSecretValue", "DescribeSecret", "ListSecretVersionIds", "apply", "create", "patch") and "after-restart" not in c["resource"] + c["name"] and c["resource"] not in ("rotationpolicies", "events") and "after-restart" not in str(c)]
@@ -204,6 +220,7 @@ SCENARIOS[-2:-2] = secret_commands.SCENARIOS + secret_influxdb.SCENARIOS + ident
 
 class World:
     def restart(self):
+        """A new operator: no memory of what broke before, no back-off."""
         self.operator.end()
         self.operator = Operator(self.sandbox)
 
