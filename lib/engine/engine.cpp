@@ -62,6 +62,8 @@ Decision Engine::decide(const View& view, const Situation& situation) const {
   known.baton_is_previous =
       baton_and_previous ? deps_.memory.equal(key, l.baton, l.previous) : false;
   if (!l.baton.empty()) known.baton_is_current = deps_.memory.equal(key, l.baton, l.current);
+  known.previous_is_done = deps_.memory.retired(key, l.previous) ||
+                           deps_.memory.equal(key, l.previous, l.current).value_or(false);
   known.current_works = deps_.memory.works(key, l.current, l.latest);
   return plan(deps_.strategy.traits(), view, situation, known);
 }

@@ -93,7 +93,8 @@ StepResult Steps::taken() {
   if (labels() != before)
     return progress(Event::None, "Somebody else was faster; going on from what they did.");
   if (auto stop = move(kLatest, holder(view_.secret.stages, kLatest), id)) return *stop;
-  return progress(Event::None, "Version " + id + " had lost KEYTURN_LATEST; it was put back.");
+  // Or what was read was old, and the label had never gone: nothing is built on it at once.
+  return after(kLookAgain, "Version " + id + " had lost KEYTURN_LATEST; it was put back.");
 }
 
 StepResult Steps::hand_over() {

@@ -105,6 +105,7 @@ struct Situation {
 struct Known {
   std::optional<bool> baton_is_previous{};  // K's credential equals V's: the attempt is a rollback
   std::optional<bool> baton_is_current{};   // K's credential equals C's: nothing to revoke
+  bool previous_is_done = false;            // V's credential is revoked, or is C's
   bool current_works =
       false;  // forward only: after quiet, with these C and L, the backend accepted C's credential
 };

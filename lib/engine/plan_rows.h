@@ -20,6 +20,9 @@ struct Input {
   bool made_from_current(const std::string& id) const {
     return made_from(view.secret.arn, id, view.labels.current);
   }
+  bool made_from_previous() const {
+    return made_from(view.secret.arn, view.labels.current, view.labels.previous);
+  }
   // Exactly this attempt was permitted by the driver.
   bool permitted() const {
     return !situation.permit.empty() && situation.permit == next_version(view);
@@ -46,7 +49,8 @@ std::optional<Decision> retire(const Input& in);              // rows 9, 10
 std::optional<Decision> foreign_pending(const Input& in);     // row 11
 std::optional<Decision> roll_back(
     const Input& in);  // row 12, asked for before the old version is retired
-std::optional<Decision> clean_up(const Input& in);  // row 12
-std::optional<Decision> start(const Input& in);     // row 12
+std::optional<Decision> previous_may_live(const Input& in);  // row 8
+std::optional<Decision> clean_up(const Input& in);           // row 12
+std::optional<Decision> start(const Input& in);              // row 12
 
 }  // namespace keyturn::engine::rows

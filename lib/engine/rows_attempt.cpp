@@ -180,10 +180,10 @@ std::optional<Decision> release_pending(const Input& in) {
   return drop_given_up(in.labels());
 }
 
-constexpr std::array<Row, 15> kTwoCredentials{
-    know_rollback,   give_up,   set_and_test, finish,   interfered, pending_is_current,
-    abandon,         roll_back, sync,         roll_out, gate,       retire,
-    foreign_pending, clean_up,  start};
+constexpr std::array<Row, 16> kTwoCredentials{
+    know_rollback,   give_up,           set_and_test, finish,   interfered, pending_is_current,
+    abandon,         roll_back,         sync,         roll_out, gate,       retire,
+    foreign_pending, previous_may_live, clean_up,     start};
 constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
                                            give_up,
                                            set_and_test,

@@ -143,6 +143,24 @@ std::optional<Decision> roll_back(const Input& in) {
                   .message = "A new version with the old credential is made."};
 }
 
+// C was made from V and nobody marks V's credential any more: it was revoked, or that record was
+// lost. The start of a rotation makes up for it, with the gate open; a rotation that started before
+// would leave it behind for ever.
+std::optional<Decision> previous_may_live(const Input& in) {
+  const Labels& l = in.labels();
+  if (in.situation.gate_open || !in.traits.can_revoke || !in.permitted() || in.situation.rollback ||
+      in.known.previous_is_done || !in.made_from_previous())
+    return std::nullopt;
+  const std::string& whom = in.situation.waiting_for;
+  return Decision{.action = Action::WaitGate,
+                  .row = 8,
+                  .step = Step::Retire,
+                  .version_id = l.previous,
+                  .reason = "WaitingForReaders",
+                  .message = "No rotation starts while the previous credential may be in use" +
+                             (whom.empty() ? std::string() : ", until " + whom) + "."};
+}
+
 std::optional<Decision> clean_up(const Input& in) {
   if (!in.situation.clean_up || !in.situation.gate_open) return std::nullopt;
   return Decision{

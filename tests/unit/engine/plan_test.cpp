@@ -62,6 +62,12 @@ Situation permitting(const Labels& labels) {
   return s;
 }
 
+Situation closed_permitting(const Labels& labels) {
+  Situation s = permitting(labels);
+  s.gate_open = false;
+  return s;
+}
+
 TEST(Plan, TwoCredentials) {
   const Situation unsynced{.targets_synced = false, .retire = true};
   const Situation rolling{.rolled_out = false, .retire = true};
@@ -69,6 +75,7 @@ TEST(Plan, TwoCredentials) {
   const Labels undecided{.current = kC, .previous = "v", .pending = kX, .latest = kX, .baton = kX};
   const Labels idle{.current = kC, .latest = kC};
   const Labels retiring{.current = kX, .previous = kC, .latest = kX, .baton = kC};
+  const Labels lost{.current = kX, .previous = kC, .latest = kX};
   const std::string next = next_version(view(idle));
   const std::vector<Case> cases{
       {"0 unknown rollback is compared first", undecided, Action::Compare, 2, kX, false, {}, {}},
@@ -162,6 +169,20 @@ TEST(Plan, TwoCredentials) {
        next,
        false,
        permitting(idle)},
+      {"8 the record of a retirement was lost", lost, Action::WaitGate, 8, kC, false,
+       closed_permitting(lost)},
+      {"12 it was done by this process",
+       lost,
+       Action::Create,
+       12,
+       next_version(view(lost)),
+       false,
+       closed_permitting(lost),
+       {.previous_is_done = true}},
+      {"12 with the gate open the start makes up for it", lost, Action::Create, 12,
+       next_version(view(lost)), false, permitting(lost)},
+      {"12 what a person made current was not made from the previous one", idle, Action::Create, 12,
+       next, false, closed_permitting(idle)},
       {"12 create", idle, Action::Create, 12, next, false, permitting(idle)},
       {"12 no permit for another version", idle, Action::Nothing, 0, "", false, {.permit = kX}},
       {"12 clean up", idle, Action::CleanUp, 12, kC, false, {.clean_up = true}},

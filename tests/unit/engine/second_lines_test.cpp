@@ -118,5 +118,53 @@ TEST(SecondLines, TheLastLookStopsTheRevocationOfALeftover) {
   EXPECT_FALSE(rig.tokens.accepts("t1"));
 }
 
+// Found by the simulation. The baton that marks the old credential is lost, and somebody still
+// holds that credential: a rotation that started now would leave it behind for ever.
+TEST(SecondLines, NoRotationStartsWhileALostRetirementCannotBeMadeUpFor) {
+  Rig rig(Kind::Minting);
+  rig.retire = false;
+  ASSERT_TRUE(rig.run());
+  const std::string second = rig.holder(kCurrent);
+  rig.secrets.move_label(rig.arn, std::string(kBaton), "");
+  rig.retire = true;
+  rig.restart();
+  bool open = false;
+  rig.adjust = [&](const View& view, Situation& s) {
+    s.gate_open = open;
+    if (view.labels.current == second) s.permit = next_version(view);
+  };
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.decision.action, Action::WaitGate);
+  EXPECT_EQ(rig.holder(kCurrent), second);
+  EXPECT_TRUE(rig.tokens.accepts("t0"));
+  open = true;
+  ASSERT_TRUE(rig.run());
+  EXPECT_NE(rig.holder(kCurrent), second);
+  EXPECT_EQ(rig.tokens.tokens().size(), 1u);
+}
+
+// Found by the simulation. The next version is there, but the look that would show its labels is
+// old: it did not lose LATEST, and no third version is made beside it.
+TEST(SecondLines, NothingIsBuiltOnALookThatIsOlderThanTheVersionThatWasFound) {
+  Rig rig(Kind::Minting);
+  Pass pass;
+  View view = *rig.engine->look(rig.arn);
+  const Situation s = rig.judge(view);
+  const Decision d = rig.engine->decide(view, s);
+  ASSERT_EQ(d.action, Action::Create);
+  ASSERT_TRUE(rig.secrets
+                  .put_value({.secret_id = rig.arn,
+                              .client_request_token = d.version_id,
+                              .value = SecretString("theirs;user=shop"),
+                              .stages = {"AWSPENDING", "KEYTURN_LATEST", "KEYTURN_BATON"},
+                              .rotation_token = "",
+                              .not_after = {}})
+                  .ok());
+  rig.secrets.set_staleness([] { return 1; });
+  EXPECT_EQ(rig.engine->perform(view, d, s, pass).kind, StepResult::Kind::After);
+  EXPECT_EQ(rig.holder(kBaton), d.version_id);
+  EXPECT_EQ(rig.tokens.tokens().size(), 1u);
+}
+
 }  // namespace
 }  // namespace keyturn::engine

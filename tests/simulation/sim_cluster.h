@@ -1,0 +1,49 @@
+// The Kubernetes side of the simulated world: target Secrets, the pods that read them, and what a
+// leader's driver does there. Thread rule: whoever holds the turn.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/engine/plan.h"
+#include "tests/simulation/sim_schedule.h"
+
+namespace keyturn::simulation {
+
+class SimCluster {
+ public:
+  virtual ~SimCluster() = default;
+
+  // --- what a driver does; requests go through the schedule ---
+  // What it knows of targets, workloads and readers beside the labels.
+  virtual void judge(std::size_t leader, const std::string& current, engine::Situation& s) = 0;
+  virtual void look_at_target(std::size_t leader) = 0;  // before the value is read
+  // False: not written; look again soon.
+  virtual bool sync(std::size_t leader, const std::string& version, const std::string& value) = 0;
+  // Over (0), or look again after that.
+  virtual Duration roll_out(std::size_t leader) = 0;
+  // The other policies of the secret: `read` gives version and value of AWSCURRENT, or fails.
+  struct Current {
+    std::string version, value;
+  };
+  using Read = std::function<Result<Current>()>;
+  virtual Duration others(std::size_t leader, const Read& read) = 0;
+  virtual void forget(std::size_t leader) = 0;  // the process died
+
+  // --- what happens there ---
+  virtual void act(bool calm) = 0;
+  virtual void one_act_of_a_person() = 0;
+
+  // --- the truth; "" or what is wrong ---
+  using Accepts = std::function<bool(const std::string& value)>;
+  virtual std::string wrong_now(const Accepts& accepts) const = 0;
+  virtual std::string wrong_at_rest(const Current& current) const = 0;
+};
+
+// One target, and pods that are all restarted by one request.
+std::unique_ptr<SimCluster> make_small_cluster(Schedule& schedule,
+                                               const SimCluster::Current& current);
+
+}  // namespace keyturn::simulation
