@@ -120,9 +120,15 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       turn.sync_tried_for = turn.view.labels.current;
       turn.synced = report;
       turn.rollout.reset();
-      turn.change([report, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) {
-        SyncPass::report_to(status, *policy, report, now);
-      });
+      const auto created = turn.created_for == turn.view.labels.current ? turn.created.current
+                                                                        : std::optional<WallTime>();
+      turn.change(
+          [report, created, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) {
+            SyncPass::report_to(status, *policy, report, now);
+            // Else every pass until the retirement is over would ask AWS for it.
+            if (created)
+              status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
+          });
       turn.sync_failed = report.retryable_error() != nullptr;
       for (const auto& follower : deps_.owners.followers(turn.arn())) {
         if (follower.key != turn.policy().key()) deps_.wake_sync(follower.key);
