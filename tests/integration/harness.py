@@ -141,6 +141,12 @@ class Operator:
         open(self.config + ".new", "w").write(text)
         os.replace(self.config + ".new", self.config)
 
+    def read_rules(self, rules):
+        """With these access rules instead; returns when they hold."""
+        before = self.text().count("config file reloaded")
+        self.configure(self.CONFIG.replace(self.CONFIG.splitlines()[0], rules) + f"# {time.time()}\n")
+        until("the rules are read", lambda: self.text().count("config file reloaded") > before)
+
     def text(self):
         return open(self.log).read()
 

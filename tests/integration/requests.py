@@ -1,8 +1,8 @@
 """What a person asks the operator for: rollback, revoke, the leak drill."""
-import json
+import json, signal, subprocess
 
 from commands import ended, run
-from harness import Operator, Subject, check, collection, until
+from harness import Subject, check, collection, until
 from influxdb import RULES, Influx
 
 SCENARIOS, scenario = collection()
@@ -36,11 +36,19 @@ def rollback_brings_the_old_value_back_as_a_new_version(world):
 
 
 @scenario
+def a_command_that_waits_ends_on_ctrl_c(world):
+    s = Subject(world.sandbox, "it", "ask-forever", suspend=True)
+    s.settle()
+    process = subprocess.Popen([f"{world.sandbox.binaries}/keyturn", "rotate", "ask-forever", "-n", "it", "--wait"], env=world.sandbox.env, stdout=subprocess.PIPE, text=True)
+    check("asked for" in process.stdout.readline(), "the request was not made")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    check(process.returncode == -signal.SIGINT, f"exit status {process.returncode}")
+
+
+@scenario
 def leak_drill_rotates_and_revokes_at_once(world):
-    reloads = lambda: world.operator.text().count("config file reloaded")
-    before = reloads()
-    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES) + "# for the drill\n")
-    until("the rules are read", lambda: reloads() > before)
+    world.operator.read_rules(RULES)
     influx = Influx(world, "drill", "2.9")
     old = influx.token(influx.user("reader"), type="allAccess")
     s = Subject(world.sandbox, "it", "ask-drill", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)))

@@ -1,8 +1,8 @@
 """`keyturn secret …` with a strategy whose credentials live in a backend: influxdbToken, alone and killed at any request."""
 import json, signal
 
-from harness import MARKER, check, collection, until
-from influxdb import Influx
+from harness import Subject, check, collection, until
+from influxdb import RULES, Influx
 from secret_commands import keyturn, start, wait
 
 SCENARIOS, scenario = collection()
@@ -104,6 +104,30 @@ def secret_influxdb_ctrl_c_during_quiet(world):
     process.send_signal(signal.SIGINT)
     done = wait(process)
     check(done.status == 1 and "goes on from there" in done.err and influx.works(old["token"]), done.err)
+
+
+@scenario
+def secret_influxdb_beside_the_operator(world):
+    """Begun here, finished there; and both at once: one version, one token, and the operator retires what was replaced."""
+    world.operator.read_rules(RULES)
+    influx = Influx(world, "beside", "2.9")
+    old = influx.token(influx.user("reader"), type="allAccess")
+    s = Subject(world.sandbox, "it", "influx-beside", {"influxdbToken": {}}, json.dumps(influx.secret("allAccess", old["token"], adminSecretArn=influx.admin_arn)), retirement={"gracePeriod": "0s"})
+    for begin in (("step", "createSecret"), ("rotate",)):
+        world.sandbox.admin(f"/aws/secrets/{s.id}", {"ageSeconds": 3600}, method="PATCH")
+        s.settle()
+        before = world.sandbox.secret(s.id)
+        if begin == ("rotate",):
+            s.request()
+        done = wait(start(world, "secret", *begin, s.id, "--strategy", "influxdbToken", "--request-deadline", "2s"))
+        check(done.status == 0 or "two rotations start at least" in done.err, done.err)
+        s.sync_now()
+        until("the old token is gone", lambda: "KEYTURN_BATON" not in world.sandbox.secret(s.id)["labels"] and world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"], 60)
+        now = current(world, s.id)
+        check(influx.works(now["token"]) and list(ours(influx)) == [now["authorizationId"]] and old["id"] not in influx.truth(), f"at the server: {ours(influx)}")
+        s.settle()
+        s.one_new_version(before)
+    check_says_nothing(influx, done)
 
 
 @scenario

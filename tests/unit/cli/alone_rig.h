@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -81,5 +82,47 @@ struct AloneRig {
   std::string arn, first;
   std::vector<Progress> told;
 };
+
+struct Death {};
+
+// Runs `command` on fresh rigs made by `prepare`, each dying at its n-th request to Secrets Manager
+// or the backend, before or after it was carried out; then again, to its end, and `check`s. The
+// number of deaths.
+inline int die_at_every_request(Kind kind, const std::function<void(AloneRig&)>& prepare,
+                                const std::function<void(AloneRig&)>& command,
+                                const std::function<void(AloneRig&)>& check) {
+  int deaths = 0;
+  for (const bool after : {false, true}) {
+    for (int n = 1;; ++n) {
+      AloneRig rig(kind);
+      prepare(rig);
+      int seen = 0;
+      const auto maybe_die = [&](bool is_after) -> std::optional<Error> {
+        if (is_after == after && ++seen == n) throw Death();
+        return std::nullopt;
+      };
+      rig.secrets.set_fault([&](const auto&, auto when) {
+        return maybe_die(when == testing::FakeSecretsManager::When::After);
+      });
+      rig.tokens.hook = [&](const auto&, auto when) {
+        return maybe_die(when == simulation::When::After);
+      };
+      bool died = false;
+      try {
+        command(rig);
+      } catch (const Death&) {
+        died = true;
+        ++deaths;
+      }
+      rig.secrets.set_fault({});
+      rig.tokens.hook = {};
+      rig.restart();
+      command(rig);
+      check(rig);
+      if (!died) break;
+    }
+  }
+  return deaths;
+}
 
 }  // namespace keyturn::cli

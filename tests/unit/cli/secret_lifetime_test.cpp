@@ -59,6 +59,17 @@ TEST(DeleteSecret, RevokesEverythingAfterQuietAndOnlyThenDeletes) {
   EXPECT_EQ(again->when, deleted->when);
 }
 
+TEST(DeleteSecret, KilledAtAnyRequestAndRunAgainEverythingIsGone) {
+  const int deaths = die_at_every_request(
+      Kind::Minting, [](AloneRig& rig) { (void)rotate_alone(*rig.alone, true); },
+      [](AloneRig& rig) { (void)delete_alone(*rig.alone, rig.secrets, 30, false); },
+      [](AloneRig& rig) {
+        EXPECT_TRUE(rig.tokens.tokens().empty());
+        EXPECT_TRUE(rig.secrets.secret(rig.arn).metadata.deleted);
+      });
+  EXPECT_GT(deaths, 20);
+}
+
 TEST(DeleteSecret, ACredentialThatKeyturnDidNotMintIsKeptAndSoIsTheSecret) {
   AloneRig rig(Kind::Minting);
   const auto deleted = delete_alone(*rig.alone, rig.secrets, 30, false);

@@ -31,6 +31,32 @@ TEST(Abandon, RevokesWhatWasMintedAfterQuietAndKeepsTheCurrentCredential) {
   EXPECT_EQ(abandon_alone(*rig.alone)->version_id, "") << "a second time there is nothing";
 }
 
+TEST(Abandon, KilledAtAnyRequestAndRunAgainNothingIsLeft) {
+  const int deaths = die_at_every_request(
+      Kind::Minting, [](AloneRig& rig) { made(rig); },
+      [](AloneRig& rig) { (void)abandon_alone(*rig.alone); },
+      [](AloneRig& rig) {
+        EXPECT_EQ(rig.tokens.tokens().size(), 1U);
+        EXPECT_TRUE(rig.tokens.accepts("t0"));
+        EXPECT_EQ(rig.holder("AWSCURRENT"), rig.first);
+        EXPECT_EQ(rig.holder("AWSPENDING"), "");
+        EXPECT_EQ(rig.holder("KEYTURN_BATON"), "");
+      });
+  EXPECT_GT(deaths, 10);
+}
+
+TEST(Retire, KilledAtAnyRequestAndRunAgainOnlyTheOldCredentialIsGone) {
+  const int deaths = die_at_every_request(
+      Kind::Minting, [](AloneRig& rig) { (void)rotate_alone(*rig.alone, true); },
+      [](AloneRig& rig) { (void)retire_alone(*rig.alone); },
+      [](AloneRig& rig) {
+        EXPECT_EQ(rig.tokens.tokens().size(), 1U);
+        EXPECT_TRUE(rig.tokens.accepts(rig.credential()));
+        EXPECT_EQ(rig.holder("KEYTURN_BATON"), "");
+      });
+  EXPECT_GT(deaths, 10);
+}
+
 TEST(Abandon, WithoutABackendTheLabelGoesAndTheNextRotationMakesAnotherVersion) {
   AloneRig rig(Kind::None);
   const std::string version = made(rig);
