@@ -1,5 +1,5 @@
 """Bad input, tried and answered clearly: each answer names the object, the field and the remedy, and heals when it is put right."""
-import json, subprocess, time
+import json, subprocess, time, uuid
 
 from aws import call
 from harness import MARKER, ApiError, Subject, check, collection, until
@@ -146,7 +146,7 @@ def two_policies_on_one_target_and_two_owners(world):
 
 
 @scenario
-def foreign_and_placeholder_pending(world):
+def a_foreign_pending_version_is_left_alone(world):
     s = Subject(world.sandbox, "it", "pending")
     s.settle()
     before = world.sandbox.secret(s.id)
@@ -159,6 +159,23 @@ def foreign_and_placeholder_pending(world):
     s.sync_now()
     until("the request is served", lambda: labels(world, s)["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
     s.settle()
+
+
+@scenario
+def an_empty_placeholder_of_aws_is_no_obstacle(world):
+    """What RotateSecret leaves behind when it is cancelled: AWSPENDING on a version without a value."""
+    s = Subject(world.sandbox, "it", "placeholder")
+    s.settle()
+    current = labels(world, s)["AWSCURRENT"]
+    call(world.sandbox, "RotateSecret", SecretId=s.id, ClientRequestToken=str(uuid.uuid4()), RotationLambdaARN="arn:aws:lambda:eu-west-1:123456789012:function:f", RotationRules={"AutomaticallyAfterDays": 30})
+    call(world.sandbox, "CancelRotateSecret", SecretId=s.id)
+    state = world.sandbox.secret(s.id)
+    left = next(v for v in state["versions"] if v["id"] == state["labels"].get("AWSPENDING"))
+    check(not left["hasValue"], "no placeholder is there to begin with")
+    s.request()
+    until("it rotates over it", lambda: labels(world, s)["AWSCURRENT"] != current)
+    s.settle()
+    check(labels(world, s)["AWSCURRENT"] != left["id"] and "AWSPENDING" not in labels(world, s) and labels(world, s)["AWSPREVIOUS"] == current, f"{labels(world, s)}")
 
 
 @scenario
