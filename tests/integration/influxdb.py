@@ -1,11 +1,12 @@
 """influxdbToken: the real operator against the sandbox's Timestream and InfluxDB servers, over TLS."""
-import json, urllib.error, urllib.request
+import json, time, urllib.error, urllib.request
 
 from commands import ended, run
 from harness import MARKER, Operator, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
 
+SOON = {"after": "Sync", "gracePeriod": "0s"}  # spec.retirement: no workload reads these Secrets
 RULES = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"], resources: ["arn:aws:timestream-influxdb:**"], backends: ["127.0.0.1:*"]}]'
 
 
@@ -60,11 +61,18 @@ def rotated(s, before):
     return json.loads(s.sandbox.value_of(s.id))
 
 
+def at_rest(s):
+    """Nothing is under way, and the second in which the last rotation ended is over: a request counts by whole seconds."""
+    status = s.status()
+    ended_at = status.get("lastRotationTime", "")
+    return "rotation" not in status and not s.sandbox.policy(s.ns, s.name)["metadata"].get("finalizers") and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > ended_at
+
+
 @scenario
 def influxdb_nothing_is_asked_before_a_rule_allows_it(world):
     influx = Influx(world, "denied", "2.7")
     old = influx.token(influx.user("reader"), type="allAccess")
-    s = Subject(world.sandbox, "it", "influx-denied", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)))
+    s = Subject(world.sandbox, "it", "influx-denied", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)), retirement=SOON)
     s.settle()
     world.sandbox.forget_calls()
     s.request()
@@ -92,7 +100,7 @@ def influxdb_tokens_rotate_and_the_old_one_goes_last(world):
         reader = influx.user("reader")
         bucket = {"type": "buckets", "id": influx.about["bucketID"], "orgID": influx.about["orgID"]}
         old = influx.token(reader, "orders service", permissions=[{"action": "read", "resource": bucket}])
-        s = Subject(world.sandbox, "it", influx.name, {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn, note=MARKER)))
+        s = Subject(world.sandbox, "it", influx.name, {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn, note=MARKER)), retirement=SOON)
         s.settle()
         before = world.sandbox.secret(s.id)
         rights = influx.truth()[old["id"]]["permissions"]
@@ -122,10 +130,11 @@ def influxdb_dies_where_a_token_could_be_lost(world):
     world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
     influx = Influx(world, "dies", "2.9")
     old = influx.token(influx.user("reader"), type="allAccess")
-    s = Subject(world.sandbox, "it", "influx-dies", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)))
+    s = Subject(world.sandbox, "it", "influx-dies", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)), retirement=SOON)
     s.settle()
     orphans = 0
     for operation in ("create", "update", "delete"):
+        until("it rests", lambda: at_rest(s))
         before = world.sandbox.secret(s.id)
         held = json.loads(world.sandbox.value_of(s.id))
         world.sandbox.fault(id="kill", service="influxdb", operation=operation, kind="hold-reply", times=1)
