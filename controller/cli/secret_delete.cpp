@@ -1,5 +1,4 @@
 // delete_alone(): first the credentials, then the secret.
-#include <algorithm>
 
 #include "controller/cli/secret_errands.h"
 #include "lib/base/time.h"
@@ -14,8 +13,6 @@ using engine::Event;
 using engine::StepResult;
 using engine::Verdict;
 using engine::View;
-
-constexpr Duration kLookAgain{1'000};
 
 // Everything but the current credential: the old one, leftovers. Then waits until nothing has
 // changed for as long as a request planned on an older view may be on its way.

@@ -5,7 +5,6 @@ namespace keyturn::cli {
 namespace {
 
 using engine::Action;
-using engine::Backend;
 using engine::Decision;
 using engine::Event;
 using engine::StepResult;

@@ -1,6 +1,5 @@
 // rotate_alone(): the first four steps, to their end.
 #include <algorithm>
-#include <optional>
 
 #include "controller/cli/secret_errands.h"
 #include "lib/base/time.h"

@@ -7,7 +7,6 @@ namespace {
 using engine::Action;
 using engine::Backend;
 using engine::Decision;
-using engine::Event;
 using engine::Labels;
 using engine::Step;
 using engine::StepResult;
