@@ -13,6 +13,7 @@
 #include "controller/kube/lease.h"
 #include "controller/rotation/config_file.h"
 #include "controller/rotation/detector.h"
+#include "controller/rotation/gate_keeper.h"
 #include "controller/rotation/gather.h"
 #include "controller/rotation/identities.h"
 #include "controller/rotation/listener.h"
@@ -119,6 +120,7 @@ struct Operator::Impl {
   SyncPass sync;
   Workloads workloads;
   Rollout rollout;
+  GateKeeper gate;
   RotationPass rotation;
   runtime::Lane sync_lane;
   runtime::Lane rotation_lane;
@@ -183,7 +185,18 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
       rollout({workloads, [this](const std::string& key) { return policies.get(key); },
                [this](const std::string& key) { return targets.find(key); },
                [this](const Policy& policy) { return status.latest(policy); }, clock}),
-      rotation({policies, gatherer, sync, rollout, status, owners, knowledge, memory, client,
+      gate({client, owners,
+            [this](const std::function<void(const Policy&)>& visit) {
+              policies.for_each(
+                  [&](const std::string&, const PolicyPtr& policy) { visit(*policy); });
+            },
+            [this](const Policy& policy) { return status.latest(policy); },
+            [this](const Policy& policy, const TargetSpec& target, const std::string& arn,
+                   const std::string& version) {
+              return sync.in_sync(policy, target, arn, version);
+            },
+            clock}),
+      rotation({policies, gatherer, sync, rollout, gate, status, owners, knowledge, memory, client,
                 events, metrics, clock, rng,
                 [this](const std::string& key) { sync_queue.add(key); }}),
       sync_lane(

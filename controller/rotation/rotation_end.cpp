@@ -82,6 +82,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", decision.message);
       break;
     default:
+      tell_retirement(turn, decision, result);
       break;
   }
   switch (result.kind) {
@@ -125,6 +126,7 @@ Outcome RotationPass::settle(Turn& turn) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     tell_unreadable_request(turn.policy(), status);
     record_rest(status, turn.view.labels.current, now);
+    if (turn.view.labels.baton.empty()) status.retiring.reset();
     status.secret_arn = turn.arn();
     if (turn.sync_tried_for.empty()) status.current_version_id = turn.view.labels.current;
     if (turn.created.current)
@@ -154,6 +156,7 @@ Outcome RotationPass::settle(Turn& turn) {
   std::optional<WallTime> next = turn.due.next;
   const auto no_later_than = [&](WallTime at) { next = next ? std::min(*next, at) : at; };
   if (turn.requests.later) no_later_than(*turn.requests.later);
+  if (const auto clean_up = next_clean_up(policy.key())) no_later_than(*clean_up);
   if (turn.rollout && turn.rollout->phase == RolloutPhase::HeldBack)
     no_later_than(deps_.clock.now() + turn.rollout->look_again);  // somebody may have moved it
   if (!next) return Outcome::done();

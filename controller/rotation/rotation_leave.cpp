@@ -35,10 +35,13 @@ bool RotationPass::namespace_goes(const Policy& policy) const {
 
 Outcome RotationPass::leave(const Policy& policy, const Problem* problem) {
   const PolicyStatus status = deps_.status.latest(policy);
-  if (policy.deleted && status.rotation) {
+  if (policy.deleted && (status.rotation || status.retiring)) {
+    const std::string what =
+        status.retiring
+            ? "the old credential of version " + status.retiring->version_id + " is not revoked yet"
+            : "version " + status.rotation->version_id + " is at step " + status.rotation->step;
     emit(policy, kube::Event::Type::Warning, "LeftUnfinished", "Delete",
-         "the policy goes while version " + status.rotation->version_id + " is at step " +
-             status.rotation->step + (problem ? " (" + problem->error.message + ")" : "") +
+         "the policy goes while " + what + (problem ? " (" + problem->error.message + ")" : "") +
              "; its labels stay in Secrets Manager, and the next policy for the secret finishes "
              "the work");
   }

@@ -25,6 +25,7 @@ Outcome RotationPass::run(const runtime::Key& key) {
   if (!policy) {
     const std::lock_guard lock(mutex_);
     first_seen_.erase(key);
+    clean_ups_.erase(key);
     deps_.rollout.forget(key);
     return Outcome::done();
   }
@@ -113,6 +114,8 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       return refuse(turn, invalid(decision.reason, decision.message));
     case Action::Rollout:
       return roll_out(turn);
+    case Action::WaitGate:
+      return wait_gate(turn, decision);
     case Action::Sync: {
       const SyncReport report =
           deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret,
@@ -157,6 +160,7 @@ engine::Situation RotationPass::situation(Turn& turn) {
   now.targets_synced = turn.sync_tried_for == labels.current ||
                        deps_.sync.in_sync(policy, turn.arn(), labels.current);
   now.rolled_out = turn.requests.revoke || rolled_out(turn, status);
+  judge_gate(turn, status, now);
   now.retire = true;
   now.permit = turn.permit;
   turn.rolling_back = wants_rollback(turn, status);
@@ -216,19 +220,25 @@ std::string RotationPass::older_claim(const Turn& turn) const {
 }
 
 Status RotationPass::begin(Turn& turn, const Decision& decision) {
-  if (turn.begun || decision.action == Action::Compare) return {};
-  turn.begun = true;
+  const std::string id = turn.subject(decision);
+  if (turn.begun == id || decision.action == Action::Compare || decision.action == Action::CleanUp)
+    return {};
+  turn.begun = id;
   const Policy& policy = turn.policy();
-  if (!policy.has_finalizer && !policy.deleted) {
+  if (!policy.has_finalizer && !turn.held && !policy.deleted) {
     if (auto held = hold(turn, true); !held) return held;
   }
-  const std::string id = turn.subject(decision);
   const bool asked = turn.due.trigger == engine::Trigger::Request;
   const bool back = decision.action == Action::CarryBack;
   const std::string trigger(back ? kRollbackTrigger : engine::to_string(turn.due.trigger));
   turn.change([&](PolicyStatus& status, WallTime now) {
     status.secret_arn = turn.arn();
-    record_step(status, turn.strategy_name(), id, decision.step, decision.message, trigger, now);
+    if (decision.step == engine::Step::Retire) {
+      record_aftermath(status, turn.strategy_name(), turn.view.labels.current, decision.step,
+                       decision.message, now);
+    } else {
+      record_step(status, turn.strategy_name(), id, decision.step, decision.message, trigger, now);
+    }
     if (asked && decision.action == Action::Create)
       status.last_handled_rotate_request = policy.rotate_requested_at;
     if (back) status.last_handled_rollback_request = policy.rollback_requested_at;

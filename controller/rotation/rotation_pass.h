@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "controller/kube/events.h"
+#include "controller/rotation/gate_keeper.h"
 #include "controller/rotation/gather.h"
 #include "controller/rotation/metrics.h"
 #include "controller/rotation/rollout.h"
@@ -34,6 +35,7 @@ class RotationPass {
     Gatherer& gatherer;
     SyncPass& sync;
     Rollout& rollout;
+    const GateKeeper& gate;
     StatusBoard& status;
     Owners& owners;
     SecretKnowledge& knowledge;
@@ -80,6 +82,17 @@ class RotationPass {
   Result<RolloutReport> advance_rollout(Turn& turn, const PolicyStatus& status);
   bool has_rollout(const Policy& policy) const;
 
+  // rotation_retire.cpp
+  void judge_gate(Turn& turn, const PolicyStatus& status, engine::Situation& now);
+  const GateVerdict& ask_gate(Turn& turn);
+  static GateKeeper::Question gate_question(const Turn& turn);
+  runtime::Outcome wait_gate(Turn& turn, const engine::Decision& decision);
+  void tell_retirement(Turn& turn, const engine::Decision& decision,
+                       const engine::StepResult& result);
+  bool clean_up_due(const Turn& turn, WallTime now);
+  std::optional<WallTime> next_clean_up(const std::string& key);
+  void put_off_clean_up(const Turn& turn, WallTime until);
+
   void emit(const Policy& policy, kube::Event::Type type, std::string reason, std::string action,
             std::string note) const;
 
@@ -90,6 +103,10 @@ class RotationPass {
     WallTime at{};
   };
   std::unordered_map<std::string, FirstSight> first_seen_;  // for spreading what is overdue
+  std::unordered_map<std::string, WallTime> clean_ups_;     // when leftovers are looked for next
 };
+
+// The next instant, the same time every day for one secret, at which its leftovers are looked for.
+WallTime next_daily(const std::string& arn, WallTime after);
 
 }  // namespace keyturn::rotation

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/rotation/gate.h"
 #include "controller/rotation/gather.h"
 #include "controller/rotation/person_requests.h"
 #include "controller/rotation/rollout_status.h"
@@ -52,12 +53,15 @@ struct Turn {
   // What this pass did about targets and workloads, not yet published.
   std::optional<SyncReport> synced;
   std::optional<RolloutReport> rollout;
-  bool rolling_back = false;     // the situation asks for a rollback
-  std::string cannot_roll_back;  // why not; a second try in this pass would end the same
-  std::string sync_tried_for;    // the version whose targets this pass has tried to write
-  bool sync_failed = false;      // worth another try
-  bool begun = false;            // status says that a rotation is under way
-  bool held = false;             // this pass set the finalizer
+  bool rolling_back = false;        // the situation asks for a rollback
+  std::string cannot_roll_back;     // why not; a second try in this pass would end the same
+  std::optional<GateVerdict> gate;  // asked once a pass
+  std::string gate_for;             // the current version that it was asked about
+  bool retiring_noted = false;
+  std::string sync_tried_for;  // the version whose targets this pass has tried to write
+  bool sync_failed = false;    // worth another try
+  std::string begun;           // the version that the status says is under way
+  bool held = false;           // this pass set the finalizer
   bool put_nothing = false;  // a rotation was refused before anything of it was in Secrets Manager
 
  private:

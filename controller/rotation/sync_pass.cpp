@@ -99,13 +99,17 @@ bool SyncPass::spec_written(const Policy& policy) const {
   return synced && synced->status == "True" && synced->observed_generation == policy.generation;
 }
 
+bool SyncPass::in_sync(const Policy& policy, const TargetSpec& target, const std::string& arn,
+                       const std::string& version_id) const {
+  return deps_.targets.judge(policy, target, arn, version_id, /*spec_written=*/true) ==
+         TargetState::InSync;
+}
+
 bool SyncPass::in_sync(const Policy& policy, const std::string& arn,
                        const std::string& version_id) const {
   return std::all_of(
-      policy.spec.targets.begin(), policy.spec.targets.end(), [&](const TargetSpec& target) {
-        return deps_.targets.judge(policy, target, arn, version_id, /*spec_written=*/true) ==
-               TargetState::InSync;
-      });
+      policy.spec.targets.begin(), policy.spec.targets.end(),
+      [&](const TargetSpec& target) { return in_sync(policy, target, arn, version_id); });
 }
 
 Outcome SyncPass::sync_gathered(const Gathered& gathered) {

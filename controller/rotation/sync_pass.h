@@ -71,6 +71,8 @@ class SyncPass {
   // True when every target carries the version and nobody edited it; no I/O. Changes of the spec
   // are the sync lane's matter.
   bool in_sync(const Policy& policy, const std::string& arn, const std::string& version_id) const;
+  bool in_sync(const Policy& policy, const TargetSpec& target, const std::string& arn,
+               const std::string& version_id) const;
   // Writes the outcome into the status (condition Synced, targets).
   static void report_to(PolicyStatus& status, const Policy& policy, const SyncReport& report,
                         WallTime now);

@@ -1,0 +1,193 @@
+// The rotation lane's retirement: the gate and the grace period before an old credential is
+// revoked, what is told about it, and the daily look for leftovers.
+#include <algorithm>
+
+#include "controller/rotation/rotation_pass.h"
+#include "controller/rotation/rotation_record.h"
+#include "lib/base/digest.h"
+#include "lib/base/log.h"
+
+namespace keyturn::rotation {
+namespace {
+
+using engine::Decision;
+using runtime::Outcome;
+
+constexpr Duration kDay{86'400'000};
+constexpr Duration kHour{3'600'000};
+constexpr Duration kTellAfter{600'000};
+constexpr Duration kSoon{3'000};
+
+// How long to wait before the next look at who holds the old value, by how long it has been so.
+Duration next_look(Duration waited) {
+  if (waited < Duration(60'000)) return kSoon;
+  if (waited < kTellAfter) return Duration(15'000);
+  return waited < kHour ? Duration(60'000) : Duration(300'000);
+}
+
+std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
+
+}  // namespace
+
+WallTime next_daily(const std::string& arn, WallTime after) {
+  const Sha256 digest = sha256(arn);
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i)
+    number = (number << 8) | std::to_integer<std::uint32_t>(digest[i]);
+  const Duration offset(static_cast<std::int64_t>(number) % kDay.count());
+  const Duration since_epoch = after.time_since_epoch();
+  WallTime at(since_epoch / kDay * kDay + offset);
+  while (at <= after) at += kDay;
+  return at;
+}
+
+bool RotationPass::clean_up_due(const Turn& turn, WallTime now) {
+  if (!turn.strategy->traits().can_revoke || turn.policy().deleted) return false;
+  const std::lock_guard lock(mutex_);
+  auto [it, is_new] = clean_ups_.try_emplace(turn.policy().key());
+  if (is_new) it->second = next_daily(turn.arn(), now);
+  return now >= it->second;
+}
+
+std::optional<WallTime> RotationPass::next_clean_up(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto it = clean_ups_.find(key);
+  return it == clean_ups_.end() ? std::nullopt : std::optional(it->second);
+}
+
+void RotationPass::put_off_clean_up(const Turn& turn, WallTime until) {
+  const std::lock_guard lock(mutex_);
+  clean_ups_[turn.policy().key()] = until;
+}
+
+// Asks once a pass; the status is told what was found.
+const GateVerdict& RotationPass::ask_gate(Turn& turn) {
+  const std::string& current = turn.view.labels.current;
+  if (turn.gate && turn.gate_for == current) return *turn.gate;
+  turn.gate_for = current;
+  auto asked = deps_.gate.ask(gate_question(turn));
+  if (asked) {
+    turn.gate = *std::move(asked);
+  } else {
+    log::warn("the gate cannot look", {{"namespace", turn.policy().ns},
+                                       {"policy", turn.policy().name},
+                                       {"reason", asked.error().code},
+                                       {"error", asked.error().message}});
+    turn.gate = GateVerdict{
+        .open = false, .waiting_for = {"a look at " + asked.error().message}, .ignored = {}};
+  }
+  return *turn.gate;
+}
+
+GateKeeper::Question RotationPass::gate_question(const Turn& turn) {
+  return {.arn = turn.arn(),
+          .version_id = turn.view.labels.current,
+          .asker = turn.policy().key(),
+          .after = turn.policy().spec.retirement.after,
+          .propagation = turn.gathered.config->propagation};
+}
+
+// Fills in what the engine must know before it revokes anything.
+void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Situation& now) {
+  now.gate_open = false;
+  if (!turn.strategy->traits().can_revoke) {
+    now.gate_open = true;  // the backend let go of the old credential by itself
+    return;
+  }
+  const engine::Labels& l = turn.view.labels;
+  const WallTime time = deps_.clock.now();
+  const bool retiring = !l.baton.empty() && l.baton != l.current && l.baton != l.latest;
+  if (retiring && (turn.requests.revoke || turn.requests.drill)) {
+    now.gate_open = true;  // a person's word
+    return;
+  }
+  now.clean_up = l.baton.empty() && clean_up_due(turn, time);
+  if (!now.targets_synced || !now.rolled_out) return;
+  if (!retiring && (!l.baton.empty() || (!now.clean_up && turn.permit.empty()))) return;
+  const GateVerdict& verdict = ask_gate(turn);
+  now.gate_still_open = [this, question = gate_question(turn)] {
+    const auto again = deps_.gate.ask(question);
+    return again && again->open;
+  };
+  now.waiting_for = verdict.text();
+  now.gate_open = verdict.open;
+  if (!retiring) {
+    if (now.clean_up && !verdict.open) put_off_clean_up(turn, time + kHour);
+    return;
+  }
+  PolicyStatus next = status;
+  note_retiring(next, l.baton, verdict, turn.policy().spec.retirement.grace_period, time);
+  now.gate_open = verdict.open && grace_over(next, l.baton, time);
+  if (verdict.open && !now.gate_open) now.waiting_for = "its grace period is over";
+  if (turn.retiring_noted) return;
+  turn.retiring_noted = true;
+  turn.change([baton = l.baton, verdict, grace = turn.policy().spec.retirement.grace_period](
+                  PolicyStatus& changed, WallTime at) {
+    note_retiring(changed, baton, verdict, grace, at);
+  });
+}
+
+Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
+  const Policy& policy = turn.policy();
+  if (!policy.has_finalizer && !turn.held && !policy.deleted) {
+    if (auto held = hold(turn, true); !held) return Outcome::retry(std::move(held).error());
+  }
+  const WallTime time = deps_.clock.now();
+  PolicyStatus status = deps_.status.latest(policy);
+  const GateVerdict& verdict = ask_gate(turn);
+  note_retiring(status, decision.version_id, verdict, policy.spec.retirement.grace_period, time);
+  const RetiringStatus& retiring = *status.retiring;
+  turn.change([name = turn.strategy_name(), id = turn.view.labels.current,
+               message = decision.message](PolicyStatus& next, WallTime now) {
+    record_aftermath(next, name, id, engine::Step::Retire, message, now);
+  });
+  deps_.metrics.rotation_step(turn.strategy_name(), engine::to_string(engine::Step::Retire), "wait",
+                              Duration(0));
+  if (turn.due.due && turn.due.trigger == engine::Trigger::Request) {
+    emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate",
+         "the rotation asked for waits until the old credential is revoked");
+  }
+  if (retiring.earliest)
+    return Outcome::after(std::clamp(*retiring.earliest - time, Duration(1), kHour));
+  const Duration waited = time - retiring.since;
+  if (waited > kTellAfter) {
+    emit(policy, kube::Event::Type::Warning, "StillHeld", "Retire",
+         "the old credential (version " + short_id(decision.version_id) + ") is kept for " +
+             retiring.waiting_for +
+             "; delete or restart them, or revoke it: kubectl keyturn revoke " + policy.name +
+             " -n " + policy.ns);
+  }
+  return Outcome::after(next_look(waited));
+}
+
+// What the engine did about old credentials.
+void RotationPass::tell_retirement(Turn& turn, const Decision& decision,
+                                   const engine::StepResult& result) {
+  const Policy& policy = turn.policy();
+  switch (result.event) {
+    case engine::Event::Retired:
+    case engine::Event::Kept: {
+      const bool revoked = result.event == engine::Event::Retired;
+      emit(policy, kube::Event::Type::Normal, revoked ? "Retired" : "NothingToRevoke", "Retire",
+           revoked ? "the credential of version " + short_id(decision.version_id) + " is revoked"
+                   : result.note);
+      log::info("old credential retired", {{"namespace", policy.ns},
+                                           {"policy", policy.name},
+                                           {"secretArn", turn.arn()},
+                                           {"versionId", decision.version_id},
+                                           {"step", "retire"}});
+      turn.change([](PolicyStatus& status, WallTime) { status.retiring.reset(); });
+      turn.gate.reset();
+      break;
+    }
+    case engine::Event::CleanedUp:
+      put_off_clean_up(turn, next_daily(turn.arn(), deps_.clock.now()));
+      if (!result.note.empty())
+        emit(policy, kube::Event::Type::Normal, "CleanedUp", "CleanUp", result.note);
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace keyturn::rotation

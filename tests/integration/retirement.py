@@ -1,0 +1,193 @@
+"""The retirement gate: the old credential is revoked when nobody can hold it any more, and not before."""
+import json, time
+
+from harness import Operator, Subject, check, collection, until
+from influxdb import RULES, Influx, rotated
+from rollouts import Load, reading, rolled_out
+
+SCENARIOS, scenario = collection()
+AT_ONCE = {"gracePeriod": "0s"}  # nothing but readers is waited for
+
+
+class Token:
+    """A token in a secret, its policy, and what the server says of the tokens."""
+
+    def __init__(self, world, name, **spec):
+        world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
+        self.world, self.sandbox = world, world.sandbox
+        self.influx = Influx(world, name, "2.7")
+        old = self.influx.token(self.influx.user("reader"), type="allAccess")
+        value = json.dumps(self.influx.secret("custom", old["token"], adminSecretArn=self.influx.admin_arn))
+        self.subject = Subject(world.sandbox, "it", name, {"influxdbToken": {}}, value, **{"retirement": AT_ONCE, **spec})
+        self.subject.settle()
+        self.token, self.id = old["token"], old["id"]
+
+    def rotate(self):
+        """Returns the id of the token that is to go."""
+        before, going = self.sandbox.secret(self.subject.id), self.id
+        self.subject.request()
+        new = rotated(self.subject, before)
+        self.token, self.id = new["token"], new["authorizationId"]
+        return going
+
+    def gone(self, token_id):
+        return token_id not in self.influx.truth()
+
+    def waits_for(self, *words):
+        def told():
+            waiting = self.subject.status().get("retiring", {}).get("waitingFor", "")
+            return all(word in waiting for word in words) or check(False, f"waits for: {waiting!r}")
+        until(f"the retirement names {words}", told)
+
+
+def pod(sandbox, ns, name, secret, way="env"):
+    sandbox.kube("POST", f"/api/v1/namespaces/{ns}/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": reading(secret, way)})
+    until(f"pod {name} runs", lambda: sandbox.kube("GET", f"/api/v1/namespaces/{ns}/pods/{name}").get("status", {}).get("containerStatuses"))
+
+
+def delete_pod(sandbox, ns, name):
+    sandbox.kube("DELETE", f"/api/v1/namespaces/{ns}/pods/{name}")
+
+
+def ask(s, *annotations):
+    created = max(v["createdDate"] for v in s.sandbox.secret(s.id)["versions"])
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(time.time(), created + 1)))
+    s.sandbox.patch_policy(s.ns, s.name, {"metadata": {"annotations": {f"keyturn.dev/{a}-requested-at": at for a in annotations}}})
+    return at
+
+
+@scenario
+def nobody_is_revoked_while_in_use(world):
+    """A bare pod that read the old token keeps it alive, by name; when it is gone, so is the token."""
+    t = Token(world, "gate-pod")
+    for way in ("env", "subPath", "volume"):
+        pod(t.sandbox, "it", f"gate-{way.lower()}", "gate-pod", way)
+    going = t.rotate()
+    t.waits_for("Pod it/gate-env (app: env)", "Pod it/gate-subpath (app: subPath)", "Pod it/gate-volume (app: volume)")
+    check(not t.gone(going) and t.influx.truth()[going]["status"] == "active", "the old token was touched while pods hold it")
+    status = t.subject.status()
+    check(status["rotation"]["step"] == "retire" and status["retiring"]["versionId"] == t.sandbox.secret(t.subject.id)["labels"]["KEYTURN_BATON"], f"{status}")
+    check('keyturn_policy_retiring_since_timestamp_seconds{namespace="it",policy="gate-pod"}' in world.operator.metrics(), "no metric")
+    policy = t.sandbox.policy("it", "gate-pod")
+    check("keyturn.dev/rotation" in policy["metadata"].get("finalizers", []), "nothing holds the policy")
+    t.subject.request()  # while it waits no new rotation starts
+    for name in ("gate-env", "gate-subpath"):
+        delete_pod(t.sandbox, "it", name)
+    t.waits_for("Pod it/gate-volume")
+    check(not t.gone(going), "one pod still holds it")
+    # The operator dies and comes back: what it knows is in the cluster.
+    world.operator.kill()
+    world.operator = Operator(world.sandbox)
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
+    pod(t.sandbox, "it", "gate-new", "gate-pod")  # reads the new token
+    t.waits_for("Pod it/gate-volume")
+    check(not t.gone(going), "the operator's start revoked it")
+    delete_pod(t.sandbox, "it", "gate-volume")
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    until("the request that waited is served", lambda: t.sandbox.secret(t.subject.id)["labels"].get("KEYTURN_BATON") or "retiring" not in t.subject.status(), 60)
+    t.influx.says_nothing(world)
+
+
+@scenario
+def restarted_workloads_let_the_old_one_go(world):
+    t = Token(world, "gate-load", rollout={"restart": "Auto"})
+    loads = [Load(t.sandbox, "it", f"gate-{kind.lower()}", reading("gate-load", "env"), kind) for kind in ("Deployment", "StatefulSet")]
+    going = t.rotate()
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    check(all(load.restarts() == 1 for load in loads), "revoked before the workloads were restarted")
+    rolled_out(t.subject, t.sandbox.secret(t.subject.id)["labels"]["AWSCURRENT"])
+    check(any(e["reason"] == "Retired" for e in t.sandbox.events("it")), "no event")
+    check("keyturn.dev/rotation" not in t.sandbox.policy("it", "gate-load")["metadata"].get("finalizers", []), "the policy is still held")
+
+
+@scenario
+def the_grace_period_is_waited_for(world):
+    t = Token(world, "gate-grace", retirement={"gracePeriod": "1h"})
+    going = t.rotate()
+    until("the grace period runs", lambda: t.subject.status().get("retiring", {}).get("earliest"))
+    check(not t.subject.status()["retiring"].get("waitingFor"), "it waits for somebody")
+    check(not t.gone(going), "revoked within the grace period")
+    # A shorter one counts from the same beginning; nothing else is asked for.
+    t.sandbox.patch_policy("it", "gate-grace", {"spec": {"retirement": {"gracePeriod": "1s"}}})
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    until("nothing retires", lambda: "retiring" not in t.subject.status() and "rotation" not in t.subject.status())
+
+
+@scenario
+def followers_in_other_namespaces_keep_it_alive(world):
+    rules = RULES.replace("access: [", 'access: [{namespaces: ["gate-far"], secrets: ["it/gate-*"]}, ')
+    world.sandbox.namespace("gate-far")
+    t = Token(world, "gate-led")
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], rules))
+    follower = Subject(t.sandbox, "gate-far", "reader", {"syncOnly": {}}, secret=t.subject.id)
+    follower.settle()
+    pod(t.sandbox, "gate-far", "far-pod", "reader")
+    going = t.rotate()
+    t.waits_for("Pod gate-far/far-pod (app: env)")
+    check(not t.gone(going), "a follower's pod lost its token")
+    delete_pod(t.sandbox, "gate-far", "far-pod")
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    # A follower that cannot write its Secret any more is waited for, by name; one that may not follow is not.
+    t.sandbox.kube("DELETE", "/api/v1/namespaces/gate-far/secrets/reader")
+    t.sandbox.fault(service="kubernetes", operation="apply", resource="secrets", namespace="gate-far", kind="error", status=500)
+    going = t.rotate()
+    t.waits_for("RotationPolicy gate-far/reader (Secret reader is not synced)")
+    check(not t.gone(going), "revoked although a follower is behind")
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
+    until("the denied follower blocks nobody", lambda: t.gone(going), 60)
+    t.sandbox.admin("/faults", method="DELETE")
+
+
+@scenario
+def after_sync_and_after_nothing_pods_are_not_waited_for(world):
+    for after in ("Sync", "Immediately"):
+        t = Token(world, f"gate-{after.lower()}", retirement={"after": after, "gracePeriod": "0s"})
+        pod(t.sandbox, "it", f"gate-{after.lower()}-pod", t.subject.name)
+        going = t.rotate()
+        until(f"the old token is revoked after {after}", lambda: t.gone(going), 60)
+
+
+@scenario
+def a_persons_word_ends_a_waiting_retirement(world):
+    t = Token(world, "gate-word", retirement={"gracePeriod": "1h"})
+    pod(t.sandbox, "it", "gate-word-pod", "gate-word")
+    going = t.rotate()
+    t.waits_for("Pod it/gate-word-pod")
+    at = ask(t.subject, "revoke")
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    until("the request is noted", lambda: t.subject.status().get("lastHandledRevokeRequest") == at)
+    # It counts once: the next retirement waits again.
+    going = t.rotate()
+    t.waits_for("Pod it/gate-word-pod")
+    check(not t.gone(going), "an old request revoked a new retirement's token")
+
+
+@scenario
+def the_leak_drill(world):
+    """rotate --revoke-now: a waiting retirement ends first; then rotate, sync, roll out, revoke with no grace."""
+    t = Token(world, "gate-drill", rollout={"restart": "Auto"}, retirement={"gracePeriod": "1h"})
+    load = Load(t.sandbox, "it", "gate-drill-load", reading("gate-drill", "env"))
+    first = t.rotate()
+    until("the first retirement waits", lambda: t.subject.status().get("retiring", {}).get("earliest"))
+    leaked, before = t.id, t.sandbox.secret(t.subject.id)
+    at = ask(t.subject, "rotate", "revoke")
+    rotated(t.subject, before)
+    until("both old tokens are revoked", lambda: t.gone(first) and t.gone(leaked), 60)
+    check(load.restarts() == 2, f"the workload was restarted {load.restarts()} times, not for each version")
+    until("the request is noted", lambda: t.subject.status().get("lastHandledRevokeRequest") == at)
+
+
+@scenario
+def a_rolled_back_token_lives_and_the_new_one_goes(world):
+    t = Token(world, "gate-back", rollout={"restart": "Auto"}, retirement={"gracePeriod": "1h"})
+    Load(t.sandbox, "it", "gate-back-load", reading("gate-back", "env"))
+    good = t.token
+    old = t.rotate()
+    until("the grace period runs", lambda: t.subject.status().get("retiring", {}).get("earliest"))
+    failed = t.id
+    t.sandbox.patch_policy("it", "gate-back", {"spec": {"retirement": {"gracePeriod": "0s"}, "suspend": True}, "metadata": {"annotations": {
+        "keyturn.dev/rollback-requested-at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(time.time(), max(v["createdDate"] for v in t.sandbox.secret(t.subject.id)["versions"]) + 1)))}}})
+    until("the old token is current again", lambda: json.loads(t.sandbox.value_of(t.subject.id))["token"] == good, 60)
+    until("the token that failed is revoked", lambda: t.gone(failed), 60)
+    check(not t.gone(old) and t.influx.works(good), "the token that was brought back is gone")
+    t.subject.settle()
