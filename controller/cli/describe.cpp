@@ -77,12 +77,14 @@ std::string now_text(const Policy& policy, WallTime now) {
   const auto& status = policy.status;
   if (const Condition* stalled = status.condition("Stalled"))
     return "stalled (" + stalled->reason + "): " + stalled->message;
+  // Until the old credential is revoked, its retirement is the rotation's last step.
+  if (status.retiring && (!status.rotation || status.rotation->step == "retire"))
+    return describe_retiring(policy, now);
   if (status.rotation) {
     return "rotating: version " + short_version(status.rotation->version_id) + " at " +
            status.rotation->step + ", for " + format_age(now - status.rotation->started_at) +
            (status.rotation->message.empty() ? "" : "; " + status.rotation->message);
   }
-  if (status.retiring) return describe_retiring(policy, now);
   if (const Condition* busy = status.condition("Reconciling"))
     return "waiting (" + busy->reason + "): " + busy->message;
   return "nothing under way";

@@ -97,9 +97,16 @@ Outcome RotationPass::drive(Turn& turn) {
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
   if (auto written = turn.publish(deps_.status); !written)
     return Outcome::retry(std::move(written).error());
-  return end.value_or(
-      Outcome::retry(make_error(ErrorClass::Conflict, "StillChanging",
-                                "the labels of " + turn.arn() + " keep changing under us")));
+  if (!end) {
+    return Outcome::retry(make_error(ErrorClass::Conflict, "StillChanging",
+                                     "the labels of " + turn.arn() + " keep changing under us"));
+  }
+  // A request dated a moment ahead is looked at then, however long something else is waited for.
+  if (end->kind == Outcome::Kind::After && turn.requests.later) {
+    const Duration until = *turn.requests.later - deps_.clock.now();
+    end->delay = std::min(end->delay, std::max(until, Duration(1)));
+  }
+  return *end;
 }
 
 std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& decision) {

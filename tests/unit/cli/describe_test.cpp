@@ -52,6 +52,15 @@ TEST_F(DescribeTest, ARetirementSaysWhatIsDoneWhoHoldsItAndWhatComesThen) {
   EXPECT_TRUE(marked().starts_with(std::string("still held   ") + kHeld)) << marked();
 }
 
+TEST_F(DescribeTest, ARetirementIsToldAsTheLastStepOfItsRotationAnAttemptBeforeIt) {
+  policy.status.rotation = rotation::RotationStatus{.version_id = kNew, .step = "retire"};
+  EXPECT_NE(describe_policy(policy, {}, now).find("still held"), std::string::npos);
+  policy.status.rotation->step = "testSecret";
+  const std::string text = describe_policy(policy, {}, now);
+  EXPECT_EQ(text.find("still held"), std::string::npos) << text;
+  EXPECT_NE(text.find("rotating: version 9c41aaaa… at testSecret"), std::string::npos) << text;
+}
+
 TEST_F(DescribeTest, TheMarkStandsAtTheFirstThingThatIsNotDone) {
   policy.status.retiring->waiting_for.clear();
   policy.status.retiring->earliest = now + std::chrono::hours(2);
