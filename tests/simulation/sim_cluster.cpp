@@ -11,12 +11,14 @@ class Small final : public SimCluster {
     pods_.fill(secret_.value);
   }
 
-  void judge(std::size_t, const std::string& current, engine::Situation& s) override {
+  void judge(std::size_t, const engine::View& view, engine::Situation& s) override {
+    const std::string& current = view.labels.current;
     s.targets_synced = secret_.version == current;
     s.gate_open = open(current);
     s.rolled_out = !s.targets_synced || s.gate_open;
     s.gate_still_open = [this, current] { return open(current); };
   }
+  void retired(std::size_t) override {}
   void look_at_target(std::size_t leader) override { seen_.at(leader) = revision_; }
   bool sync(std::size_t leader, const std::string& version, const std::string& value) override {
     const int seen = seen_.at(leader);

@@ -17,8 +17,10 @@ class SimCluster {
   virtual ~SimCluster() = default;
 
   // --- what a driver does; requests go through the schedule ---
-  // What it knows of targets, workloads and readers beside the labels.
-  virtual void judge(std::size_t leader, const std::string& current, engine::Situation& s) = 0;
+  // What it knows of targets, workloads and readers beside the labels. `s` says already whether a
+  // rotation may start and whether leftovers are looked for.
+  virtual void judge(std::size_t leader, const engine::View& view, engine::Situation& s) = 0;
+  virtual void retired(std::size_t leader) = 0;         // the old credential is gone
   virtual void look_at_target(std::size_t leader) = 0;  // before the value is read
   // False: not written; look again soon.
   virtual bool sync(std::size_t leader, const std::string& version, const std::string& value) = 0;

@@ -13,20 +13,22 @@ void SimKube::add_pod(const std::string& ns, const std::string& owner, const std
           .secret = secret,
           .way = way,
           .created = clock_.now()};
-  start(pod);
+  start(pod, kPropagation);
   pods.push_back(std::move(pod));
 }
 
-std::string SimKube::read(const std::string& ns, const std::string& secret, WallTime started) {
-  const auto found = secrets.find(ns + "/" + secret);
+std::string SimKube::read(const Pod& pod, Duration behind) {
+  const auto found = secrets.find(pod.ns + "/" + pod.secret);
   if (found == secrets.end()) return {};
-  const bool behind = started - found->second.written < kPropagation && chance(0.5);
-  return behind ? found->second.before : found->second.value;
+  // A pod that was made with the new value keeps it in its volume.
+  const bool young = pod.created - found->second.written >= kPropagation;
+  const bool late = !young && pod.started - found->second.written < behind && chance(0.5);
+  return late ? found->second.before : found->second.value;
 }
 
-void SimKube::start(Pod& pod) {
+void SimKube::start(Pod& pod, Duration behind) {
   pod.started = clock_.now();
-  pod.held = read(pod.ns, pod.secret, pod.started);
+  pod.held = read(pod, behind);
   pod.counts = stands_for(pod.ns);
 }
 
@@ -96,13 +98,17 @@ void SimKube::act(bool calm) {
   for (Pod& pod : pods) {
     refresh(pod);
     if (pod.going()) continue;
+    const bool node_restarts = namespaces.at(pod.ns).crash_at <= now;
     if (pod.owner == "job" && !pod.done && chance(calm ? 0.7 : 0.005)) {
       pod.done = true;
     } else if (pod.owner.empty() && calm && chance(0.5)) {
       pod.gone_at = now + Duration(5'000);  // a person deletes what nobody restarts
-    } else if (!pod.done && chance(0.002)) {
-      start(pod);  // its program crashed
+    } else if (!pod.done && (node_restarts || chance(0.002))) {
+      start(pod, pod.way == Way::Env ? kPropagation : kRefresh);  // its program crashed
     }
+  }
+  for (auto& [ns, space] : namespaces) {
+    if (space.crash_at <= now) space.crash_at = MonoTime::max();
   }
   if (!calm) return;
   // Whoever is named as holding an old value for long is restarted by a person.
@@ -112,7 +118,7 @@ void SimKube::act(bool calm) {
                      std::any_of(pods.begin(), pods.end(), [&](const Pod& pod) {
                        return pod.ns == deployment.ns && pod.owner == deployment.name &&
                               !pod.going() && pod.revision == deployment.revision &&
-                              pod.started < since + 2 * kPropagation;
+                              pod.created < since + 2 * kPropagation;
                      });
     if (!old || deployment.observed != deployment.generation) continue;
     Json annotations = deployment.annotations;

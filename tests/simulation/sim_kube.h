@@ -3,8 +3,9 @@
 // real clients of controller/rotation reach them, each request a point of the schedule.
 //
 // What a program in a pod holds is the truth here: what it read when it started (a node may see a
-// Secret up to `propagation` late), and, in a namespace whose programs re-read mounted files, what
-// the kubelet put there since, two minutes late at most. Thread rule: whoever holds the turn.
+// Secret up to `propagation` late, the volume of an older pod up to two minutes), and, in a
+// namespace whose programs re-read mounted files, what the kubelet put there since, two minutes
+// late at most. Thread rule: whoever holds the turn.
 #pragma once
 
 #include <functional>
@@ -55,6 +56,8 @@ class SimKube final : public http::Transport {
   struct Namespace {
     bool rereads = false;  // its programs read mounted files again
     bool going = false;
+    MonoTime refuses_until{};            // somebody's webhook refuses every write of Secrets
+    MonoTime crash_at{MonoTime::max()};  // all containers, soon after a Secret was written
   };
 
   // --- the world ---
@@ -89,10 +92,10 @@ class SimKube final : public http::Transport {
   Json render(const Pod& pod) const;
   static Json spec(const std::string& secret, Way way);
 
-  void start(Pod& pod);  // its program reads what the node shows
+  void start(Pod& pod, Duration behind);  // its program reads what the node shows
   void control(Deployment& deployment, bool calm);
   void refresh(Pod& pod);
-  std::string read(const std::string& ns, const std::string& secret, WallTime started);
+  std::string read(const Pod& pod, Duration behind);
   bool chance(double p) { return schedule_.rng().unit() < p; }
 
   Schedule& schedule_;

@@ -97,6 +97,8 @@ http::Response SimKube::answer_secret(const http::Request& request, const std::s
     if (found == secrets.end()) return refusal(404, "NotFound", "no Secret " + name);
   } else {
     if (namespaces.at(ns).going) return refusal(403, "Forbidden", "the namespace is being deleted");
+    if (clock_.mono() < namespaces.at(ns).refuses_until)
+      return refusal(403, "Forbidden", "admission webhook denied the request");
     json object = json::parse(request.body);
     const std::string carried = object["metadata"].value("resourceVersion", std::string());
     if (found != secrets.end() && carried != found->second.metadata["resourceVersion"])
@@ -106,6 +108,11 @@ http::Response SimKube::answer_secret(const http::Request& request, const std::s
     secret.before = secret.metadata.is_null() ? value : secret.value;
     secret.value = value;
     secret.written = clock_.now();
+    if (chance(0.4)) {
+      const std::uint64_t within = chance(0.5) ? 10'000 : 150'000;
+      namespaces.at(ns).crash_at =
+          clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(within)));
+    }
     secret.metadata = object["metadata"];
     secret.metadata["uid"] = "uid-" + name;
     secret.metadata["resourceVersion"] = std::to_string(++revision_);

@@ -4,10 +4,9 @@
 #include <array>
 #include <map>
 
+#include "controller/rotation/gate_keeper.h"
 #include "controller/rotation/rollout.h"
 #include "controller/rotation/target_sync.h"
-#include "controller/rotation/workload_refs.h"
-#include "lib/base/time.h"
 #include "tests/simulation/sim_kube.h"
 #include "tests/unit/kube/kube_testing.h"
 
@@ -26,11 +25,15 @@ struct Stored {
   Policy policy;
   bool exists = true;
   bool owner = false;
+  WallTime first_synced{};  // since it was made: from then on it stands for its readers
 };
 
 // What one process of the operator is made of.
 struct Process {
-  Process(std::shared_ptr<http::Transport> wire, Clock& clock)
+  using Visit = std::function<void(const Policy&)>;
+  using InSync = std::function<bool(const Policy&, const std::string& version)>;
+  Process(std::shared_ptr<http::Transport> wire, Clock& clock,
+          std::function<void(const Visit&)> policies, const InSync& in_sync)
       : client(std::move(wire), std::make_shared<kube::FixedConnection>(), clock),
         informer({.client = &client, .type = kube::kSecrets}, {}, rotation::decode_managed_secret,
                  nullptr),
@@ -40,13 +43,23 @@ struct Process {
                  .policy = [](const std::string&) { return rotation::PolicyPtr(); },
                  .secret = [this](const std::string& key) { return targets.find(key); },
                  .status = [](const Policy& policy) { return policy.status; },
-                 .clock = clock}) {}
+                 .clock = clock}),
+        gate({.client = client,
+              .owners = owners,
+              .for_each_policy = std::move(policies),
+              .status = [](const Policy& policy) { return policy.status; },
+              .in_sync = [in_sync](const Policy& policy, const rotation::TargetSpec&,
+                                   const std::string&,
+                                   const std::string& version) { return in_sync(policy, version); },
+              .clock = clock}) {}
 
   kube::Client client;
   rotation::TargetSync::SecretInformer informer;  // never started: writes are remembered
   rotation::TargetSync targets;
   rotation::Workloads workloads;
   rotation::Rollout rollout;
+  rotation::Owners owners;  // knows nobody: followers are found by their status
+  rotation::GateKeeper gate;
 };
 
 class Life final : public SimCluster {
@@ -77,16 +90,11 @@ class Life final : public SimCluster {
 
   // --- drivers ---
 
-  void judge(std::size_t leader, const std::string& current, engine::Situation& s) override {
-    const Stored& owner = policies_.at("shop");
-    s.targets_synced = synced(owner, current);
-    s.rolled_out = rotation::pending_targets(owner.policy, owner.policy.status).empty();
-    s.gate_open = s.targets_synced && s.rolled_out && gate_open(leader, current);
-    if (const auto& judged = judged_.at(leader)) s.waiting_for = judged->waiting_for;
-    s.gate_still_open = [this, leader, current] {
-      judged_.at(leader).reset();
-      return gate_open(leader, current);
-    };
+  void judge(std::size_t leader, const engine::View& view, engine::Situation& s) override;
+  void retired(std::size_t) override {
+    PolicyStatus status = policies_.at("shop").policy.status;
+    status.retiring.reset();
+    (void)publish(policies_.at("shop"), std::move(status));
   }
   void look_at_target(std::size_t) override {}
   bool sync(std::size_t leader, const std::string& version, const std::string& value) override {
@@ -111,7 +119,16 @@ class Life final : public SimCluster {
     return next;
   }
   void forget(std::size_t leader) override {
-    processes_.at(leader) = std::make_unique<Process>(kube_, clock_);
+    processes_.at(leader) = std::make_unique<Process>(
+        kube_, clock_,
+        [this](const Process::Visit& visit) {
+          for (const auto& [ns, stored] : policies_) {
+            if (stored.exists) visit(stored.policy);
+          }
+        },
+        [this](const Policy& policy, const std::string& version) {
+          return version_in(kube_->secrets.at(policy.ns + "/" + kTarget)) == version;
+        });
     judged_.at(leader).reset();
   }
 
@@ -149,18 +166,27 @@ class Life final : public SimCluster {
  private:
   bool one_in(std::uint64_t n) { return schedule_.rng().below(n) == 0; }
 
+  void refuse_writes(const std::string& ns) {
+    schedule_.tell("a webhook refuses writes of Secrets in " + ns);
+    kube_->namespaces.at(ns).refuses_until =
+        clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(1'200'000)));
+  }
+  Duration a_grace_period() {  // none at all is the hardest
+    return one_in(2) ? Duration(0)
+                     : Duration(static_cast<std::int64_t>(schedule_.rng().below(600'000)));
+  }
   Stored& add_policy(const std::string& ns, const Current& current) {
     kube_->namespaces[ns] = {.rereads = one_in(2)};
+    if (one_in(4)) refuse_writes(ns);
     Stored& stored = policies_[ns];
     Policy& policy = stored.policy;
     policy.ns = ns;
     policy.name = kTarget;
     policy.uid = "uid-" + ns;
     policy.spec.targets = {{.name = kTarget}};
-    policy.spec.rollout.restart = one_in(4) ? rotation::Restart::None : rotation::Restart::Auto;
+    policy.spec.rollout.restart = one_in(2) ? rotation::Restart::None : rotation::Restart::Auto;
     policy.spec.rollout.reloads_volumes = kube_->namespaces[ns].rereads && one_in(2);
-    policy.spec.retirement.grace_period =
-        Duration(static_cast<std::int64_t>(schedule_.rng().below(600'000)));
+    policy.spec.retirement.grace_period = a_grace_period();
     // Written long ago, and every reader runs with it.
     SimKube::Secret& secret = kube_->secrets[ns + "/" + kTarget];
     secret.metadata = {{"name", kTarget},
@@ -173,6 +199,7 @@ class Life final : public SimCluster {
                          {rotation::kSecretArnAnnotation, arn_},
                          {rotation::kVersionIdAnnotation, current.version}}}};
     secret.value = secret.before = current.value;
+    policy.status.secret_arn = arn_;
     policy.status.current_version_id = current.version;
     policy.status.targets = {{.name = kTarget,
                               .version_id = current.version,
@@ -199,8 +226,8 @@ class Life final : public SimCluster {
     const auto found = policies_.find(ns);
     if (found == policies_.end() || !found->second.exists) return false;
     const auto& targets = found->second.policy.status.targets;
-    return !targets.empty() && targets.front().synced_at &&
-           clock_.now() > *targets.front().synced_at + SimKube::kPropagation + Duration(1'000);
+    return !targets.empty() && !targets.front().version_id.empty() &&
+           clock_.now() >= found->second.first_synced + SimKube::kPropagation;
   }
   static std::string version_in(const SimKube::Secret& secret) {
     return secret.metadata["annotations"].value(rotation::kVersionIdAnnotation, std::string());
@@ -216,7 +243,7 @@ class Life final : public SimCluster {
   Duration follow(std::size_t leader, Stored& stored);
   Duration advance(std::size_t leader, Stored& stored);
   bool publish(Stored& stored, PolicyStatus status);
-  bool gate_open(std::size_t leader, const std::string& current);
+  rotation::GateVerdict ask_gate(std::size_t leader, const std::string& current);
   void edit(Stored& stored);
 
   Schedule& schedule_;
@@ -227,8 +254,7 @@ class Life final : public SimCluster {
   std::array<std::unique_ptr<Process>, 2> processes_;
   struct Judged {
     std::string current;
-    bool open = false;
-    std::string waiting_for{};
+    rotation::GateVerdict verdict;
   };
   std::array<std::optional<Judged>, 2> judged_;  // asked once a pass
 };
@@ -253,6 +279,7 @@ bool Life::write(std::size_t leader, Stored& stored, const Current& current) {
   rotation::note_written(policy, entry, current.version, written.replaced);
   entry.version_id = current.version;
   entry.synced_at = std::chrono::floor<std::chrono::seconds>(clock_.now());
+  status.secret_arn = arn_;
   status.current_version_id = current.version;
   rotation::note_targets(status, policy, new_version, clock_.now());
   return publish(stored, std::move(status));
@@ -262,6 +289,7 @@ bool Life::publish(Stored& stored, PolicyStatus status) {
   const Schedule::Fate fate = schedule_.send("apply status " + stored.policy.ns, false);
   if (fate != Schedule::Fate::Carried && fate != Schedule::Fate::LostReply) return false;
   if (!stored.exists) return false;
+  if (stored.policy.status.targets.empty()) stored.first_synced = clock_.now();
   stored.policy.status = std::move(status);
   schedule_.arrive();
   return fate == Schedule::Fate::Carried;
@@ -285,41 +313,48 @@ Duration Life::advance(std::size_t leader, Stored& stored) {
                                                        : std::max(report->look_again, Duration(1));
 }
 
-bool Life::gate_open(std::size_t leader, const std::string& current) {
-  std::optional<Judged>& judged = judged_.at(leader);
-  if (judged && judged->current == current) return judged->open;
-  judged = Judged{.current = current};
-  const auto closed = [&](const std::string& until) {
-    judged->waiting_for = until;
-    schedule_.tell("      the gate is closed until " + until);
-    return false;
+// As the rotation lane does (controller/rotation/rotation_retire): the gate is asked once a pass.
+void Life::judge(std::size_t leader, const engine::View& view, engine::Situation& s) {
+  Stored& owner = policies_.at("shop");
+  const engine::Labels& l = view.labels;
+  s.targets_synced = synced(owner, l.current);
+  s.rolled_out = rotation::pending_targets(owner.policy, owner.policy.status).empty();
+  s.gate_open = false;
+  const bool retiring = !l.baton.empty() && l.baton != l.current && l.baton != l.latest;
+  s.clean_up = s.clean_up && l.baton.empty();
+  if (!s.targets_synced || !s.rolled_out) return;
+  if (!retiring && (!l.baton.empty() || (!s.clean_up && s.permit.empty()))) return;
+  const rotation::GateVerdict verdict = ask_gate(leader, l.current);
+  s.gate_still_open = [this, leader, current = l.current] {
+    judged_.at(leader).reset();
+    return ask_gate(leader, current).open;
   };
-  for (const auto& [ns, stored] : policies_) {
-    if (!stored.exists) continue;
-    if (!synced(stored, current)) return closed(ns + " is synced");
-    const Policy policy = stored.policy;
-    if (!rotation::pending_targets(policy, policy.status).empty())
-      return closed(ns + " is rolled out");
-    auto pods = processes_.at(leader)->client.list(kube::kPods, ns, {});
-    if (!pods.ok()) return closed("the pods of " + ns + " are seen");
-    const WallTime since = policy.status.targets.front().synced_at.value_or(WallTime{});
-    if (clock_.now() < since + policy.spec.retirement.grace_period)
-      return closed("the grace period is over");
-    for (const auto& pod : (*pods)["items"]) {
-      const auto& state = pod["status"]["containerStatuses"][0]["state"];
-      if (!state.contains("running")) continue;
-      const WallTime started = *parse_rfc3339(state["running"]["startedAt"].get<std::string>());
-      const auto uses = rotation::secret_uses(pod["spec"]);
-      const bool mounted = uses.at(0).way == rotation::SecretWay::Volume;
-      if (mounted && policy.spec.rollout.reloads_volumes &&
-          clock_.now() > since + SimKube::kRefresh + Duration(1'000))
-        continue;
-      if (started < since + SimKube::kPropagation + Duration(1'000))
-        return closed(ns + "/" + pod["metadata"]["name"].get<std::string>() + " is gone");
-    }
-  }
-  judged->open = true;
-  return true;
+  s.gate_open = verdict.open;
+  s.waiting_for = verdict.text();
+  if (!s.waiting_for.empty()) schedule_.tell("      the gate waits for " + s.waiting_for);
+  if (!retiring) return;
+  PolicyStatus status = owner.policy.status;
+  rotation::note_retiring(status, l.baton, verdict, owner.policy.spec.retirement.grace_period,
+                          clock_.now());
+  s.gate_open = verdict.open && rotation::grace_over(status, l.baton, clock_.now());
+  if (status != owner.policy.status) (void)publish(owner, std::move(status));
+}
+
+rotation::GateVerdict Life::ask_gate(std::size_t leader, const std::string& current) {
+  std::optional<Judged>& judged = judged_.at(leader);
+  if (judged && judged->current == current) return judged->verdict;
+  const Policy& owner = policies_.at("shop").policy;
+  auto asked = processes_.at(leader)->gate.ask({.arn = arn_,
+                                                .version_id = current,
+                                                .asker = owner.key(),
+                                                .after = owner.spec.retirement.after,
+                                                .propagation = SimKube::kPropagation});
+  judged = Judged{.current = current, .verdict = {}};
+  if (asked.ok())
+    judged->verdict = std::move(asked).value();
+  else
+    judged->verdict.waiting_for = {"a look at the pods"};
+  return judged->verdict;
 }
 
 void Life::one_act_of_a_person() {
@@ -327,7 +362,7 @@ void Life::one_act_of_a_person() {
   std::advance(at, static_cast<std::ptrdiff_t>(schedule_.rng().below(policies_.size())));
   const std::string& ns = at->first;
   Stored& stored = at->second;
-  switch (schedule_.rng().below(6)) {
+  switch (schedule_.rng().below(8)) {
     case 0:
     case 1:
       return edit(stored);
@@ -352,6 +387,8 @@ void Life::one_act_of_a_person() {
       schedule_.tell("a person starts a pod in " + ns);
       return kube_->add_pod(ns, "", kTarget, one_in(2) ? Way::Env : Way::Volume);
     case 5:
+      return refuse_writes(ns);
+    default:
       for (SimKube::Deployment& deployment : kube_->deployments) {
         if (deployment.ns != ns || !one_in(2)) continue;
         schedule_.tell("a person restarts " + ns + "/" + deployment.name);
@@ -376,8 +413,7 @@ void Life::edit(Stored& stored) {
         !spec.rollout.reloads_volumes && kube_->namespaces.at(stored.policy.ns).rereads;
   }
   if (one_in(2)) {
-    spec.retirement.grace_period =
-        Duration(static_cast<std::int64_t>(schedule_.rng().below(600'000)));
+    spec.retirement.grace_period = a_grace_period();
   }
 }
 

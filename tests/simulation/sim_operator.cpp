@@ -24,6 +24,7 @@ void SimOperator::restart() {
   strategy_ = world_.backend().strategy();
   engine_ = std::make_unique<engine::Engine>(engine::Engine::Deps{
       world_, *strategy_, *memory_, world_.clock(), world_.rng(), engine::Timing{}});
+  world_.cluster().forget(number_);
   given_up_ = 0;
   not_before_ = cleaned_up_ = MonoTime{};
 }
@@ -42,6 +43,7 @@ void SimOperator::live() {
       try {
         rest = pass();
         if (world_.calm() && rest == kPoll) rest = kCalmPoll;
+        rest = std::min(rest, world_.cluster().others(number_, [this] { return current(); }));
       } catch (const Crash&) {
         restart();
         rest = Duration(2000);
@@ -53,21 +55,10 @@ void SimOperator::live() {
   world_.finish(number_);
 }
 
-bool SimOperator::gate_open(const std::string& current) const {
-  const auto& cluster = world_.cluster();
-  if (cluster.version != current) return false;
-  return std::all_of(cluster.pods.begin(), cluster.pods.end(),
-                     [&](const SimWorld::Pod& pod) { return pod.value == cluster.value; });
-}
-
 Situation SimOperator::judge(const View& view) {
   Situation s;
   const std::string current = view.labels.current;
   s.retire = true;
-  s.targets_synced = world_.cluster().version == current;
-  s.gate_open = gate_open(current);
-  s.rolled_out = !s.targets_synced || s.gate_open;
-  s.gate_still_open = [this, current] { return gate_open(current); };
   const MonoTime now = world_.clock().mono();
   if (world_.rollback_of() == current) {
     s.rollback = true;
@@ -76,7 +67,14 @@ Situation SimOperator::judge(const View& view) {
     s.permit = engine::next_version(view);
   }
   s.clean_up = cleaned_up_ == MonoTime{} ? world_.calm() : now - cleaned_up_ > kCleanUpEvery;
+  world_.cluster().judge(number_, view, s);
   return s;
+}
+
+Result<SimCluster::Current> SimOperator::current() {
+  auto read = world_.get_value(world_.arn(), "", "AWSCURRENT");
+  if (!read.ok()) return std::move(read).error();
+  return SimCluster::Current{read->version_id, std::string(read->value.reveal())};
 }
 
 Duration SimOperator::pass() {
@@ -91,21 +89,23 @@ Duration SimOperator::pass() {
                 std::string(to_string(d.action)) + " row " + std::to_string(d.row) + " " +
                 d.version_id.substr(0, 18) + " " + d.reason);
     if (d.action == Action::Sync) {
-      const int resource_version = world_.cluster().resource_version;
+      world_.cluster().look_at_target(number_);
       const auto value = engine_->value(*view, d.version_id, values);
       if (!value.ok()) return kPoll;
-      if (!world_.apply_secret(d.version_id, std::string((*value)->reveal()), resource_version))
+      if (!world_.cluster().sync(number_, d.version_id, std::string((*value)->reveal())))
         return Duration(500);
       continue;
     }
     if (d.action == Action::Rollout) {
-      world_.restart_pods();
+      const Duration wait = world_.cluster().roll_out(number_);
+      if (wait > Duration(0)) return wait;
       continue;
     }
     const StepResult r = engine_->perform(*view, d, s, values);
     if (r.event == Event::GaveUp)
       not_before_ = world_.clock().mono() + kBackOff * (1 << std::min(given_up_++, 4));
     if (r.event == Event::Finished) given_up_ = 0;
+    if (r.event == Event::Retired || r.event == Event::Kept) world_.cluster().retired(number_);
     if (r.event == Event::CleanedUp) cleaned_up_ = world_.clock().mono();
     if (d.action == Action::Refuse && s.rollback) world_.rollback_answered();
     world_.tell("leader " + std::to_string(number_) + "   " + std::string(to_string(r.event)) +

@@ -17,7 +17,7 @@ class SimOperator {
  private:
   Duration pass();
   engine::Situation judge(const engine::View& view);
-  bool gate_open(const std::string& current) const;
+  Result<SimCluster::Current> current();
   void restart();
 
   SimWorld& world_;

@@ -34,7 +34,10 @@ void SimWorld::people() {
   const auto before = aws_.stages(arn_);
   const std::string others = others_, current = holder(engine::kCurrent);
   const auto undo = backend_->undo();
-  one_act();
+  if (kind_ == Kind::InfluxdbToken && rng_.below(3) == 0)
+    cluster_->one_act_of_a_person();
+  else
+    one_act();
   if (aws_.stages(arn_) != before)
     changed_by_hand_ = aws_.secret(arn_).metadata.last_changed.value_or(WallTime());
   // Nobody takes all labels but the baton from the only value that works, or that is just being
@@ -107,10 +110,9 @@ void SimWorld::one_act() {
 void SimWorld::check() {
   if (failure() || kind_ == Kind::None || kind_ == Kind::Delegated) return;
   if (two_credentials()) {
-    if (!backend_->accepts(cluster_.value)) return fail("I1: the Secret's credential is dead");
-    for (const Pod& pod : cluster_.pods) {
-      if (!backend_->accepts(pod.value)) return fail("I1: a pod's credential is dead");
-    }
+    const std::string wrong =
+        cluster_->wrong_now([this](const std::string& value) { return backend_->accepts(value); });
+    if (!wrong.empty()) return fail(wrong);
   }
   if (!some_label_works()) fail("I2: no labelled version holds a working credential");
 }
@@ -129,11 +131,8 @@ void SimWorld::check_end() {
   const bool foreign = latest_dropped_ && !pending.empty() && pending != current;
   if (!works(current) && !foreign) return fail("I3: AWSCURRENT does not work");
   const auto value = aws_.value_of(arn_, current);
-  if (cluster_.version != current || cluster_.value != value)
-    return fail("I3: the target does not hold AWSCURRENT");
-  for (const Pod& pod : cluster_.pods) {
-    if (pod.value != *value) return fail("I3: a pod does not hold AWSCURRENT");
-  }
+  if (const std::string wrong = cluster_->wrong_at_rest({current, *value}); !wrong.empty())
+    return fail(wrong);
   if (!holder(engine::kBaton).empty()) return fail("I3: the baton is left");
   if (!pending.empty() && pending != current && !foreign) return fail("I3: AWSPENDING is left");
   if (kind_ != Kind::Delegated && backend_->others(*value) != others_)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/simulation/sim_life.h"
+
 namespace keyturn::simulation {
 
 SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
@@ -18,12 +20,12 @@ SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
        .secrets = *this,
        .add_secret = [this](const std::string& name,
                             const std::string& value) { return aws_.add_secret(name, value); }});
-  cluster_.version = holder(engine::kCurrent);
-  cluster_.value = backend_->first_value();
-  for (Pod& pod : cluster_.pods) pod.value = cluster_.value;
+  const SimCluster::Current first{holder(engine::kCurrent), backend_->first_value()};
   aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) {
-    s.versions[cluster_.version].value = cluster_.value;
+    s.versions[first.version].value = first.value;
   });
+  cluster_ = kind == Kind::InfluxdbToken ? make_life(*this, clock_, arn_, first)
+                                         : make_small_cluster(*this, first);
   clock_.advance(Duration(60'000));
   ask_for_rotation();
   clock_.advance(Duration(60'000));
@@ -36,6 +38,7 @@ void SimWorld::ask_for_rotation() {
 }
 
 void SimWorld::others_act() {
+  cluster_->act(calm());
   people();
   aws_rotates();
 }
@@ -115,27 +118,6 @@ Status SimWorld::update_stage(const aws::UpdateStageRequest& request) {
                    ++finished_;
                  return done;
                });
-}
-
-// --- the cluster ---
-
-bool SimWorld::apply_secret(const std::string& version, const std::string& value,
-                            int resource_version) {
-  if (send("apply Secret " + version.substr(0, 18), false) != Fate::Carried) return false;
-  const bool fresh = cluster_.resource_version == resource_version;
-  if (fresh) {
-    cluster_.version = version;
-    cluster_.value = value;
-    ++cluster_.resource_version;
-  }
-  arrive();
-  return fresh;
-}
-
-void SimWorld::restart_pods() {
-  (void)send("restart workload", false);
-  for (Pod& pod : cluster_.pods) pod.value = cluster_.value;
-  arrive();
 }
 
 bool SimWorld::rotation_due() const {

@@ -1,8 +1,7 @@
-// The world of the seeded simulation: AWS, a backend, one target with its pods, and people, on a
-// schedule (sim_schedule.h). Thread rule: whoever holds the turn may touch everything.
+// The world of the seeded simulation: AWS, a backend, a cluster, and people, on a schedule
+// (sim_schedule.h). Thread rule: whoever holds the turn may touch everything.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 
 #include "lib/engine/engine.h"
 #include "tests/simulation/sim_backend.h"
+#include "tests/simulation/sim_cluster.h"
 #include "tests/simulation/sim_schedule.h"
 #include "tests/testing/fake_secrets_manager.h"
 
@@ -20,18 +20,7 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   SimWorld(Kind kind, std::uint64_t seed, bool trace);
 
   // --- what leaders see and do beside AWS and the backend ---
-  struct Pod {
-    std::string value;
-  };
-  struct Cluster {
-    std::string version, value;  // of the target Secret
-    int resource_version = 0;
-    std::array<Pod, 2> pods;
-  };
-  const Cluster& cluster() const { return cluster_; }
-  bool apply_secret(const std::string& version, const std::string& value,
-                    int resource_version);  // false: somebody else wrote it
-  void restart_pods();
+  SimCluster& cluster() { return *cluster_; }
   bool rotation_due() const;  // a rotation was asked for after the current version was made
   std::string rollback_of() const { return rollback_of_; }
   void rollback_answered() { rollback_of_.clear(); }
@@ -82,7 +71,7 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   testing::FakeSecretsManager aws_;
   std::string arn_;
   std::unique_ptr<SimBackend> backend_;
-  Cluster cluster_;
+  std::unique_ptr<SimCluster> cluster_;
 
   int asked_ = 0, finished_ = 0;
   WallTime asked_at_{};

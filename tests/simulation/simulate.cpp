@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/log.h"
 #include "tests/simulation/sim_operator.h"
 #include "tests/simulation/sim_world.h"
 
@@ -133,6 +134,7 @@ int main_of(const std::vector<std::string>& args) {
 }  // namespace keyturn::simulation
 
 int main(int argc, char** argv) {
+  keyturn::log::configure(keyturn::log::Level::Error, keyturn::log::Format::Text);
   try {
     return keyturn::simulation::main_of({argv + 1, argv + argc});
   } catch (const std::exception& e) {
