@@ -110,6 +110,16 @@ class WireTest(unittest.TestCase):
         self.assertEqual(_Server.seen, [b"first", b"second"])
         self.assertEqual(str(wire.tripped_by), "POST /")
 
+    def test_only_requests_that_match_are_counted(self):
+        killed = threading.Event()
+        wire = self.wire.arm(2, "lost", killed.set, lambda request: request.path == "/b")
+        for path in ("/b", "/a", "/a"):
+            self.ask("POST", path, b"")
+        self.assertEqual(wire.count, 1)
+        with self.assertRaises((http.client.HTTPException, OSError)):
+            self.ask("POST", "/b", b"")
+        self.assertTrue(killed.wait(10))
+
     def test_an_answered_request_is_answered_and_the_next_held_back(self):
         killed = threading.Event()
         self.wire.arm(1, "answered", killed.set)

@@ -17,7 +17,7 @@ from .runner import check
 from .subject import parse_time
 from .workloads import KEY, pods
 
-_EVERY = 0.1  # seconds between two looks at the cluster
+_EVERY = 0.15  # seconds between two looks at the cluster, each with a use of every copy
 
 
 @dataclass

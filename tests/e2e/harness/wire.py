@@ -48,14 +48,15 @@ class Request:
 
 
 class Tripwire:
-    """Kills at the n-th counted request; from then on nothing passes until the wire is reopened."""
+    """Kills at the n-th counted request that matches; from then on nothing passes until the wire is reopened."""
 
-    def __init__(self, number, mode, kill):
+    def __init__(self, number, mode, kill, matches):
         if mode not in ("lost", "answered"):
             raise ValueError(mode)
         self.number = number
         self.mode = mode
         self.kill = kill
+        self.matches = matches
         self.count = 0
         self.tripped_by = None  # the n-th request, once it was reached
 
@@ -93,9 +94,9 @@ class Wire:
         with self._condition:
             return [r for r in self._requests[mark:] if r.watch]
 
-    def arm(self, number, mode, kill):
+    def arm(self, number, mode, kill, matches=lambda request: True):
         with self._condition:
-            self._tripwire = Tripwire(number, mode, kill)
+            self._tripwire = Tripwire(number, mode, kill, matches)
             return self._tripwire
 
     def reopen(self, held="refuse"):
@@ -137,7 +138,7 @@ class Wire:
                 return "refuse"
             self._requests.append(request)
             wire = self._tripwire
-            if wire is None or not Tripwire.counts(request):
+            if wire is None or not Tripwire.counts(request) or not wire.matches(request):
                 return "pass"
             wire.count += 1
             if wire.count != wire.number:
