@@ -37,7 +37,8 @@ std::vector<TargetSpec> targets_of(const Policy& policy, const PolicyStatus& sta
 }  // namespace
 
 FollowerView GateKeeper::view(const Policy& policy, bool allowed, const Question& question) const {
-  const PolicyStatus status = deps_.status(policy);
+  const bool is_asker = question.own && policy.key() == question.asker;
+  const PolicyStatus status = is_asker ? *question.own : deps_.status(policy);
   FollowerView view{.ns = policy.ns,
                     .name = policy.name,
                     .allowed = allowed,
@@ -54,7 +55,8 @@ FollowerView GateKeeper::view(const Policy& policy, bool allowed, const Question
     if (known != status.targets.end() && !known->version_id.empty()) {
       followed.ever_synced = true;
       followed.in_sync = known->version_id == question.version_id && known->synced_at &&
-                         deps_.in_sync(policy, target, status.secret_arn, question.version_id);
+                         ((is_asker && question.just_synced) ||
+                          deps_.in_sync(policy, target, status.secret_arn, question.version_id));
       followed.written = known->synced_at.value_or(WallTime{});
     }
     followed.rolled_out =

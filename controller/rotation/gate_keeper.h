@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ class GateKeeper {
     std::string asker;  // the policy that wants to revoke: it counts though it be deleted meanwhile
     RetireAfter after = RetireAfter::Rollout;
     Duration propagation{0};
+    // The asker's status with what its pass has done, where that is not stored yet; and whether
+    // that pass has just synced the targets itself, which the watch may not show yet.
+    std::optional<PolicyStatus> own{};
+    bool just_synced = false;
   };
   // Errors: pods cannot be listed.
   Result<GateVerdict> ask(const Question& question) const;

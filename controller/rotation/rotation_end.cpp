@@ -55,6 +55,8 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       // here (another process put it): judge() asks AWS.
       turn.created = {.current = turn.values.created(id), .latest = {}};
       turn.created_for = id;
+      turn.due = {};  // what was due is done; settle(), or the next pass, asks what is due now
+      turn.permit.clear();
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Succeeded", now); });
       deps_.metrics.rotation(turn.strategy_name(), "succeeded",

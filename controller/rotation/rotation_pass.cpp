@@ -228,9 +228,12 @@ std::string RotationPass::older_claim(const Turn& turn) const {
 
 Status RotationPass::begin(Turn& turn, const Decision& decision) {
   const std::string id = turn.subject(decision);
-  if (turn.begun == id || decision.action == Action::Compare || decision.action == Action::CleanUp)
+  const bool retires = decision.step == engine::Step::Retire;
+  const std::string begins = retires ? id + " retires" : id;
+  if (turn.begun == begins || decision.action == Action::Compare ||
+      decision.action == Action::CleanUp)
     return {};
-  turn.begun = id;
+  turn.begun = begins;
   const Policy& policy = turn.policy();
   if (!policy.has_finalizer && !turn.held && !policy.deleted) {
     if (auto held = hold(turn, true); !held) return held;
@@ -238,21 +241,24 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   const bool asked = turn.due.trigger == engine::Trigger::Request;
   const bool back = decision.action == Action::CarryBack;
   const std::string trigger(back ? kRollbackTrigger : engine::to_string(turn.due.trigger));
-  turn.change([&](PolicyStatus& status, WallTime now) {
-    status.secret_arn = turn.arn();
-    if (decision.step == engine::Step::Retire) {
-      record_aftermath(status, turn.strategy_name(), turn.view.labels.current, decision.step,
-                       decision.message, now);
+  turn.change([=, arn = turn.arn(), strategy = turn.strategy_name(),
+               current = turn.view.labels.current, step = decision.step, message = decision.message,
+               rotate_at = policy.rotate_requested_at, back_at = policy.rollback_requested_at,
+               creates = decision.action == Action::Create](PolicyStatus& status, WallTime now) {
+    status.secret_arn = arn;
+    if (retires) {
+      record_aftermath(status, strategy, current, step, message, now);
     } else {
-      record_step(status, turn.strategy_name(), id, decision.step, decision.message, trigger, now);
+      record_step(status, strategy, id, step, message, trigger, now);
     }
-    if (asked && decision.action == Action::Create)
-      status.last_handled_rotate_request = policy.rotate_requested_at;
-    if (back) status.last_handled_rollback_request = policy.rollback_requested_at;
+    if (asked && creates) status.last_handled_rotate_request = rotate_at;
+    if (back) status.last_handled_rollback_request = back_at;
   });
-  // With what this pass has found before: the record of this step must stand on top of it.
-  auto written = turn.publish(deps_.status);
-  if (!written) return written;
+  // With what this pass has found before: the record of this step must stand on top of it. A
+  // revocation goes by the labels alone, and is told with what the pass ends with.
+  if (!retires) {
+    if (auto written = turn.publish(deps_.status); !written) return written;
+  }
   if (back) tell_rollback(turn);
   log::info("rotation step", {{"namespace", policy.ns},
                               {"policy", policy.name},

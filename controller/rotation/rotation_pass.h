@@ -85,7 +85,7 @@ class RotationPass {
   // rotation_retire.cpp
   void judge_gate(Turn& turn, const PolicyStatus& status, engine::Situation& now);
   const GateVerdict& ask_gate(Turn& turn);
-  static GateKeeper::Question gate_question(const Turn& turn);
+  GateKeeper::Question gate_question(const Turn& turn) const;
   runtime::Outcome wait_gate(Turn& turn, const engine::Decision& decision);
   void tell_retirement(Turn& turn, const engine::Decision& decision,
                        const engine::StepResult& result);

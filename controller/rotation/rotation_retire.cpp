@@ -79,12 +79,15 @@ const GateVerdict& RotationPass::ask_gate(Turn& turn) {
   return *turn.gate;
 }
 
-GateKeeper::Question RotationPass::gate_question(const Turn& turn) {
-  return {.arn = turn.arn(),
-          .version_id = turn.view.labels.current,
-          .asker = turn.policy().key(),
-          .after = turn.policy().spec.retirement.after,
-          .propagation = turn.gathered.config->propagation};
+GateKeeper::Question RotationPass::gate_question(const Turn& turn) const {
+  return {
+      .arn = turn.arn(),
+      .version_id = turn.view.labels.current,
+      .asker = turn.policy().key(),
+      .after = turn.policy().spec.retirement.after,
+      .propagation = turn.gathered.config->propagation,
+      .own = turn.status(deps_.status, deps_.clock.now()),
+      .just_synced = turn.synced.has_value() && turn.sync_tried_for == turn.view.labels.current};
 }
 
 // Fills in what the engine must know before it revokes anything.
@@ -105,8 +108,8 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   if (!now.targets_synced || !now.rolled_out) return;
   if (!retiring && (!l.baton.empty() || (!now.clean_up && turn.permit.empty()))) return;
   const GateVerdict& verdict = ask_gate(turn);
-  now.gate_still_open = [this, question = gate_question(turn)] {
-    const auto again = deps_.gate.ask(question);
+  now.gate_still_open = [this, &turn] {
+    const auto again = deps_.gate.ask(gate_question(turn));
     return again && again->open;
   };
   now.waiting_for = verdict.text();

@@ -58,7 +58,7 @@ StepResult Steps::put(SecretString value, bool made_here, Event event) {
        .not_after = view_.seen_at + deps_.timing.view_age()});
   if (stored.ok()) {
     pass_.keep(id, std::move(value), deps_.clock.now());  // AWS's date: differs by the skew
-    compare_with_known(id);
+    compare_with_known(id, made_here && backend() == Backend::TwoCredentials);
     for (const std::string& label : stages) move_label(view_.secret.stages, label, id);
     view_.labels = read_labels(view_.secret.arn, view_.secret.stages);
     view_.changed_here = true;
@@ -106,13 +106,17 @@ StepResult Steps::hand_over() {
   return waiting_for_aws;
 }
 
-void Steps::compare_with_known(const std::string& version_id) {
+// What was minted a moment ago is in no older version: that needs no look at their values.
+void Steps::compare_with_known(const std::string& version_id, bool minted) {
   const SecretString* value = pass_.find(version_id);
   for (const std::string& other : {labels().current, labels().previous}) {
     const SecretString* known = other.empty() ? nullptr : pass_.find(other);
-    if (known != nullptr)
+    if (known != nullptr) {
       deps_.memory.remember_equal(key(), version_id, other,
                                   strategy().same_credential(*value, *known));
+    } else if (minted && !other.empty()) {
+      deps_.memory.remember_equal(key(), version_id, other, false);
+    }
   }
 }
 

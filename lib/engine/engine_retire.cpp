@@ -60,18 +60,16 @@ StepResult Steps::clean_up() {
   return progress(Event::CleanedUp, std::move(note));
 }
 
-// Ours by their mark, old enough that nobody is still busy with them, and not the credential of a
-// labelled version.
-Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current,
-                                                    const SecretString* previous) {
+// Ours by their mark, old enough that nobody is still busy with them, and not the current
+// credential.
+Result<std::vector<Leftover>> Steps::old_leftovers(const SecretString& current) {
   auto listed = strategy().leftovers(context(labels().current), current);
   if (!listed.ok()) return listed;
   std::vector<Leftover> found;
   const WallTime old = deps_.clock.now() - deps_.timing.leftover_age;
   for (Leftover& leftover : *listed) {
-    const bool held = strategy().is_leftover(leftover, current) ||
-                      (previous != nullptr && strategy().is_leftover(leftover, *previous));
-    if (!held && leftover.created && *leftover.created <= old) found.push_back(std::move(leftover));
+    if (leftover.created && *leftover.created <= old && !strategy().is_leftover(leftover, current))
+      found.push_back(std::move(leftover));
   }
   return found;
 }
@@ -79,20 +77,27 @@ Result<std::vector<Leftover>> Steps::find_leftovers(const SecretString& current,
 // V is what C was made from, so its credential was to be revoked; without a baton the record of
 // that is gone: it was done, perhaps by a process that is no more, or it was lost. Doing it twice
 // costs a wait; testing whether it is needed would believe a wrong answer.
-bool Steps::retirement_was_lost(const SecretString& current, const SecretString* previous) {
-  if (previous == nullptr || !strategy().traits().can_revoke) return false;
-  if (!made_from(view_.secret.arn, labels().current, labels().previous)) return false;
-  return !strategy().same_credential(*previous, current) &&
-         !deps_.memory.retired(key(), labels().previous);
+bool Steps::retirement_may_be_lost() const {
+  const Labels& l = labels();
+  return strategy().traits().can_revoke && made_from(view_.secret.arn, l.current, l.previous) &&
+         !deps_.memory.retired(key(), l.previous);
 }
 
 Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& note) {
   if (!situation_.gate_open || !labels().baton.empty()) return std::nullopt;
+  auto leftovers = old_leftovers(current);
+  if (!leftovers.ok()) return failed(leftovers.error());
+  const bool may_be_lost = retirement_may_be_lost();
+  if (leftovers->empty() && !may_be_lost) return std::nullopt;  // V is asked for only if it matters
+
   const auto previous = value_if_any(labels().previous);
   if (!previous.ok()) return failed(previous.error());
-  const auto leftovers = find_leftovers(current, *previous);
-  if (!leftovers.ok()) return failed(leftovers.error());
-  const bool lost = retirement_was_lost(current, *previous);
+  if (*previous != nullptr) {
+    std::erase_if(*leftovers,
+                  [&](const Leftover& l) { return strategy().is_leftover(l, **previous); });
+  }
+  const bool lost =
+      may_be_lost && *previous != nullptr && !strategy().same_credential(**previous, current);
   if (leftovers->empty() && !lost) return std::nullopt;
 
   if (auto stop = quiet()) return stop;

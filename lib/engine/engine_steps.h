@@ -48,7 +48,7 @@ class Steps {
   StepResult hand_over();
   Stop look_whether_taken();
   void discard(const SecretString& value);
-  void compare_with_known(const std::string& version_id);
+  void compare_with_known(const std::string& version_id, bool minted);
 
   // engine_forward.cpp: what only forward-only backends need
   StepResult rebase();
@@ -59,9 +59,8 @@ class Steps {
   StepResult retire();
   StepResult clean_up();
   Stop revoke_leftovers(const SecretString& current, std::string& note);
-  Result<std::vector<Leftover>> find_leftovers(const SecretString& current,
-                                               const SecretString* previous);
-  bool retirement_was_lost(const SecretString& current, const SecretString* previous);
+  Result<std::vector<Leftover>> old_leftovers(const SecretString& current);
+  bool retirement_may_be_lost() const;
   enum class Readers { None, Possible };
   std::function<bool()> confirmation(Readers readers);
 

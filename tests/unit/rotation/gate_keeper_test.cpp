@@ -205,5 +205,27 @@ TEST(NextDaily, IsTheSameInstantEveryDay) {
   EXPECT_NE(next_daily(std::string(kArn) + "x", now), first);
 }
 
+TEST_F(GateKeeperTest, WhatTheAskersPassHasDoneCountsBeforeItIsStored) {
+  Policy& owner = policy("shop", "owner");
+  policy("shop", "reader");
+  const PolicyStatus done = owner.status;
+  owner.status.targets.front().version_id = "v1";
+  in_sync = false;
+  GateKeeper::Question question{.arn = kArn,
+                                .version_id = "v2",
+                                .asker = "shop/owner",
+                                .after = RetireAfter::Sync,
+                                .own = done,
+                                .just_synced = true};
+  EXPECT_EQ(keeper.ask(question)->text(), "RotationPolicy shop/reader (Secret s is not synced)");
+  policies.erase("shop/reader");
+  EXPECT_TRUE(keeper.ask(question)->open);
+  question.just_synced = false;
+  EXPECT_FALSE(keeper.ask(question)->open) << "somebody edited the Secret";
+  question.own.reset();
+  in_sync = true;
+  EXPECT_FALSE(keeper.ask(question)->open) << "the stored status names another version";
+}
+
 }  // namespace
 }  // namespace keyturn::rotation

@@ -94,5 +94,24 @@ TEST_F(DueTest, ARequestIsServedOnceThoughTheClockOfAwsIsBehind) {
   EXPECT_FALSE(waits());
 }
 
+// What is told about a retirement must not make the version look younger than it is: a request of
+// the same second would count as served by it.
+TEST_F(DueTest, ARequestOfTheSecondInWhichTheRetirementStartsWaits) {
+  clock.advance(Duration(60'000));
+  const std::string made = secrets.put_as_person(arn, "{}");
+  record_step(status, "influxdbToken", made, engine::Step::CreateSecret, "", "request",
+              clock.now());
+  record_end(status, made, "Succeeded", clock.now());
+  look();
+  ASSERT_EQ(labels.current, made);
+  clock.advance(Duration(5'000));
+  request(clock.now());
+  record_aftermath(status, "influxdbToken", made, engine::Step::Retire, "", clock.now());
+  EXPECT_TRUE(waits());
+  EXPECT_EQ(status.rotation->started_at, status.history.front().started_at);
+  record_rest(status, made, clock.now());
+  EXPECT_TRUE(waits());
+}
+
 }  // namespace
 }  // namespace keyturn::rotation
