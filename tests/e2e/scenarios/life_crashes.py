@@ -17,8 +17,8 @@ from harness.subject import ROTATE_REQUESTED
 from harness.waiting import eventually
 from harness.workloads import wait_running, workload
 
-_LANES = 6
-# One for each lane.
+_LANES = 8
+# The first lanes begin with one each.
 _POINTS = (("lost", "POST /api/v2/authorizations"), ("answered", "POST /api/v2/authorizations"), ("lost", "PutSecretValue"),
            ("lost", "PATCH /apis/apps/v1/"), ("lost", "PATCH /api/v2/authorizations"), ("lost", "DELETE /api/v2/authorizations"))
 # Far above what a life costs, far below a loop that never ends.
@@ -72,8 +72,7 @@ def crash_at(world, lane, influx, namespace, name, number, mode, matches=lambda 
 def crash_lane(world, influx, index):
     """The lane's point, and every _LANES-th n from index + 1 on: where it crashed, and which crashes left a token."""
     namespace, points, leaving = f"t-crash-life-{index}", {}, {}
-    mode, point = _POINTS[index]
-    tries = [("named", 1, mode, lambda request: point in str(request)),
+    tries = [*(("named", 1, mode, lambda request, point=point: point in str(request)) for mode, point in _POINTS[index:index + 1]),
              *((f"n{n}", n, "lost" if n % 2 else "answered", lambda request: True) for n in range(index + 1, _MOST, _LANES))]
     with Lane(world, f"crash-{index}", influx, [namespace]) as lane:
         for name, number, mode, matches in tries:
@@ -82,7 +81,7 @@ def crash_lane(world, influx, index):
             except AssertionError as failed:
                 raise AssertionError(f"lane {index}, {name} ({mode}), after {points}: {failed}") from failed
             if reached is None:
-                check(name != "named", f"no request was {point}")
+                check(name != "named", f"no request was one of {_POINTS[index:index + 1]}")
                 return points, leaving
             points[name, index] = str(reached)
             if left:
