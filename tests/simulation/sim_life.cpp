@@ -75,11 +75,11 @@ class Life final : public SimCluster {
       return targets.empty() ? WallTime{} : targets.front().synced_at.value_or(WallTime{});
     };
     add_policy("shop", current).owner = true;
-    add_readers("shop", {Way::Env, Way::SubPath});
+    add_readers("shop", one_in(2) ? std::vector{Way::Env} : std::vector{Way::Env, Way::SubPath});
     if (one_in(2)) kube_->add_pod("shop", "", kTarget, Way::Env);
     if (!one_in(3)) {
       add_policy("web", current);
-      add_readers("web", {Way::Volume, Way::Env});
+      add_readers("web", one_in(2) ? std::vector{Way::Env} : std::vector{Way::Volume, Way::Env});
     }
     if (!one_in(3)) {
       add_policy("batch", current);
