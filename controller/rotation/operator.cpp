@@ -198,7 +198,8 @@ Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings
             clock}),
       rotation({policies, gatherer, sync, rollout, gate, status, owners, knowledge, memory, client,
                 events, metrics, clock, rng,
-                [this](const std::string& key) { sync_queue.add(key); }}),
+                [this](const std::string& key) { sync_queue.add(key); },
+                [this](const std::string& key) { sync_queue.add_backoff(key); }}),
       sync_lane(
           "sync", sync_queue, c.sync_workers,
           [this](const runtime::Key& key) { return sync.run(key); },

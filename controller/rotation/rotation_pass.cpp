@@ -97,6 +97,8 @@ Outcome RotationPass::drive(Turn& turn) {
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
   if (auto written = turn.publish(deps_.status); !written)
     return Outcome::retry(std::move(written).error());
+  if (turn.sync_failed)
+    deps_.retry_sync(turn.policy().key());  // the sync lane tries again, without a look at AWS
   if (!end) {
     return Outcome::retry(make_error(ErrorClass::Conflict, "StillChanging",
                                      "the labels of " + turn.arn() + " keep changing under us"));

@@ -46,6 +46,7 @@ class RotationPass {
     Clock& clock;
     Rng& rng;  // CSPRNG
     std::function<void(const std::string& key)> wake_sync;
+    std::function<void(const std::string& key)> retry_sync;  // after the sync lane's back-off
   };
   explicit RotationPass(Deps deps) : deps_(std::move(deps)) {}
 

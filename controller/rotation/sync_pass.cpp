@@ -33,9 +33,6 @@ kube::ObjectReference reference(const Policy& policy) {
 
 }  // namespace
 
-bool SyncReport::all_in_sync() const {
-  return std::all_of(targets.begin(), targets.end(), [](const Target& t) { return t.in_sync; });
-}
 const Error* SyncReport::first_error() const {
   for (const auto& t : targets) {
     if (t.error) return &*t.error;
@@ -54,6 +51,8 @@ Outcome SyncPass::run(const runtime::Key& key) {
   if (!policy) {
     deps_.gatherer.forget(key);
     deps_.status.forget(key);
+    const std::lock_guard lock(mutex_);
+    told_.erase(key);
     return Outcome::done();
   }
   if (policy->deleted) return Outcome::done();  // the rotation lane ends it
@@ -164,10 +163,34 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     if (asked) status.last_handled_sync_request = policy.sync_requested_at;
   });
   if (!written) return Outcome::retry(std::move(written).error());
-  if (rotates(policy) || policy.has_finalizer || rolls_out(policy))
-    deps_.wake_rotation(policy.key());
+  if (rotation_must_hear(policy, sight->secret.stages, report)) deps_.wake_rotation(policy.key());
   if (const Error* error = report.retryable_error()) return Outcome::retry(*error);
   return report.first_error() ? Outcome::after(policy.spec.refresh_interval) : Outcome::done();
+}
+
+// Not of each try of a target that cannot be written for now: the rotation lane would try it, too,
+// and the two would take turns without any back-off.
+bool SyncPass::rotation_must_hear(const Policy& policy, const aws::StagesByVersion& stages,
+                                  const SyncReport& report) {
+  const bool wrote = std::any_of(report.targets.begin(), report.targets.end(),
+                                 [](const SyncReport::Target& t) { return t.wrote; });
+  bool news = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (report.retryable_error()) {
+      Told now{
+          policy.uid,
+          policy.generation,
+          {policy.rotate_requested_at, policy.rollback_requested_at, policy.revoke_requested_at},
+          stages};
+      Told& before = told_[policy.key()];
+      news = before != now;
+      before = std::move(now);
+    } else {
+      told_.erase(policy.key());
+    }
+  }
+  return (news || wrote) && (rotates(policy) || policy.has_finalizer || rolls_out(policy));
 }
 
 // Whether the rotation lane has workloads of this policy to restart.

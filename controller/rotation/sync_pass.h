@@ -38,7 +38,6 @@ struct SyncReport {
   std::string version_id;
   std::vector<Target> targets;
 
-  bool all_in_sync() const;
   const Error* first_error() const;
   const Error* retryable_error() const;  // an error that time may mend
 };
@@ -101,14 +100,25 @@ class SyncPass {
   bool spec_written(const Policy& policy) const;
   bool rolls_out(const Policy& policy) const;
   void observe_lag(const std::string& arn);
+  bool rotation_must_hear(const Policy& policy, const aws::StagesByVersion& stages,
+                          const SyncReport& report);
   bool take_force(const std::string& key);
 
   static constexpr std::size_t kStripes = 64;
   Deps deps_;
   std::array<std::mutex, kStripes> stripes_;
-  std::mutex mutex_;  // guards the two below
+  // What the rotation lane decides from, when it was last told of a failure that is tried again.
+  struct Told {
+    std::string uid;
+    std::int64_t generation = 0;
+    std::array<std::string, 3> requests;
+    aws::StagesByVersion stages;
+    bool operator==(const Told&) const = default;
+  };
+  std::mutex mutex_;  // guards the three below
   std::unordered_map<std::string, MonoTime> noticed_;
   std::map<std::string, bool> forced_;
+  std::map<std::string, Told> told_;
 };
 
 }  // namespace keyturn::rotation

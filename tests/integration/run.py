@@ -110,6 +110,27 @@ def throttled_and_failing(world):
 
 
 @scenario
+def a_target_that_cannot_be_written_is_tried_with_patience(world):
+    """For as long as another policy waits for its time: a handful of tries, by both lanes together."""
+    s, other = Subject(world.sandbox, "it", "unwritable"), Subject(world.sandbox, "it", "hourglass")
+    s.settle()
+    other.settle()
+    old = {name: world.sandbox.secret(name)["labels"]["AWSCURRENT"] for name in (s.id, other.id)}
+    moved = lambda subject: world.sandbox.secret(subject.id)["labels"]["AWSCURRENT"] != old[subject.id]
+    world.sandbox.fault(service="kubernetes", operation="apply", resource="secrets", name=s.name, kind="error", status=500)
+    world.sandbox.forget_calls()
+    s.request()
+    behaviour.ask(other, behaviour.at(time.time() + 6))
+    until("the other one's time", lambda: moved(other))
+    check(moved(s), "a target that cannot be written stops the rotation")
+    reads = [c for c in world.sandbox.calls("secretsmanager") if c["operation"] == "GetSecretValue" and s.id in c["resource"]]
+    check(2 <= len(reads) <= 12, f"{len(reads)} reads of the value")
+    world.sandbox.admin("/faults", method="DELETE")
+    s.settle()
+    return f"{len(reads)} reads"
+
+
+@scenario
 def watches_break_in_every_way(world):
     s = Subject(world.sandbox, "it", "watched")
     s.settle()
