@@ -28,15 +28,37 @@ Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::stri
 
 namespace {
 
-// When the current version came, by the later of two clocks: a rotation that we began after a
-// request has served it, though AWS's clock be behind ours.
-std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& labels,
+// When that version came, by the later of two clocks: a rotation that we began after a request has
+// served it, though AWS's clock be behind ours.
+std::optional<WallTime> came(const PolicyStatus& status, const std::string& version_id,
                              std::optional<WallTime> created) {
   for (const auto& entry : status.history) {
-    if (created && entry.version_id == labels.current)
-      created = std::max(*created, entry.started_at);
+    if (created && entry.version_id == version_id) created = std::max(*created, entry.started_at);
   }
   return created;
+}
+
+// Our latest version counts if it is or was current: an attempt that was given up only sets the
+// back-off.
+std::optional<WallTime> latest_came(const PolicyStatus& status, const engine::Labels& labels,
+                                    const CreatedTimes& created) {
+  if (labels.latest != labels.previous) return std::nullopt;
+  return came(status, labels.latest, created.latest);
+}
+
+// Whether the status says that the request had its version, or was put aside when nothing was to be
+// done for it. Labels alone cannot tell once people have moved them about.
+bool served(const std::string& text, WallTime requested, const PolicyStatus& status) {
+  bool tried = false;
+  for (const auto& entry : status.history) {
+    if (entry.outcome == "Succeeded") {
+      if (epoch_seconds(entry.started_at) >= epoch_seconds(requested)) return true;
+    } else if (!entry.finished_at ||
+               epoch_seconds(*entry.finished_at) >= epoch_seconds(requested)) {
+      tried = true;
+    }
+  }
+  return !tried && status.last_handled_rotate_request == text;
 }
 
 }  // namespace
@@ -44,12 +66,16 @@ std::optional<WallTime> came(const PolicyStatus& status, const engine::Labels& l
 bool newer_than_current(const std::string& requested_at, const PolicyStatus& status,
                         const engine::Labels& labels, const CreatedTimes& created) {
   const auto requested = parse_rfc3339(requested_at);
-  return requested && engine::request_counts(*requested, came(status, labels, created.current));
+  return requested &&
+         engine::request_counts(*requested, came(status, labels.current, created.current),
+                                latest_came(status, labels, created));
 }
 
 bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels,
                    const CreatedTimes& created) {
-  return newer_than_current(policy.rotate_requested_at, status, labels, created);
+  const std::string& text = policy.rotate_requested_at;
+  return newer_than_current(text, status, labels, created) &&
+         !served(text, *parse_rfc3339(text), status);
 }
 
 Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status,
@@ -69,13 +95,12 @@ Result<engine::Due> judge_due(const Policy& policy, const PolicyStatus& status,
   in.first_seen = first_seen;
   in.schedule = schedule ? &*schedule : nullptr;
   in.identity = arn;
-  in.current_created = came(status, labels, created.current);
-  // Our latest version counts if it is or was current: an attempt that was given up only sets the
-  // back-off.
-  if (labels.latest == labels.previous) in.latest_created = created.latest;
+  in.current_created = came(status, labels.current, created.current);
+  in.latest_created = latest_came(status, labels, created);
   in.last_start = labels.latest == labels.current ? created.current : created.latest;
   in.promised = status.next_rotation;
-  if (auto requested = parse_rfc3339(policy.rotate_requested_at)) in.rotate_requested = *requested;
+  if (request_waits(policy, status, labels, created))
+    in.rotate_requested = *parse_rfc3339(policy.rotate_requested_at);
   in.floor = floor;
   in.abandoned = failures.last;
   in.failures = failures.count;

@@ -23,12 +23,14 @@ struct CreatedTimes {
 Result<CreatedTimes> created_times(aws::SecretsManager& secrets, const std::string& arn,
                                    const engine::Labels& labels, const PolicyStatus& status);
 
-// Whether a request made at that time (an annotation's text) is newer than the current version, by
-// whole seconds. False for what is no RFC 3339 time.
+// Whether a request made at that time (an annotation's text) is newer, by whole seconds, than the
+// current version and than our latest one if that is or was current: AWSCURRENT moved back by hand
+// makes no old request new. False for what is no RFC 3339 time.
 bool newer_than_current(const std::string& requested_at, const PolicyStatus& status,
                         const engine::Labels& labels, const CreatedTimes& created);
 // Whether the policy's rotate request is still to be served. False: there is none, it cannot be
-// read, or the current version is newer.
+// read, a version that is or was current is newer, or the status says that it was served or put
+// aside. An attempt that was given up or failed has served nothing.
 bool request_waits(const Policy& policy, const PolicyStatus& status, const engine::Labels& labels,
                    const CreatedTimes& created);
 

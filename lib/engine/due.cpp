@@ -16,7 +16,8 @@ struct Wish {
 };
 
 std::optional<Wish> requested(const DueInput& in) {
-  if (!in.rotate_requested || !request_counts(*in.rotate_requested, in.current_created))
+  if (!in.rotate_requested ||
+      !request_counts(*in.rotate_requested, in.current_created, in.latest_created))
     return std::nullopt;
   return Wish{Trigger::Request, *in.rotate_requested};
 }
@@ -82,15 +83,9 @@ std::optional<Hold> held_by_back_off(const DueInput& in, const Wish& wish) {
                   " given up; a new rotate request tries again at once"};
 }
 
-std::optional<Hold> held_by_work(const DueInput& in, const Wish& wish) {
-  if (in.busy.empty() || wish.at > in.now) return std::nullopt;  // it will be done long before
-  return Hold{std::nullopt, "Busy", in.busy};
-}
-
 using Check = std::optional<Hold> (*)(const DueInput&, const Wish&);
 // In the order in which a person should hear of them.
-constexpr std::array<Check, 4> kChecks = {held_by_suspension, held_by_work, held_by_back_off,
-                                          held_by_floor};
+constexpr std::array<Check, 3> kChecks = {held_by_suspension, held_by_back_off, held_by_floor};
 
 std::string name_of(Trigger trigger) {
   return trigger == Trigger::Request ? "the requested rotation" : "the scheduled rotation";
@@ -139,8 +134,12 @@ Duration back_off(Duration floor, int failures) {
   return std::min(wait, most);
 }
 
-bool request_counts(WallTime requested, std::optional<WallTime> current_created) {
-  return !current_created || epoch_seconds(requested) > epoch_seconds(*current_created);
+bool request_counts(WallTime requested, std::optional<WallTime> current_created,
+                    std::optional<WallTime> latest_created) {
+  const auto newer = [&](const std::optional<WallTime>& version) {
+    return !version || epoch_seconds(requested) > epoch_seconds(*version);
+  };
+  return !current_created || (newer(current_created) && newer(latest_created));
 }
 
 Due is_due(const DueInput& in) {

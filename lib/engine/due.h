@@ -46,8 +46,6 @@ struct DueInput {
       abandoned;  // when the last attempt began, if it was given up since the current version came
   int failures = 0;  // attempts given up in a row, at least 1 with `abandoned`
   bool suspended = false;
-  std::string busy;  // why a rotation cannot start now though due ("" = it can): "the credential of
-                     // … is being retired"
 };
 
 struct Due {
@@ -57,7 +55,7 @@ struct Due {
       next;               // earliest start known; absent: only a change or a request brings it
   bool deferred = false;  // its time has come, but a check holds it back
   std::string reason;     // CamelCase: Due, Scheduled, Requested, NoSchedule, Suspended,
-                          // MinRotationInterval, BackingOff, Busy
+                          // MinRotationInterval, BackingOff
   std::string message;    // for people, a complete sentence
 };
 
@@ -67,8 +65,9 @@ Due is_due(const DueInput& in);
 // at most 24 floors (6 h by default).
 Duration back_off(Duration floor, int failures);
 
-// Whether a rotate request counts against a current version created then (whole seconds; no
-// version: yes).
-bool request_counts(WallTime requested, std::optional<WallTime> current_created);
+// Whether a rotate request counts against a current version created then, and against the latest
+// one where that is or was current (whole seconds; no version: yes).
+bool request_counts(WallTime requested, std::optional<WallTime> current_created,
+                    std::optional<WallTime> latest_created);
 
 }  // namespace keyturn::engine

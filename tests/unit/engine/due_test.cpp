@@ -139,6 +139,15 @@ TEST_F(DueTest, ARequestCountsIfNewerThanTheCurrentVersionByWholeSeconds) {
   EXPECT_EQ(due().trigger, Trigger::Request);
 }
 
+TEST_F(DueTest, ARequestIsNotMadeNewByMovingTheLabelBack) {
+  in_.current_created = kNow - days(3);  // moved back by hand
+  in_.latest_created = kNow - days(1);   // the version that the request led to
+  in_.rotate_requested = kNow - days(2);
+  EXPECT_FALSE(due().due);
+  in_.rotate_requested = kNow - 1min;
+  EXPECT_TRUE(due().due);
+}
+
 TEST_F(DueTest, ARequestInTheFutureIsWaitedFor) {
   in_.rotate_requested = kNow + days(3);
   EXPECT_FALSE(due().due);
@@ -216,16 +225,6 @@ TEST_F(DueTest, ANewRequestEndsTheBackOffButNotTheFloor) {
   EXPECT_TRUE(due().due);
   in_.last_start = in_.abandoned = kNow - 2min;
   EXPECT_EQ(due().reason, "MinRotationInterval");
-}
-
-TEST_F(DueTest, BusyDefersOnlyWhatIsDue) {
-  in_.busy = "the credential of version 5f3a is being retired";
-  EXPECT_EQ(due().reason, "Scheduled");
-  in_.rotate_requested = kNow - 1s;
-  EXPECT_EQ(due().reason, "Busy");
-  EXPECT_TRUE(due().deferred);
-  EXPECT_EQ(due().next, std::nullopt);
-  EXPECT_NE(due().message.find("5f3a"), std::string::npos);
 }
 
 TEST_F(DueTest, TheLatestHoldDecidesTheTime) {

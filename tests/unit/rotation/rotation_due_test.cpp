@@ -113,5 +113,76 @@ TEST_F(DueTest, ARequestOfTheSecondInWhichTheRetirementStartsWaits) {
   EXPECT_TRUE(waits());
 }
 
+// A request that led to a version, which people then take out of force by hand.
+class ServedTest : public DueTest {
+ protected:
+  ServedTest() : first(labels.current) {
+    clock.advance(Duration(60'000));
+    request(clock.now());
+    EXPECT_TRUE(judge().due);
+    clock.advance(Duration(5'000));
+  }
+  void move_back() {
+    secrets.move_label(arn, "AWSCURRENT", first);
+    clock.advance(2 * kFloor);
+    look();
+    EXPECT_EQ(labels.current, first);
+  }
+  bool counts() {
+    const bool due = judge().due;
+    EXPECT_EQ(due, waits());
+    return due;
+  }
+
+  const std::string first;
+};
+
+TEST_F(ServedTest, CountsNoMoreThoughItsVersionWasMovedBackAndTheStatusIsLost) {
+  const std::string made = secrets.put_as_person(arn, "{}");
+  secrets.move_label(arn, "KEYTURN_LATEST", made);
+  move_back();
+  EXPECT_FALSE(counts());
+  request(clock.now());
+  EXPECT_TRUE(counts()) << "a new one does";
+}
+
+TEST_F(ServedTest, CountsNoMoreWhereOnlyTheHistoryTells) {
+  record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "request", clock.now());
+  record_end(status, "ours", "Succeeded", clock.now());
+  move_back();
+  EXPECT_FALSE(counts());
+}
+
+TEST_F(ServedTest, PutAsideForAVersionMadeByHandItStaysSo) {
+  secrets.put_as_person(arn, "{}");
+  look();
+  EXPECT_FALSE(counts());
+  status.last_handled_rotate_request = policy.rotate_requested_at;
+  move_back();
+  EXPECT_FALSE(counts());
+}
+
+TEST_F(ServedTest, AnAttemptThatWasGivenUpHasServedNothing) {
+  for (const char* outcome : {"Abandoned", "Failed"}) {
+    status = {};
+    status.last_handled_rotate_request = policy.rotate_requested_at;
+    record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "request", clock.now());
+    EXPECT_TRUE(waits()) << "under way";
+    record_end(status, "ours", outcome, clock.now());
+    clock.advance(2 * kFloor);
+    EXPECT_TRUE(counts()) << outcome;
+  }
+}
+
+// It came while an attempt of the schedule's was under way.
+TEST_F(ServedTest, NorHasOneThatBeganBeforeIt) {
+  record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "schedule",
+              clock.now() - Duration(30'000));
+  status.last_handled_rotate_request = policy.rotate_requested_at;
+  record_end(status, "ours", "Abandoned", clock.now());
+  clock.advance(2 * kFloor);
+  EXPECT_TRUE(counts());
+}
+
 }  // namespace
 }  // namespace keyturn::rotation
