@@ -58,12 +58,13 @@ struct ChangeDetector::Impl {
   void sweep(const Scope& scope, std::unique_lock<std::mutex>& lock);
   Status list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first,
               ScopeState& shadow);
-  bool learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed,
-             MonoTime at);
+  Result<bool> learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed,
+                     MonoTime at);
   void describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock);
   std::vector<std::string> interested_locked(const Scope& scope,
                                              const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
+  void drop_locked(const std::string& policy_key, const Interest& interest);
   void renew_locked(ScopeState& scope, const std::shared_ptr<AwsAccess>& access);
   void recompute_interval_locked(const Scope& scope);
 
@@ -91,10 +92,7 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
     return;
   }
   const Scope old = interest.scope;
-  if (!old.empty()) {
-    if (const auto it = impl_->scopes.find(old); it != impl_->scopes.end())
-      it->second.policies_of[interest.secret_id].erase(policy_key);
-  }
+  impl_->drop_locked(policy_key, interest);
   interest = {access->scope, secret_id, interval};
   auto& scope = impl_->scopes[access->scope];
   const MonoTime now = impl_->deps.clock.mono();
@@ -118,13 +116,21 @@ void ChangeDetector::forget(const std::string& policy_key) {
   const auto it = impl_->interests.find(policy_key);
   if (it == impl_->interests.end()) return;
   const Scope scope = it->second.scope;
-  if (const auto known = impl_->scopes.find(scope); known != impl_->scopes.end()) {
-    auto& keys = known->second.policies_of[it->second.secret_id];
-    keys.erase(policy_key);
-    if (keys.empty()) known->second.policies_of.erase(it->second.secret_id);
-  }
+  impl_->drop_locked(policy_key, it->second);
   impl_->interests.erase(it);
   impl_->recompute_interval_locked(scope);
+}
+
+// A secret in which nobody is interested any more is not waited for either.
+void ChangeDetector::Impl::drop_locked(const std::string& policy_key, const Interest& interest) {
+  const auto scope = scopes.find(interest.scope);
+  if (scope == scopes.end()) return;
+  const auto keys = scope->second.policies_of.find(interest.secret_id);
+  if (keys == scope->second.policies_of.end()) return;
+  keys->second.erase(policy_key);
+  if (!keys->second.empty()) return;
+  scope->second.policies_of.erase(keys);
+  scope->second.next_describe.erase(interest.secret_id);
 }
 
 // The identity was made anew, because it had been refused: what could not be listed may be by now.
@@ -226,9 +232,10 @@ void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex
   if (it == scopes.end()) return;
   ScopeState& live = it->second;
   live.order_honoured = shadow.order_honoured;
-  live.newest = shadow.newest;
   std::vector<std::string> ready;
   if (swept) {
+    // Not of a sweep that broke off: the next one would stop before what this one did not reach.
+    live.newest = shadow.newest;
     live.failures = 0;
     live.trouble.reset();
     live.next = now + spread(live.interval, scope);
@@ -273,7 +280,11 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
       shadow.newest ? std::optional(*shadow.newest - kOverlap) : std::nullopt;
   std::optional<WallTime> before;
   aws::ListSecretsRequest request;
-  bool reached_known = false;
+  bool reached_known = false, missed = false;
+  const auto newest_before = shadow.newest;
+  const auto complete = [&] {
+    if (missed) shadow.newest = newest_before;
+  };
   do {
     auto page = access->secrets->list(request);
     if (!page) return std::move(page).error();
@@ -289,7 +300,10 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
           shadow.newest = secret.last_changed;
         reached_known = seen_until && *secret.last_changed < *seen_until;
       }
-      if (reached_known && !full && shadow.order_honoured) return {};
+      if (reached_known && !full && shadow.order_honoured) {
+        complete();
+        return {};
+      }
       std::vector<std::string> policies;
       {
         const std::lock_guard lock(mutex);
@@ -297,10 +311,13 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
         policies = interested_locked(scope, secret);
       }
       if (policies.empty()) continue;
-      if (learn(scope, *access, secret, started) && !first) deps.on_changed(secret, policies);
+      const auto changed = learn(scope, *access, secret, started);
+      missed = missed || !changed;
+      if (changed && *changed && !first) deps.on_changed(secret, policies);
     }
     request.next_token = page->next_token;
   } while (!request.next_token.empty());
+  complete();
   if (!full && shadow.order_honoured) return {};
   for (const auto& arn : deps.knowledge.keep_only_seen_since(scope, started)) {
     std::vector<std::string> policies;
@@ -317,15 +334,16 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
 }
 
 // Whether the entry of a list tells of a change. Where the list may be behind our own look, a look
-// decides.
-bool ChangeDetector::Impl::learn(const Scope& scope, const AwsAccess& access,
-                                 const aws::SecretMetadata& listed, MonoTime at) {
+// decides; an error: it failed, and the next sweep must come as far as this entry again.
+Result<bool> ChangeDetector::Impl::learn(const Scope& scope, const AwsAccess& access,
+                                         const aws::SecretMetadata& listed, MonoTime at) {
   if (!deps.knowledge.in_doubt(scope, listed, at))
     return deps.knowledge.saw(scope, listed, at, /*from_list=*/true);
   const MonoTime now = deps.clock.mono();
   auto secret = access.secrets->describe(listed.arn);
-  return secret.ok() &&
-         deps.knowledge.saw(scope, *secret, now, /*from_list=*/false);  // else the next sweep tells
+  if (secret) return deps.knowledge.saw(scope, *secret, now, /*from_list=*/false);
+  if (secret.error().cls == ErrorClass::NotFound) return false;  // a full sweep tells
+  return std::move(secret).error();
 }
 
 void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock) {
@@ -343,6 +361,7 @@ void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std
     last_turn = deps.clock.mono();
     const auto it = scopes.find(scope);
     if (stopping || it == scopes.end()) return;
+    if (!it->second.policies_of.contains(id)) continue;  // forgotten meanwhile
     it->second.next_describe[id] = now + spread(it->second.interval, id);
     if (!secret) {
       if (secret.error().cls == ErrorClass::NotFound) deps.knowledge.gone(scope, id);

@@ -36,6 +36,14 @@ class DetectorTest : public ::testing::Test {
     await([&] { return !ready.empty(); });
     clock.await_waiters(1);
   }
+  void deny_listing() {
+    secrets->set_fault([](const FakeSecretsManager::Call& call,
+                          FakeSecretsManager::When when) -> std::optional<Error> {
+      if (call.operation != "ListSecrets" || when != FakeSecretsManager::When::Before)
+        return std::nullopt;
+      return make_error(ErrorClass::Denied, "AccessDeniedException", "no ListSecrets for you");
+    });
+  }
   template <class Condition>
   void await(Condition condition) {
     std::unique_lock lock(mutex);
@@ -131,12 +139,7 @@ TEST_F(DetectorTest, AChangeSoonAfterOurOwnLookIsNotTakenForTheListsLag) {
 
 TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
   const std::string arn = secrets->add_secret("shop/a", "x");
-  secrets->set_fault([](const FakeSecretsManager::Call& call,
-                        FakeSecretsManager::When when) -> std::optional<Error> {
-    if (call.operation != "ListSecrets" || when != FakeSecretsManager::When::Before)
-      return std::nullopt;
-    return make_error(ErrorClass::Denied, "AccessDeniedException", "no ListSecrets for you");
-  });
+  deny_listing();
   watch("shop/p", "shop/a");
   start();
   EXPECT_EQ(detector.state(access->scope), ChangeDetector::State::Denied);
@@ -145,6 +148,60 @@ TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
   await([&] { return !changed.empty(); });
   EXPECT_EQ(changed, std::vector<std::string>{"shop/p"});
   EXPECT_GE(count("DescribeSecret"), 1U);
+}
+
+TEST_F(DetectorTest, WhereListingIsDeniedASecretThatNobodyNamesIsNotWaitedFor) {
+  for (const char* name : {"shop/a", "shop/b", "shop/c"}) secrets->add_secret(name, "x");
+  deny_listing();
+  watch("shop/p", "shop/a");
+  watch("shop/q", "shop/b");
+  watch("shop/r", "shop/c");
+  start();
+  clock.advance(Duration(60'000));
+  clock.await_waiters(1);
+  ASSERT_EQ(count("DescribeSecret"), 3U);
+  detector.forget("shop/p");
+  watch("shop/q", "shop/c");  // another secret
+  secrets->forget_calls();
+  clock.advance(kHour);
+  clock.await_waiters(1);
+  EXPECT_EQ(count("DescribeSecret"), 1U);
+  const MonoTime next = clock.next_deadline();
+  EXPECT_GT(next, clock.mono()) << "it turns without end";
+  EXPECT_NE(next, MonoTime::max());
+}
+
+TEST_F(DetectorTest, AnEntryWhoseLookFailedIsReachedAgain) {
+  const std::string late = secrets->add_secret("shop/late", "x");
+  const std::string other = secrets->add_secret("shop/other", "x");
+  const auto changed_at = [&](const std::string& arn, WallTime at) {
+    secrets->edit(arn, [&](FakeSecretsManager::Secret& s) { s.metadata.last_changed = at; });
+  };
+  const WallTime now = clock.now();
+  for (const auto& arn : {late, other}) changed_at(arn, now - Duration(20 * 60'000));
+  watch("shop/late", "shop/late", Duration(60'000));
+  watch("shop/other", "shop/other", Duration(60'000));
+  start();
+  for (const auto& arn : {late, other}) secrets->put_as_person(arn, "y");
+  changed_at(late, now - Duration(11 * 60'000));
+  changed_at(other, now);
+  std::mutex guard;
+  bool fail = true;
+  secrets->set_fault(
+      [&](const FakeSecretsManager::Call& call, FakeSecretsManager::When) -> std::optional<Error> {
+        const std::lock_guard lock(guard);
+        if (call.operation != "DescribeSecret" || call.secret_id != late || !fail)
+          return std::nullopt;
+        fail = false;
+        return make_error(ErrorClass::Throttled, "ThrottlingException", "slow down");
+      });
+  clock.advance(Duration(60'000));
+  clock.await_waiters(1);
+  EXPECT_EQ(changed, std::vector<std::string>{"shop/other"});
+  clock.advance(Duration(60'000));
+  clock.await_waiters(1);
+  EXPECT_EQ(changed, (std::vector<std::string>{"shop/other", "shop/late"}));
+  detector.stop();
 }
 
 TEST_F(DetectorTest, AFailingFirstSweepIsToldAndTriedAgain) {
@@ -202,10 +259,14 @@ class SweepTest : public DetectorTest {
     }
     secrets->set_fault([this](const FakeSecretsManager::Call& call,
                               FakeSecretsManager::When when) -> std::optional<Error> {
-      if (call.operation == "ListSecrets" && when == FakeSecretsManager::When::After) {
-        const std::lock_guard lock(mutex);
+      if (call.operation != "ListSecrets") return std::nullopt;
+      const std::lock_guard lock(mutex);
+      if (when == FakeSecretsManager::When::After) {
         ++listed;
         told.notify_all();
+      } else if (listed + 1 == fails_at) {
+        fails_at = 0;
+        return make_error(ErrorClass::Throttled, "ThrottlingException", "slow down");
       }
       return std::nullopt;
     });
@@ -228,6 +289,7 @@ class SweepTest : public DetectorTest {
 
   std::vector<std::string> arns;
   int listed = 0;
+  int fails_at = 0;  // the page of a sweep that fails, once
 };
 
 TEST_F(SweepTest, StopsAtWhatItHasSeen) {
@@ -247,6 +309,25 @@ TEST_F(SweepTest, OverlapsByTenMinutesSinceTheListLags) {
   changed_at(arns[25], newest - Duration(11 * 60'000));
   pages_after(kHour);
   EXPECT_EQ(changed, std::vector<std::string>{"shop/p20"});
+}
+
+TEST_F(SweepTest, ThatBrokeOffIsTakenUpWhereTheLastCompleteOneEnded) {
+  start();
+  const WallTime now = clock.now();
+  for (std::size_t i = 0; i < 10; ++i) {
+    secrets->put_as_person(arns[i], "y");
+    changed_at(arns[i], now);
+  }
+  secrets->put_as_person(arns[20], "y");
+  changed_at(arns[20], now - Duration(11 * 60'000));  // on the second page
+  {
+    const std::lock_guard lock(mutex);
+    fails_at = 2;
+  }
+  EXPECT_EQ(pages_after(kHour), 1);
+  EXPECT_EQ(changed.size(), 10U);
+  EXPECT_EQ(pages_after(Duration(2'000)), 2);
+  EXPECT_EQ(changed.back(), "shop/p20");
 }
 
 TEST_F(SweepTest, ADayAfterTheLastFullOneItIsFullAgainAndFindsWhatIsGone) {
