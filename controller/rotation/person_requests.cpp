@@ -47,12 +47,11 @@ PersonRequests person_requests(const Policy& policy, const PolicyStatus& status,
 }
 
 void note_requests(PolicyStatus& status, const Policy& policy, const PersonRequests& requests,
-                   bool retiring, bool rotation_asked, WallTime now) {
+                   bool rotation_asked, WallTime now) {
   if (!requests.rollback && !in_future(policy.rollback_requested_at, now))
     status.last_handled_rollback_request = policy.rollback_requested_at;
   const bool drill_to_come = is_drill(policy) && rotation_asked;
-  const bool has_work = retiring && (requests.revoke || requests.drill);
-  if (!has_work && !drill_to_come && !in_future(policy.revoke_requested_at, now))
+  if (!drill_to_come && !in_future(policy.revoke_requested_at, now))
     status.last_handled_revoke_request = policy.revoke_requested_at;
 }
 

@@ -26,9 +26,9 @@ PersonRequests person_requests(const Policy& policy, const PolicyStatus& status,
                                const engine::Labels& labels, const CreatedTimes& created,
                                WallTime now);
 
-// Notes as handled what does not count any more (and what is no time). `retiring`: an old
-// credential awaits revocation, so a revoke request still has something to do.
+// To be called when nothing is under way or awaits revocation: notes as handled what does not count
+// any more (and what is no time). `rotation_asked`: a rotation that was asked for is still to come.
 void note_requests(PolicyStatus& status, const Policy& policy, const PersonRequests& requests,
-                   bool retiring, bool rotation_asked, WallTime now);
+                   bool rotation_asked, WallTime now);
 
 }  // namespace keyturn::rotation

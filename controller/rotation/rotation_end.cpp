@@ -70,15 +70,18 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
                                    {"step", "finishSecret"}});
       break;
     case engine::Event::GaveUp:
+      turn.change(
+          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
+      deps_.metrics.rotation(turn.strategy_name(), "abandoned",
+                             took(deps_.status.latest(policy), id, deps_.clock.now()));
+      emit(policy, kube::Event::Type::Warning, "RotationAbandoned", "Rotate",
+           "the attempt " + short_id(id) +
+               " was given up, the old credential stays in force: " + result.note);
+      break;
     case engine::Event::Abandoned:
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
-      if (result.event == engine::Event::GaveUp)
-        deps_.metrics.rotation(turn.strategy_name(), "abandoned",
-                               took(deps_.status.latest(policy), id, deps_.clock.now()));
-      emit(policy, kube::Event::Type::Warning, "RotationAbandoned", "Rotate",
-           "the attempt " + short_id(id) + " was given up: " + result.note +
-               "; the old credential stays in force");
+      emit(policy, kube::Event::Type::Normal, "AttemptRevoked", "Rotate", result.note);
       break;
     case engine::Event::Interfered:
       emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", decision.message);
@@ -139,7 +142,7 @@ Outcome RotationPass::settle(Turn& turn) {
                       : std::nullopt;
     const bool asked = request_waits(turn.policy(), status, turn.view.labels, turn.created);
     if (!asked) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
-    note_requests(status, turn.policy(), turn.requests, /*retiring=*/false, asked, now);
+    note_requests(status, turn.policy(), turn.requests, asked, now);
     clear_problem(status);
   });
   if (auto written = turn.publish(deps_.status); !written)
@@ -148,8 +151,6 @@ Outcome RotationPass::settle(Turn& turn) {
     if (auto released = hold(turn, false); !released)
       return Outcome::retry(std::move(released).error());
   }
-  if (turn.sync_failed)
-    deps_.wake_sync(policy.key());  // the sync lane tries again, without a look at AWS
   if (policy.deleted) return Outcome::done();
   const bool deferred = turn.due.deferred || !turn.due.next;
   if (deferred && turn.due.trigger == engine::Trigger::Request) {

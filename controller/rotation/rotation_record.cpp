@@ -57,9 +57,14 @@ void record_step(PolicyStatus& status, const std::string& strategy, const std::s
   rotation.step = engine::to_string(step);
   rotation.message = message;
   const bool same = status.rotation && status.rotation->version_id == version_id;
-  rotation.started_at = same ? status.rotation->started_at : whole_seconds(now);
+  const HistoryEntry* entry = entry_of(status, version_id);
+  const bool over = entry && (entry->outcome == "Succeeded" || entry->outcome == "Abandoned") &&
+                    step != engine::Step::CreateSecret;
+  rotation.started_at = same   ? status.rotation->started_at
+                        : over ? entry->started_at
+                               : whole_seconds(now);
   status.rotation = std::move(rotation);
-  if (same) return;
+  if (same || over) return;
   add_history(status, {.version_id = version_id,
                        .outcome = "InProgress",
                        .trigger = trigger,
@@ -70,6 +75,8 @@ void record_step(PolicyStatus& status, const std::string& strategy, const std::s
 void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,
                 WallTime now) {
   const HistoryEntry* entry = entry_of(status, version_id);
+  if (status.rotation && status.rotation->version_id == version_id) status.rotation.reset();
+  if (entry && entry->outcome == outcome) return;
   HistoryEntry done{.version_id = version_id,
                     .outcome = outcome,
                     .trigger = "unknown",
@@ -80,7 +87,6 @@ void record_end(PolicyStatus& status, const std::string& version_id, const std::
     done.started_at = entry->started_at;
   }
   add_history(status, std::move(done));
-  if (status.rotation && status.rotation->version_id == version_id) status.rotation.reset();
   if (outcome == "Succeeded") status.last_rotation = whole_seconds(now);
 }
 

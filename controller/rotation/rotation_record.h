@@ -13,7 +13,8 @@ namespace keyturn::rotation {
 
 inline constexpr std::string_view kRollbackTrigger = "rollback";
 
-// A rotation is under way at `decision`'s step; started_at stays if it is the same version.
+// A rotation is under way at `step`; started_at stays if it is the same version. What is still done
+// for an attempt that ended (its credential revoked, a label dropped) leaves the history alone.
 void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
                  engine::Step step, const std::string& message, const std::string& trigger,
                  WallTime now);
@@ -28,7 +29,8 @@ void record_rest(PolicyStatus& status, const std::string& current, WallTime now)
 // history does not say.
 std::string trigger_of(const PolicyStatus& status, const std::string& version_id);
 // The attempt ended: into the history, out of status.rotation. outcome: "Succeeded", "Abandoned"
-// (given up), "Failed" (refused before anything was put).
+// (given up), "Failed" (refused before anything was put). Told again it changes nothing: the
+// back-off counts from the first time.
 void record_end(PolicyStatus& status, const std::string& version_id, const std::string& outcome,
                 WallTime now);
 

@@ -17,8 +17,8 @@ class PersonRequestsTest : public ::testing::Test {
   }
   static std::string at(int seconds) { return format_rfc3339(kNow + Duration(1000 * seconds)); }
   PersonRequests look() const { return person_requests(policy, status, labels, created, kNow); }
-  void note(bool retiring, bool rotation_asked = false) {
-    note_requests(status, policy, look(), retiring, rotation_asked, kNow);
+  void note(bool rotation_asked = false) {
+    note_requests(status, policy, look(), rotation_asked, kNow);
   }
 
   Policy policy;
@@ -35,7 +35,7 @@ TEST_F(PersonRequestsTest, OnesThatAreNewerThanTheVersionCount) {
   policy.rollback_requested_at = policy.revoke_requested_at = at(-200);  // back from Git
   EXPECT_FALSE(look().rollback);
   EXPECT_FALSE(look().revoke);
-  note(true);
+  note();
   EXPECT_EQ(status.last_handled_rollback_request, at(-200));
   EXPECT_EQ(status.last_handled_revoke_request, at(-200));
 }
@@ -53,7 +53,7 @@ TEST_F(PersonRequestsTest, OneInTheFutureIsWaitedFor) {
   EXPECT_FALSE(look().rollback);
   EXPECT_FALSE(look().revoke);
   EXPECT_EQ(look().later, kNow + Duration(40'000));
-  note(false);
+  note();
   EXPECT_EQ(status.last_handled_rollback_request, "");
   EXPECT_EQ(status.last_handled_revoke_request, "");
 }
@@ -62,15 +62,13 @@ TEST_F(PersonRequestsTest, WhatIsNoTimeIsNotedAndDoesNothing) {
   policy.rollback_requested_at = policy.revoke_requested_at = "now";
   EXPECT_FALSE(look().rollback);
   EXPECT_FALSE(look().revoke);
-  note(false);
+  note();
   EXPECT_EQ(status.last_handled_rollback_request, "now");
 }
 
 TEST_F(PersonRequestsTest, ARevocationWithNothingToRevokeIsAnswered) {
   policy.revoke_requested_at = at(-50);
-  note(true);
-  EXPECT_EQ(status.last_handled_revoke_request, "") << "there is something to revoke";
-  note(false);
+  note();
   EXPECT_EQ(status.last_handled_revoke_request, at(-50));
 }
 
@@ -78,7 +76,7 @@ TEST_F(PersonRequestsTest, ADrillHoldsForTheVersionItAskedFor) {
   policy.rotate_requested_at = policy.revoke_requested_at = at(-150);
   created.current = kNow - Duration(160'000);
   EXPECT_TRUE(look().revoke) << "a retirement that waits already ends first";
-  note(false, /*rotation_asked=*/true);
+  note(/*rotation_asked=*/true);
   EXPECT_EQ(status.last_handled_revoke_request, "") << "the rotation asked for is to come";
 
   created.current = kNow - Duration(100'000);  // it came
@@ -86,9 +84,7 @@ TEST_F(PersonRequestsTest, ADrillHoldsForTheVersionItAskedFor) {
   status.history = {{"v2", "Succeeded", "request", kNow - Duration(110'000), {}}};
   EXPECT_FALSE(look().revoke);
   EXPECT_TRUE(look().drill);
-  note(true);
-  EXPECT_EQ(status.last_handled_revoke_request, "");
-  note(false);
+  note();
   EXPECT_EQ(status.last_handled_revoke_request, at(-150));
   EXPECT_FALSE(look().drill);
 }

@@ -124,6 +124,36 @@ TEST(Record, AbandonedAttemptsInARowAreCountedFromTheNewest) {
   EXPECT_EQ(abandoned_in_a_row(status).count, 0);
 }
 
+// Revoking what an attempt minted comes after giving it up, perhaps much later.
+TEST(Record, WhatIsDoneAfterTheEndLeavesTheHistoryAlone) {
+  for (const char* outcome : {"Abandoned", "Succeeded"}) {
+    PolicyStatus status;
+    record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
+    record_end(status, "v1", outcome, kNow + Duration(1000));
+    record_step(status, "generic", "v1", engine::Step::FinishSecret, "", "schedule", kLater);
+    ASSERT_TRUE(status.rotation) << "it is shown";
+    EXPECT_EQ(status.rotation->started_at, kNow);
+    record_end(status, "v1", outcome, kLater);
+    EXPECT_FALSE(status.rotation);
+    ASSERT_EQ(status.history.size(), 1U);
+    EXPECT_EQ(status.history[0].outcome, outcome);
+    EXPECT_EQ(status.history[0].trigger, "request");
+    EXPECT_EQ(status.history[0].started_at, kNow);
+    EXPECT_EQ(status.history[0].finished_at, kNow + Duration(1000));
+  }
+}
+
+// Nothing of it was put: the next attempt makes the same version.
+TEST(Record, AnAttemptThatFailedMayBeginAnew) {
+  PolicyStatus status;
+  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
+  record_end(status, "v1", "Failed", kNow);
+  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kLater);
+  EXPECT_EQ(status.history[0].outcome, "InProgress");
+  record_end(status, "v1", "Failed", kLater);
+  EXPECT_EQ(status.history[0].finished_at, std::chrono::floor<std::chrono::seconds>(kLater));
+}
+
 TEST(Record, ChangedOutsideOnlyWhenOursStoodThereBefore) {
   PolicyStatus status;
   status.secret_arn = "arn";
