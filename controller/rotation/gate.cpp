@@ -50,6 +50,34 @@ bool runs_anything(const json& pod) {
   return false;
 }
 
+// When the pod was given to its node, in whole seconds rounded down; nullopt: it has none, so that
+// nothing of it can have started. The epoch stands for "unknown".
+std::optional<WallTime> bound(const json& pod) {
+  if (text_of(member_of(pod, "spec"), "nodeName").empty()) return std::nullopt;
+  const json& conditions = member_of(member_of(pod, "status"), "conditions");
+  if (conditions.is_array()) {
+    for (const json& one : conditions) {
+      if (text_of(one, "type") != "PodScheduled" || text_of(one, "status") != "True") continue;
+      if (const auto at = time_of(one, "lastTransitionTime")) return at;
+    }
+  }
+  return time_of(member_of(pod, "metadata"), "creationTimestamp").value_or(WallTime{});
+}
+
+// Whether the container may run on the value of before `fresh` though its node has not said so: it
+// could start before that, and what is known of it (nothing, or that it was about to start) may be
+// older. A run that ended later shows that the next one began later.
+bool may_run_unreported(const json& pod, const SecretUse& use, WallTime fresh) {
+  const auto since = bound(pod);
+  if (!since || *since >= fresh) return false;
+  const json& entry = status_of(pod, use.kind, use.container);
+  const json& state = member_of(entry, "state");
+  if (member_of(state, "running").is_object() || member_of(state, "terminated").is_object())
+    return false;
+  const auto ended = time_of(member_of(member_of(entry, "lastState"), "terminated"), "finishedAt");
+  return !ended || *ended < fresh;
+}
+
 // When a container of this use started to live on; nullopt: it holds nothing now. The epoch stands
 // for "unknown": older than anything.
 std::optional<WallTime> started(const json& pod, const SecretUse& use) {
@@ -66,20 +94,30 @@ std::optional<WallTime> started(const json& pod, const SecretUse& use) {
   return std::nullopt;
 }
 
-bool holds(const json& pod, const SecretUse& use, const WrittenSecret& secret, Duration propagation,
-           WallTime now) {
+enum class Holding { No, Yes, Unreported };
+
+Holding holds(const json& pod, const SecretUse& use, const WrittenSecret& secret,
+              Duration propagation, WallTime now) {
+  const auto when = [](bool held) { return held ? Holding::Yes : Holding::No; };
   const WallTime fresh = secret.written + kRounding + propagation;
   const WallTime refreshed = std::max(fresh, secret.written + kRounding + kVolumeRefresh);
   const WallTime pod_started = time_of(member_of(pod, "status"), "startTime").value_or(WallTime{});
-  if (use.way == SecretWay::ImagePull) return false;
-  if (use.way == SecretWay::Driver) return pod_started < fresh && runs_anything(pod);
+  if (use.way == SecretWay::ImagePull) return Holding::No;
+  if (use.way == SecretWay::Driver) return when(pod_started < fresh && runs_anything(pod));
   const auto since = started(pod, use);
-  if (use.way == SecretWay::Env) return since && *since < fresh;
-  if (pod_started >= fresh) return false;  // its volumes were made with the new value
+  if (use.way == SecretWay::Env) {
+    if (since) return when(*since < fresh);
+    return may_run_unreported(pod, use, fresh) ? Holding::Unreported : Holding::No;
+  }
+  if (pod_started >= fresh) return Holding::No;  // its volumes were made with the new value
   // A container that is about to restart reads what the old pod's volume holds then.
-  if (!since) return now < refreshed && runs_anything(pod);
-  if (use.way == SecretWay::Volume && secret.reloads_volumes) return now < refreshed;
-  return *since < refreshed;
+  if (!since && now < refreshed && runs_anything(pod)) return Holding::Yes;
+  const bool reloads = use.way == SecretWay::Volume && secret.reloads_volumes;
+  if (since) return when(reloads ? now < refreshed : *since < refreshed);
+  if (reloads && now >= refreshed) return Holding::No;
+  const auto given = bound(pod);
+  if (!given || *given >= fresh || !may_run_unreported(pod, use, refreshed)) return Holding::No;
+  return Holding::Unreported;
 }
 
 std::string named(const std::vector<std::string>& all) {
@@ -92,6 +130,10 @@ std::string named(const std::vector<std::string>& all) {
 }  // namespace
 
 std::string GateVerdict::text() const { return named(waiting_for); }
+
+std::string GateVerdict::left_out() const {
+  return ignored.empty() ? "" : "; not waited for: " + named(ignored);
+}
 
 GateVerdict judge_followers(const std::vector<FollowerView>& followers, RetireAfter after) {
   GateVerdict verdict;
@@ -135,8 +177,11 @@ std::string may_hold(const json& pod, const WrittenSecrets& secrets, Duration pr
   if (phase == "Succeeded" || phase == "Failed") return "";
   for (const SecretUse& use : secret_uses(member_of(pod, "spec"))) {
     const auto secret = secrets.find(use.secret);
-    if (secret == secrets.end() || !holds(pod, use, secret->second, propagation, now)) continue;
-    const std::string way(to_string(use.way));
+    if (secret == secrets.end()) continue;
+    const Holding holding = holds(pod, use, secret->second, propagation, now);
+    if (holding == Holding::No) continue;
+    std::string way(to_string(use.way));
+    if (holding == Holding::Unreported) way += ", not reported by its node";
     return use.container.empty() ? way : use.container + ": " + way;
   }
   return "";
@@ -151,7 +196,7 @@ void note_retiring(PolicyStatus& status, const std::string& version_id, const Ga
                                      .earliest = {}};
   }
   RetiringStatus& retiring = *status.retiring;
-  retiring.waiting_for = verdict.text();
+  retiring.waiting_for = verdict.open ? "" : verdict.text() + verdict.left_out();
   if (!verdict.open) {
     if (retiring.earliest) retiring.since = std::chrono::floor<std::chrono::seconds>(now);
     retiring.earliest.reset();

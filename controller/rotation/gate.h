@@ -6,8 +6,9 @@
 // when it started. Facts: the kubelet resolves env at the start of a container; it refreshes
 // mounted Secrets of a running pod within a minute and its cache's delay (two minutes here), files
 // mounted by subPath never; a container that restarts in an old pod finds what the volume holds
-// then. What an init container read may live on in the pod's files. Thread rule: pure functions on
-// plain values.
+// then. What an init container read may live on in the pod's files. A node starts containers before
+// it reports them: a pod that it was given before the new value had spread counts until the node
+// says what became of the container. Thread rule: pure functions on plain values.
 #pragma once
 
 #include <map>
@@ -44,6 +45,9 @@ struct GateVerdict {
   std::vector<std::string> ignored;      // policies that never worked or may not: they block nobody
   // For people: "Pod shop/batch (app: env), RotationPolicy reports/x (not synced)"; "" when open.
   std::string text() const;
+  // For people: "; not waited for: RotationPolicy dev/x (no access rule)"; "" when nobody is left
+  // out.
+  std::string left_out() const;
 };
 
 // What the policies say. Open here still needs the pods when `after` is Rollout.
@@ -61,7 +65,8 @@ using WrittenSecrets = std::map<std::string, WrittenSecret>;  // by name
 std::optional<WallTime> all_spread(const std::vector<FollowerView>& followers,
                                    Duration propagation);
 
-// Why this pod may hold an older value: "app: env". "" when it cannot.
+// Why this pod may hold an older value: "app: env", "app: env, not reported by its node". "" when
+// it cannot.
 std::string may_hold(const nlohmann::json& pod, const WrittenSecrets& secrets, Duration propagation,
                      WallTime now);
 

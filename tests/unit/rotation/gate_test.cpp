@@ -90,6 +90,63 @@ TEST(MayHold, WhatDoesNotRunHoldsNothing) {
   EXPECT_EQ(held(pending), "");
 }
 
+// A pod that was given to a node then, and of whose container nothing is reported.
+json bound_pod(const char* way, WallTime since) {
+  json p = pod(way, since, kWaiting);
+  p["spec"]["nodeName"] = "n1";
+  p["status"] = {{"phase", "Pending"},
+                 {"conditions",
+                  {{{"type", "PodScheduled"},
+                    {"status", "True"},
+                    {"lastTransitionTime", format_rfc3339(since)}}}}};
+  return p;
+}
+
+TEST(MayHold, WhatANodeHasNotReportedMayRun) {
+  for (const char* way : {"env", "volume", "subPath"}) {
+    const std::string told = std::string("app: ") + way + ", not reported by its node";
+    json p = bound_pod(way, kFresh - kSecond);
+    EXPECT_EQ(held(p), told);
+    json unbound = p;
+    unbound["spec"].erase("nodeName");
+    EXPECT_EQ(held(unbound), "") << way;
+    EXPECT_EQ(held(bound_pod(way, kFresh)), "") << way << ": it can only read the new value";
+    p["status"]["containerStatuses"] = {{{"name", "app"}, {"state", kWaiting}}};
+    EXPECT_EQ(held(p), told) << "the last report may be older";
+    for (const json& state : {running(kRefreshed), ended(kOld)}) {
+      p["status"]["containerStatuses"][0]["state"] = state;
+      EXPECT_EQ(held(p), "") << way << " " << state;
+    }
+    p["status"] = {{"phase", "Failed"}};
+    EXPECT_EQ(held(p), "") << way;
+  }
+}
+
+TEST(MayHold, WhatRanAndEndedLaterBeginsLater) {
+  json p = bound_pod("env", kOld);
+  json entry = {{"name", "app"}, {"state", kWaiting}, {"lastState", ended(kOld)}};
+  for (const auto& [finished, told] :
+       {std::pair{kFresh - kSecond, "app: env, not reported by its node"}, {kFresh, ""}}) {
+    entry["lastState"]["terminated"]["finishedAt"] = format_rfc3339(finished);
+    p["status"]["containerStatuses"] = {entry};
+    EXPECT_EQ(held(p), told);
+  }
+}
+
+TEST(MayHold, APodWithoutAConditionWasBoundAfterItsCreation) {
+  json p = bound_pod("env", kOld);
+  p["status"].erase("conditions");
+  EXPECT_EQ(held(p), "app: env, not reported by its node") << "unknown";
+  p["metadata"]["creationTimestamp"] = format_rfc3339(kFresh);
+  EXPECT_EQ(held(p), "");
+}
+
+TEST(MayHold, AVolumeThatIsReloadedNeedsNoReport) {
+  EXPECT_EQ(held(bound_pod("volume", kOld), kRefreshed - kSecond, true),
+            "app: volume, not reported by its node");
+  EXPECT_EQ(held(bound_pod("volume", kOld), kRefreshed, true), "");
+}
+
 TEST(MayHold, AContainerAboutToRestartFindsWhatTheVolumeHolds) {
   json two = pod("volume", kOld, kWaiting);
   two["spec"]["containers"].push_back({{"name", "other"}});
@@ -234,6 +291,18 @@ TEST(Retiring, ADifferentGracePeriodCountsFromTheSameBeginning) {
   note_retiring(status, "v1", kOpen, kGrace, kWritten);
   note_retiring(status, "v1", kOpen, Duration(60'000), kWritten + kSecond);
   EXPECT_EQ(*status.retiring->earliest, kWritten + Duration(60'000));
+}
+
+TEST(Retiring, WhoIsNotWaitedForIsNamedToo) {
+  PolicyStatus status;
+  GateVerdict verdict = kClosed;
+  verdict.ignored = {"RotationPolicy dev/x (no access rule)"};
+  note_retiring(status, "v1", verdict, kGrace, kWritten);
+  EXPECT_EQ(status.retiring->waiting_for,
+            "Pod shop/x (app: env); not waited for: RotationPolicy dev/x (no access rule)");
+  verdict = {.open = true, .waiting_for = {}, .ignored = verdict.ignored};
+  note_retiring(status, "v1", verdict, kGrace, kWritten);
+  EXPECT_EQ(status.retiring->waiting_for, "");
 }
 
 TEST(Retiring, AGateThatClosesAgainStartsItAnew) {
