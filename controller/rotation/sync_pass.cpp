@@ -216,9 +216,11 @@ void SyncPass::report_to(PolicyStatus& status, const Policy& policy, const SyncR
     if (target.in_sync && (target.wrote || new_version)) {
       note_written(policy, entry, report.version_id, target.replaced);
       entry.version_id = report.version_id;
-      // Readers that started before this may hold an older value. A Secret found written (the
-      // process that did it died before it could say so) counts from now.
-      if (target.renewed || new_version || !entry.synced_at)
+      // Readers that started before this may hold an older version. A Secret found written (the
+      // process that did it died before it could say so) counts from now, and so does one that had
+      // been put back to an older version. What a person wrote over it is no older version of
+      // ours: who read the version before that has the current credential.
+      if (new_version || !target.replaced.empty() || !entry.synced_at)
         entry.synced_at = std::chrono::floor<std::chrono::seconds>(now);
       changed = changed || new_version;
     }
@@ -305,7 +307,6 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
                                {"was", std::string(to_string(state))},
                                {"step", "sync"}});
   result.in_sync = result.wrote = true;
-  result.renewed = state != TargetState::InSync && state != TargetState::SpecChanged;
   result.replaced = written->replaced;
   return result;
 }

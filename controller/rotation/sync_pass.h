@@ -31,7 +31,6 @@ struct SyncReport {
     std::string name;
     bool in_sync = false;
     bool wrote = false;
-    bool renewed = false;  // written because it held, or may have held, something else
     std::string replaced;  // the version that it held before; "" when none of ours
     std::optional<Error> error;
   };

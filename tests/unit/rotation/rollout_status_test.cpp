@@ -23,12 +23,8 @@ class RolloutStatusTest : public ::testing::Test {
               bool wrote = true) {
     SyncReport report;
     report.version_id = version;
-    report.targets = {{.name = "s",
-                       .in_sync = true,
-                       .wrote = wrote,
-                       .renewed = wrote,
-                       .replaced = replaced,
-                       .error = {}}};
+    report.targets = {
+        {.name = "s", .in_sync = true, .wrote = wrote, .replaced = replaced, .error = {}}};
     SyncPass::report_to(status, policy, report, at);
   }
   RolloutReport report(RolloutPhase phase) {
@@ -94,13 +90,17 @@ TEST_F(RolloutStatusTest, WithoutRestartsNothingIsEverToDo) {
   EXPECT_TRUE(pending());
 }
 
-TEST_F(RolloutStatusTest, AForcedWriteOfTheSameVersionMovesNoTime) {
+// A forced write, or the repair of what a person changed: readers since kNow hold the version.
+TEST_F(RolloutStatusTest, AnotherWriteOfTheSameVersionMovesNoTime) {
   synced("v1", "");
-  SyncReport again;
-  again.version_id = "v1";
-  again.targets = {{.name = "s", .in_sync = true, .wrote = true, .replaced = "", .error = {}}};
-  SyncPass::report_to(status, policy, again, kLater);
+  synced("v1", "", kLater);
   EXPECT_EQ(status.targets[0].synced_at, kNow);
+}
+
+TEST_F(RolloutStatusTest, ASecretThatWasPutBackToAnOlderVersionCountsFromItsRepair) {
+  synced("v2", "v1");
+  synced("v2", "v1", kLater);
+  EXPECT_EQ(status.targets[0].synced_at, kLater);
 }
 
 TEST_F(RolloutStatusTest, TheConditionTellsWhenRestartsBegan) {
