@@ -153,7 +153,7 @@ std::string describe_retiring(const Policy& policy, WallTime now) {
   if (!retiring.waiting_for.empty())
     text += line(false, "still held",
                  retiring.waiting_for + "; to wait no longer: keyturn revoke " + policy.name +
-                     " -n " + policy.ns);
+                     " -n " + policy.ns + " --yes");
   const std::string earliest =
       retiring.earliest ? "revoked at the earliest " + format_rfc3339(*retiring.earliest) + " (" +
                               until(retiring.earliest, now) + ")"

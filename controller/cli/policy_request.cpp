@@ -57,4 +57,11 @@ std::string retiring_version(const rotation::Policy& policy, const SecretSight& 
   return attempt ? std::string() : l.baton;
 }
 
+std::string revocable_version(const rotation::Policy& policy, const SecretSight& secret) {
+  const std::string marked = retiring_version(policy, secret);
+  const auto& waiting = policy.status.retiring;
+  if (!marked.empty() || !waiting || !secret.labels.baton.empty()) return marked;
+  return waiting->version_id == secret.labels.previous ? waiting->version_id : std::string();
+}
+
 }  // namespace keyturn::cli

@@ -25,5 +25,7 @@ SecretSight look_at_secret(const rotation::Policy& policy);
 // The version whose credential waits to be revoked, by the labels where they could be read, else by
 // the status; "" for none.
 std::string retiring_version(const rotation::Policy& policy, const SecretSight& secret);
+// Also one that no label marks any more, whose readers a rotation that is due waits for.
+std::string revocable_version(const rotation::Policy& policy, const SecretSight& secret);
 
 }  // namespace keyturn::cli

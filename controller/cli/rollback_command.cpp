@@ -68,7 +68,7 @@ int revoke(const AskFlags& flags) {
                               ", which has no old credential to revoke at a backend");
   }
   const SecretSight secret = look_at_secret(*policy);
-  const std::string version = retiring_version(*policy, secret);
+  const std::string version = revocable_version(*policy, secret);
   if (version.empty()) {
     return fail("revoke", policy->key() + ": no old credential waits to be revoked" +
                               (secret.trouble.empty() ? "" : ", says its status"));

@@ -69,6 +69,11 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
                                    {"versionId", id},
                                    {"step", "finishSecret"}});
       break;
+    case engine::Event::Started:
+      // What a rotation that was due waited for is over; what it replaces retires later.
+      if (decision.action == Action::Create)
+        turn.change([](PolicyStatus& status, WallTime) { status.retiring.reset(); });
+      break;
     case engine::Event::GaveUp:
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });

@@ -27,6 +27,16 @@ Duration next_look(Duration waited) {
 
 std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
 
+// The status is what back-off, metric and grace period are counted by; once a pass.
+void tell_waiting(Turn& turn, const std::string& version_id, const GateVerdict& verdict,
+                  Duration grace) {
+  if (turn.retiring_noted) return;
+  turn.retiring_noted = true;
+  turn.change([version_id, verdict, grace](PolicyStatus& changed, WallTime at) {
+    note_retiring(changed, version_id, verdict, grace, at);
+  });
+}
+
 }  // namespace
 
 WallTime next_daily(const std::string& arn, WallTime after) {
@@ -100,7 +110,11 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   const engine::Labels& l = turn.view.labels;
   const WallTime time = deps_.clock.now();
   const bool retiring = !l.baton.empty() && l.baton != l.current && l.baton != l.latest;
-  if (retiring && (turn.requests.revoke || turn.requests.drill)) {
+  // No label marks it any more, and a rotation that is due waits for its readers (row 8).
+  const bool unmarked = l.baton.empty() && !turn.permit.empty() && status.retiring &&
+                        status.retiring->version_id == l.previous;
+  if ((retiring && (turn.requests.revoke || turn.requests.drill)) ||
+      (unmarked && turn.requests.revoke)) {
     now.gate_open = true;  // a person's word
     return;
   }
@@ -122,12 +136,7 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   note_retiring(next, l.baton, verdict, turn.policy().spec.retirement.grace_period, time);
   now.gate_open = verdict.open && grace_over(next, l.baton, time);
   if (verdict.open && !now.gate_open) now.waiting_for = "its grace period is over";
-  if (turn.retiring_noted) return;
-  turn.retiring_noted = true;
-  turn.change([baton = l.baton, verdict, grace = turn.policy().spec.retirement.grace_period](
-                  PolicyStatus& changed, WallTime at) {
-    note_retiring(changed, baton, verdict, grace, at);
-  });
+  tell_waiting(turn, l.baton, verdict, turn.policy().spec.retirement.grace_period);
 }
 
 Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
@@ -140,6 +149,7 @@ Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
   const GateVerdict& verdict = ask_gate(turn);
   note_retiring(status, decision.version_id, verdict, policy.spec.retirement.grace_period, time);
   const RetiringStatus& retiring = *status.retiring;
+  tell_waiting(turn, decision.version_id, verdict, policy.spec.retirement.grace_period);
   turn.change([name = turn.strategy_name(), id = turn.view.labels.current,
                message = decision.message](PolicyStatus& next, WallTime now) {
     record_aftermath(next, name, id, engine::Step::Retire, message, now);
@@ -157,8 +167,8 @@ Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
     emit(policy, kube::Event::Type::Warning, "StillHeld", "Retire",
          "the old credential (version " + short_id(decision.version_id) + ") is kept for " +
              retiring.waiting_for +
-             "; delete or restart them, or revoke it: kubectl keyturn revoke " + policy.name +
-             " -n " + policy.ns);
+             "; delete or restart them, or revoke it now: kubectl keyturn revoke " + policy.name +
+             " -n " + policy.ns + " --yes");
   }
   return Outcome::after(next_look(waited));
 }
@@ -172,7 +182,8 @@ void RotationPass::tell_retirement(Turn& turn, const Decision& decision,
     case engine::Event::Kept: {
       const bool revoked = result.event == engine::Event::Retired;
       emit(policy, kube::Event::Type::Normal, revoked ? "Retired" : "NothingToRevoke", "Retire",
-           revoked ? "the credential of version " + short_id(decision.version_id) + " is revoked"
+           revoked ? "the credential of version " + short_id(decision.version_id) + " is revoked" +
+                         (turn.gate ? turn.gate->left_out() : "")
                    : result.note);
       log::info("old credential retired", {{"namespace", policy.ns},
                                            {"policy", policy.name},

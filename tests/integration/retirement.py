@@ -1,6 +1,7 @@
 """The retirement gate: the old credential is revoked when nobody can hold it any more, and not before."""
 import json, time
 
+from aws import call
 from harness import Operator, Subject, check, collection, until
 from influxdb import RULES, Influx, rotated
 from rollouts import Load, reading, rolled_out
@@ -191,3 +192,23 @@ def a_rolled_back_token_lives_and_the_new_one_goes(world):
     until("the token that failed is revoked", lambda: t.gone(failed), 60)
     check(not t.gone(old) and t.influx.works(good), "the token that was brought back is gone")
     t.subject.settle()
+
+
+@scenario
+def a_retirement_that_lost_its_label_is_waited_for_in_sight(world):
+    """Somebody takes KEYTURN_BATON away: the next rotation waits for the readers, tells so, and a person can end it."""
+    t = Token(world, "gate-lost")
+    pod(t.sandbox, "it", "gate-lost-pod", "gate-lost")
+    going = t.rotate()
+    t.waits_for("Pod it/gate-lost-pod")
+    labels = t.sandbox.secret(t.subject.id)["labels"]
+    call(t.sandbox, "UpdateSecretVersionStage", SecretId=t.subject.id, VersionStage="KEYTURN_BATON", RemoveFromVersionId=labels["KEYTURN_BATON"])
+    until("nothing retires", lambda: "retiring" not in t.subject.status() and "rotation" not in t.subject.status())
+    before = t.sandbox.secret(t.subject.id)
+    t.subject.request()
+    t.waits_for("Pod it/gate-lost-pod (app: env)")
+    check(t.subject.status()["retiring"]["versionId"] == labels["KEYTURN_BATON"] and not t.gone(going), f"{t.subject.status()}")
+    check('keyturn_policy_retiring_since_timestamp_seconds{namespace="it",policy="gate-lost"}' in world.operator.metrics(), "no metric")
+    ask(t.subject, "revoke")
+    new = rotated(t.subject, before)
+    check(t.gone(going) and new["authorizationId"] != t.id, "a rotation began beside a token that may be in use")

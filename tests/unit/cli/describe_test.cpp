@@ -45,9 +45,9 @@ class DescribeTest : public ::testing::Test {
 
 TEST_F(DescribeTest, ARetirementSaysWhatIsDoneWhoHoldsItAndWhatComesThen) {
   const std::string text = describe_policy(policy, {}, now);
-  for (const char* part :
-       {"retiring the old credential (version 5f3abbbb…), for 14m", "synced       Secret a, b",
-        "rolled out   Deployment/orders 3/3", "keyturn revoke orders -n shop", "grace period 2h"})
+  for (const char* part : {"retiring the old credential (version 5f3abbbb…), for 14m",
+                           "synced       Secret a, b", "rolled out   Deployment/orders 3/3",
+                           "keyturn revoke orders -n shop --yes", "grace period 2h"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   EXPECT_TRUE(marked().starts_with(std::string("still held   ") + kHeld)) << marked();
 }
@@ -84,6 +84,16 @@ TEST_F(DescribeTest, WhoseCredentialWaitsIsReadFromTheLabelsElseFromTheStatus) {
   EXPECT_EQ(retiring_version(policy, seen), "") << "an attempt, undecided";
   seen.labels.baton = kOld;
   EXPECT_EQ(retiring_version(policy, seen), "") << "an attempt, decided";
+}
+
+TEST_F(DescribeTest, WhatARotationWaitsForWithoutALabelCanBeRevoked) {
+  SecretSight seen{.labels = {.current = kNew, .previous = kOld, .latest = kNew}, .trouble = ""};
+  EXPECT_EQ(revocable_version(policy, seen), kOld);
+  EXPECT_EQ(retiring_version(policy, seen), "") << "nothing to roll back to";
+  seen.labels.previous = "another";
+  EXPECT_EQ(revocable_version(policy, seen), "");
+  seen.labels.baton = kOld;
+  EXPECT_EQ(revocable_version(policy, seen), kOld);
 }
 
 }  // namespace
