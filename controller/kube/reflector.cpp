@@ -321,7 +321,7 @@ void Reflector::stop() {
   thread_.join();
 }
 
-void Reflector::run(std::stop_token stop) {
+void Reflector::run(const std::stop_token& stop) {
   Machine machine(options_, sink_, synced_);
   machine.run(stop);
 }

@@ -82,7 +82,7 @@ class Reflector {
   void stop();
   bool synced() const { return synced_.load(std::memory_order_acquire); }
   // Runs until stopped, on the caller's thread (tests).
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
 
  private:
   class Machine;

@@ -77,7 +77,7 @@ bool same_for_us(const ManagedSecret& a, const ManagedSecret& b) {
 }  // namespace
 
 struct Operator::Impl {
-  Impl(OperatorOptions o, OperatorConfig c, aws::Settings s,
+  Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s,
        std::shared_ptr<kube::Connection> conn);
 
   kube::ReflectorOptions watch(const kube::ResourceType& type);
@@ -91,7 +91,7 @@ struct Operator::Impl {
   Status healthy() const;
   Status ready() const;
   void lead();
-  void start_lanes_when_ready(std::stop_token stop);
+  void start_lanes_when_ready(const std::stop_token& stop);
   void assemble(runtime::Lifecycle& lifecycle);
 
   OperatorOptions options;
@@ -134,7 +134,7 @@ struct Operator::Impl {
   std::jthread starter;
 };
 
-Operator::Impl::Impl(OperatorOptions o, OperatorConfig c, aws::Settings settings,
+Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings settings,
                      std::shared_ptr<kube::Connection> conn)
     : options(std::move(o)),
       metrics(options.version),
@@ -323,7 +323,7 @@ void Operator::Impl::lead() {
   lead_changed.notify_all();
 }
 
-void Operator::Impl::start_lanes_when_ready(std::stop_token stop) {
+void Operator::Impl::start_lanes_when_ready(const std::stop_token& stop) {
   {
     std::unique_lock lock(lead_mutex);
     if (!lead_changed.wait(lock, stop, [this] { return leading; })) return;
@@ -370,8 +370,8 @@ void Operator::Impl::assemble(runtime::Lifecycle& lifecycle) {
                  }});
   lifecycle.add({"lanes",
                  [this] {
-                   starter =
-                       std::jthread([this](std::stop_token stop) { start_lanes_when_ready(stop); });
+                   starter = std::jthread(
+                       [this](const std::stop_token& stop) { start_lanes_when_ready(stop); });
                    return Status();
                  },
                  [this] {
@@ -402,9 +402,8 @@ Result<std::unique_ptr<Operator>> Operator::create(OperatorOptions options) {
                                        .env = options.env,
                                        .clock = &clock});
   if (!connection) return std::move(connection).error();
-  return std::unique_ptr<Operator>(new Operator(
-      std::make_unique<Impl>(std::move(options), std::move(config), std::move(settings).value(),
-                             std::move(connection).value())));
+  return std::unique_ptr<Operator>(new Operator(std::make_unique<Impl>(
+      std::move(options), config, std::move(settings).value(), std::move(connection).value())));
 }
 
 Status Operator::run() {

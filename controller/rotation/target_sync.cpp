@@ -79,7 +79,7 @@ Result<WrittenTarget> TargetSync::write(const Policy& policy, const TargetSpec& 
 Result<WrittenTarget> TargetSync::write_over(const Policy& policy, const TargetSpec& target,
                                              const std::string& arn, const std::string& version_id,
                                              const RenderedData& data,
-                                             std::shared_ptr<const ManagedSecret> existing) {
+                                             const std::shared_ptr<const ManagedSecret>& existing) {
   if (existing) {
     const bool claimed = existing->policy != policy.key() && claims_(existing->policy, target.name);
     if (auto allowed = may_write(policy, target, *existing, claimed); !allowed)

@@ -61,7 +61,7 @@ class TargetSync {
   Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target,
                                    const std::string& arn, const std::string& version_id,
                                    const RenderedData& data,
-                                   std::shared_ptr<const ManagedSecret> existing);
+                                   const std::shared_ptr<const ManagedSecret>& existing);
   Status recreate(const Policy& policy, const TargetSpec& target, const ManagedSecret& existing);
   Result<std::shared_ptr<const ManagedSecret>> look(const std::string& ns, const std::string& name);
 

@@ -184,7 +184,7 @@ Result<std::shared_ptr<CredentialsProvider>> make_default_chain(ChainOptions opt
       "default chain", [chain] { return chain->find(); }, clock, rng));
 }
 
-std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions options,
+std::shared_ptr<CredentialsProvider> make_web_identity_provider(const ChainOptions& options,
                                                                 WebIdentityOptions web) {
   auto sts = sts_session(options, nullptr);
   const std::string source = "web identity " + web.role_arn;
@@ -197,7 +197,8 @@ std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions opt
 }
 
 std::shared_ptr<CredentialsProvider> make_assume_role_provider(
-    ChainOptions options, std::shared_ptr<CredentialsProvider> source, AssumeRoleOptions role) {
+    const ChainOptions& options, std::shared_ptr<CredentialsProvider> source,
+    AssumeRoleOptions role) {
   auto sts = sts_session(options, std::move(source));
   const std::string name = "role " + role.role_arn;
   auto fetch = [sts, role = std::move(role)] { return assume_role(*sts, role); };

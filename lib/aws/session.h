@@ -96,7 +96,7 @@ struct WebIdentityOptions {
   std::string session_name;
   std::function<Result<SecretString>()> token;
 };
-std::shared_ptr<CredentialsProvider> make_web_identity_provider(ChainOptions options,
+std::shared_ptr<CredentialsProvider> make_web_identity_provider(const ChainOptions& options,
                                                                 WebIdentityOptions web);
 
 // AssumeRole on top of another provider; tags the session (namespace, policy).
@@ -107,6 +107,7 @@ struct AssumeRoleOptions {
   std::map<std::string, std::string> tags;
 };
 std::shared_ptr<CredentialsProvider> make_assume_role_provider(
-    ChainOptions options, std::shared_ptr<CredentialsProvider> source, AssumeRoleOptions role);
+    const ChainOptions& options, std::shared_ptr<CredentialsProvider> source,
+    AssumeRoleOptions role);
 
 }  // namespace keyturn::aws
