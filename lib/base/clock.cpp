@@ -20,7 +20,7 @@ bool SystemClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_
   return mono() < deadline;
 }
 
-bool sleep_until(Clock& clock, MonoTime deadline, std::stop_token stop) {
+bool sleep_until(Clock& clock, MonoTime deadline, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable wake;
   // Taking the mutex orders the notification after the waiter's look at the token.

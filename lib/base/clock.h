@@ -40,6 +40,6 @@ class SystemClock final : public Clock {
 };
 
 // Blocks until mono() >= deadline (true) or until a stop is requested (false).
-bool sleep_until(Clock& clock, MonoTime deadline, std::stop_token stop);
+bool sleep_until(Clock& clock, MonoTime deadline, const std::stop_token& stop);
 
 }  // namespace keyturn
