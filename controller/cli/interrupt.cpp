@@ -12,21 +12,12 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "controller/runtime/lifecycle.h"
+
 namespace keyturn::cli {
-namespace {
-
-sigset_t ending_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
-}
-
-}  // namespace
 
 Interrupt::Interrupt() {
-  const sigset_t set = ending_signals();
+  const sigset_t set = runtime::ending_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   end_ = ::eventfd(0, EFD_CLOEXEC);
   thread_ = std::thread([this] { watch(); });
@@ -55,7 +46,7 @@ void Interrupt::watch() {
 }
 
 void Interrupt::let_signals_end_us() {
-  const sigset_t set = ending_signals();
+  const sigset_t set = runtime::ending_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 

@@ -26,13 +26,7 @@ class ClearErrand final : public Errand {
 
   Word word(const View& view, Decision& decision) override {
     if (decision.action == Action::Refuse) return Word::refuse(refused(decision));
-    if (is_attempt(decision)) {
-      return Word::refuse(invalid(
-          "AttemptUnderWay", view.secret.name + ": a rotation is under way (version " +
-                                 decision.version_id +
-                                 "); finish it with `keyturn secret rotate`, or give it up with "
-                                 "`keyturn secret abandon`"));
-    }
+    if (is_attempt(decision)) return Word::refuse(under_way(view, decision));
     if (decision.action != Action::Nothing) return Word::perform();
     return quiet(view) ? Word::done() : Word::wait(left(view));
   }

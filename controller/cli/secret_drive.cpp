@@ -147,4 +147,11 @@ Error refused(const Decision& decision) { return invalid(decision.reason, decisi
 
 bool is_attempt(const Decision& decision) { return decision.row >= 1 && decision.row <= 6; }
 
+Error under_way(const engine::View& view, const Decision& decision) {
+  return invalid("AttemptUnderWay", view.secret.name + ": a rotation is under way (version " +
+                                        decision.version_id +
+                                        "); finish it with `keyturn secret rotate`, or give it up "
+                                        "with `keyturn secret abandon`");
+}
+
 }  // namespace keyturn::cli

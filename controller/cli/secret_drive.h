@@ -75,6 +75,8 @@ Result<engine::View> drive(Alone& alone, Errand& errand);
 
 // Rows 1 to 6 of the protocol's table: an attempt is under way, or what is left of one.
 bool is_attempt(const engine::Decision& decision);
+// "AttemptUnderWay": what waits for the end of such an attempt.
+Error under_way(const engine::View& view, const engine::Decision& decision);
 // Refuse's reason and message as an error.
 Error refused(const engine::Decision& decision);
 

@@ -17,13 +17,7 @@ class RetireErrand final : public Errand {
   Word word(const View& view, Decision& decision) override {
     if (!version_.empty() && view.labels.baton != version_) return Word::done();
     if (decision.action == Action::Refuse) return Word::refuse(refused(decision));
-    if (is_attempt(decision)) {
-      return Word::refuse(invalid(
-          "AttemptUnderWay", view.secret.name + ": a rotation is under way (version " +
-                                 decision.version_id +
-                                 "); finish it with `keyturn secret rotate`, or give it up with "
-                                 "`keyturn secret abandon`"));
-    }
+    if (is_attempt(decision)) return Word::refuse(under_way(view, decision));
     if (decision.step != engine::Step::Retire) return Word::done();
     version_ = view.labels.baton;
     return Word::perform();

@@ -335,15 +335,6 @@ Result<json> Client::merge_patch(const ResourceType& type, std::string_view ns,
   return patch(call, body, "application/merge-patch+json");
 }
 
-Result<json> Client::json_patch(const ResourceType& type, std::string_view ns,
-                                std::string_view name, const json& body) {
-  std::string query;
-  add_query(query, "fieldManager", kFieldManager);
-  Call call("patch", type, ns, name, {}, query);
-  call.sensitive(holds_secrets(type, "", false));
-  return patch(call, body, "application/json-patch+json");
-}
-
 Status Client::remove(const ResourceType& type, std::string_view ns, std::string_view name,
                       std::string_view uid, std::string_view resource_version) {
   Call call("delete", type, ns, name);
@@ -361,18 +352,6 @@ Status Client::remove(const ResourceType& type, std::string_view ns, std::string
   if (!reply) return std::move(reply).error();
   if (call.request.sensitive) cleanse(reply->body);
   return {};
-}
-
-Result<std::string> Client::raw_get(std::string_view path) {
-  Call call("get", ResourceType{"", "", "", ""}, {}, {});
-  call.resource = path;
-  call.target = path;
-  call.accept("*/*");
-  call.request.timeout = timeout_;
-  call.request.stop = stop_;
-  auto reply = exchange(call, nullptr);
-  if (!reply) return std::move(reply).error();
-  return std::move(reply->body);
 }
 
 Status Client::watch(const ResourceType& type, std::string_view ns, std::string_view query,

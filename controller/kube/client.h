@@ -94,17 +94,13 @@ class Client {
   // the object does not exist).
   Result<nlohmann::json> apply(const ResourceType& type, std::string_view ns,
                                const nlohmann::json& object, const ApplyOptions& options = {});
-  // JSON merge patch (RFC 7386) and JSON patch (RFC 6902, with "test").
+  // JSON merge patch (RFC 7386).
   Result<nlohmann::json> merge_patch(const ResourceType& type, std::string_view ns,
                                      std::string_view name, const nlohmann::json& patch,
                                      std::string_view subresource = {});
-  Result<nlohmann::json> json_patch(const ResourceType& type, std::string_view ns,
-                                    std::string_view name, const nlohmann::json& patch);
   // With preconditions when given. NotFound is an error (the caller decides).
   Status remove(const ResourceType& type, std::string_view ns, std::string_view name,
                 std::string_view uid = {}, std::string_view resource_version = {});
-  // Raw GET for /version, /readyz.
-  Result<std::string> raw_get(std::string_view path);
 
   // A watch stream: on_line gets each JSON line; ends at EOF, error, stop, or false from on_line.
   // The result says how it ended. `query` is the encoded query without '?'. Client deadline =

@@ -21,12 +21,6 @@ using runtime::Outcome;
 constexpr Duration kLongestSleep{
     3'600'000};  // wall clocks jump: look at the schedule at least so often
 
-kube::ObjectReference reference(const Policy& policy) {
-  return {"keyturn.dev/v1alpha1", "RotationPolicy", policy.ns, policy.name, policy.uid, ""};
-}
-
-std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
-
 Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
   return status.rotation && status.rotation->version_id == version_id
              ? now - status.rotation->started_at

@@ -18,6 +18,8 @@ const HistoryEntry* entry_of(const PolicyStatus& status, const std::string& vers
 
 }  // namespace
 
+std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
+
 void record_aftermath(PolicyStatus& status, const std::string& strategy,
                       const std::string& version_id, engine::Step step, const std::string& message,
                       WallTime now) {

@@ -13,6 +13,9 @@ namespace keyturn::rotation {
 
 inline constexpr std::string_view kRollbackTrigger = "rollback";
 
+// The beginning of a version id, for people.
+std::string short_id(const std::string& version_id);
+
 // A rotation is under way at `step`; started_at stays if it is the same version. What is still done
 // for an attempt that ended (its credential revoked, a label dropped) leaves the history alone.
 void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,

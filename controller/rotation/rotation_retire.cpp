@@ -25,8 +25,6 @@ Duration next_look(Duration waited) {
   return waited < kHour ? Duration(60'000) : Duration(300'000);
 }
 
-std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
-
 // The status is what back-off, metric and grace period are counted by; once a pass.
 void tell_waiting(Turn& turn, const std::string& version_id, const GateVerdict& verdict,
                   Duration grace) {

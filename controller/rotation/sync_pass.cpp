@@ -27,11 +27,11 @@ bool wants_previous(const Policy& policy) {
   return std::any_of(policy.spec.targets.begin(), policy.spec.targets.end(), needs_previous);
 }
 
+}  // namespace
+
 kube::ObjectReference reference(const Policy& policy) {
   return {"keyturn.dev/v1alpha1", "RotationPolicy", policy.ns, policy.name, policy.uid, ""};
 }
-
-}  // namespace
 
 const Error* SyncReport::first_error() const {
   for (const auto& t : targets) {

@@ -41,6 +41,9 @@ struct SyncReport {
   const Error* retryable_error() const;  // an error that time may mend
 };
 
+// What events are about.
+kube::ObjectReference reference(const Policy& policy);
+
 class SyncPass {
  public:
   struct Deps {

@@ -24,7 +24,6 @@ std::string current_exception_type() {
 void settle(WorkQueue& queue, const Key& key, const Outcome& outcome) {
   switch (outcome.kind) {
     case Outcome::Kind::Done:
-    case Outcome::Kind::Terminal:
       queue.forget(key);
       return;
     case Outcome::Kind::After:

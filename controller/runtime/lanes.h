@@ -26,10 +26,9 @@ namespace keyturn::runtime {
 // What a pass over a key ended with.
 struct Outcome {
   enum class Kind {
-    Done,      // nothing until something changes
-    After,     // look again after `delay`
-    Retry,     // failed: back off (at least error.retry_after)
-    Terminal,  // failed for good until its input changes: no retry
+    Done,   // nothing until something changes
+    After,  // look again after `delay`
+    Retry,  // failed: back off (at least error.retry_after)
   };
   Kind kind = Kind::Done;
   Duration delay{0};
@@ -38,11 +37,10 @@ struct Outcome {
   static Outcome done() { return {}; }
   static Outcome after(Duration d) { return {Kind::After, d, {}}; }
   static Outcome retry(Error e) { return {Kind::Retry, Duration(0), std::move(e)}; }
-  static Outcome terminal(Error e) { return {Kind::Terminal, Duration(0), std::move(e)}; }
 };
 
 // What the queue is told about a key that ended with `outcome`; before done(), so that no other
-// worker gets the key in between. Done and Terminal: forget; After: forget, add_after; Retry:
+// worker gets the key in between. Done: forget; After: forget, add_after; Retry:
 // add_backoff with retry_after.
 void settle(WorkQueue& queue, const Key& key, const Outcome& outcome);
 

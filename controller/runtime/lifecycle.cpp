@@ -18,6 +18,10 @@ namespace keyturn::runtime {
 
 namespace {
 
+const char* signal_name(std::uint32_t number) { return number == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+}  // namespace
+
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -25,10 +29,6 @@ sigset_t ending_signals() {
   sigaddset(&set, SIGINT);
   return set;
 }
-
-const char* signal_name(std::uint32_t number) { return number == SIGINT ? "SIGINT" : "SIGTERM"; }
-
-}  // namespace
 
 // Reads the blocked signals on a thread of its own while run() lasts: the first stops, the second
 // ends the process.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <csignal>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -25,6 +26,9 @@ struct Component {
   std::function<Status()> start;
   std::function<void()> stop;
 };
+
+// SIGTERM and SIGINT.
+sigset_t ending_signals();
 
 class Lifecycle {
  public:

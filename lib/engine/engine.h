@@ -116,7 +116,6 @@ class Memory {
   // The credential of `version_id` was revoked by this process.
   bool retired(const std::string& arn, const std::string& version_id) const;
   void remember_retired(const std::string& arn, const std::string& version_id);
-  void forget(const std::string& arn);
 
  private:
   struct Entry {

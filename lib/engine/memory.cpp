@@ -88,9 +88,4 @@ void Memory::remember_retired(const std::string& arn, const std::string& version
   secrets_[arn].retired = version_id;
 }
 
-void Memory::forget(const std::string& arn) {
-  const std::lock_guard lock(mutex_);
-  secrets_.erase(arn);
-}
-
 }  // namespace keyturn::engine

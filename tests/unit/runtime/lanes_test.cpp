@@ -104,12 +104,11 @@ TEST_F(LaneTest, RetryHonoursTheServersWish) {
   await_passes(2);
 }
 
-TEST_F(LaneTest, TerminalIsNotTriedAgainAndStartsAfreshOnAChange) {
-  Lane lane(
-      "sync", queue_, 1,
-      scripted({Outcome::retry(throttled(seconds(0))), Outcome::terminal(invalid("Bad", "spec")),
-                Outcome::retry(throttled(seconds(0)))}),
-      counter());
+TEST_F(LaneTest, DoneIsNotTriedAgainAndStartsAfreshOnAChange) {
+  Lane lane("sync", queue_, 1,
+            scripted({Outcome::retry(throttled(seconds(0))), Outcome::done(),
+                      Outcome::retry(throttled(seconds(0)))}),
+            counter());
   lane.start();
   queue_.add("a");
   await_passes(1);
