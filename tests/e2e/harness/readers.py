@@ -45,6 +45,7 @@ class Readers:
         self._thread = threading.Thread(target=self._run, name=f"readers-{namespace}", daemon=True)
 
     def __enter__(self):
+        self._look_at_secret()  # before the caller changes anything: what runs already holds this value
         self._thread.start()
         return self
 
