@@ -10,7 +10,8 @@ failed=0
 one() {
   local parser=$1 work=build/fuzz/corpus/$1
   mkdir -p "$work"
-  if "build/fuzz/tests/fuzz/fuzz_$parser" -seed="${KT_FUZZ_SEED:-1}" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+  # libFuzzer ends by itself, except when what it found has taken all memory: seen once to hang a whole run.
+  if timeout -k 5 $((seconds + 120)) "build/fuzz/tests/fuzz/fuzz_$parser" -seed="${KT_FUZZ_SEED:-1}" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
       -artifact_prefix="$work/crash-" "$work" "tests/fuzz/corpus/$parser" >"build/fuzz/$parser.log" 2>&1; then
     printf 'fuzz %-22s ok       %s\n' "$parser" "$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "build/fuzz/$parser.log" | tail -n 1)"
   else

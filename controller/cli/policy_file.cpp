@@ -5,7 +5,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "controller/cli/yaml_documents.h"
+#include "controller/rotation/yaml_documents.h"
 
 namespace keyturn::cli {
 
@@ -19,7 +19,7 @@ Result<std::string> read_text(const std::string& file) {
 Result<rotation::Policy> policy_from_file(const std::string& file) {
   auto text = read_text(file);
   if (!text) return std::move(text).error();
-  auto documents = yaml_documents(*text, file);
+  auto documents = rotation::yaml_documents(*text, file);
   if (!documents) return std::move(documents).error();
   const nlohmann::json* found = nullptr;
   for (const auto& document : *documents) {

@@ -8,9 +8,9 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/output.h"
 #include "controller/cli/policy_file.h"
-#include "controller/cli/yaml_documents.h"
 #include "controller/rotation/operator_config.h"
 #include "controller/rotation/policy.h"
+#include "controller/rotation/yaml_documents.h"
 
 namespace keyturn::cli {
 namespace {
@@ -60,8 +60,8 @@ int validate(const std::vector<std::string>& files, const std::string& config) {
   }
   for (const auto& file : files) {
     auto text = read_text(file);
-    auto documents =
-        text ? yaml_documents(*text, file) : Result<std::vector<nlohmann::json>>(text.error());
+    auto documents = text ? rotation::yaml_documents(*text, file)
+                          : Result<std::vector<nlohmann::json>>(text.error());
     if (!documents) {
       ++counts.bad;
       complain("validate", documents.error().message);

@@ -10,6 +10,7 @@
 #include "controller/rotation/operator_config_access.h"
 #include "controller/rotation/operator_config_reader.h"
 #include "controller/rotation/validate_names.h"
+#include "controller/rotation/yaml_nodes.h"
 #include "lib/base/text.h"
 #include "lib/base/time.h"
 
@@ -185,7 +186,7 @@ Result<OperatorConfig> parse_operator_config(std::string_view yaml, std::string_
   if (yaml.size() > kLargest) return invalid("InvalidConfig", file + ": is larger than 1 MiB");
   if (!is_utf8(yaml)) return invalid("InvalidConfig", file + ": is not UTF-8 text");
   try {
-    const std::vector<Node> documents = YAML::LoadAll(std::string(yaml));
+    const std::vector<Node> documents = yaml_nodes(std::string(yaml));
     if (documents.size() > 1) {
       return invalid("InvalidConfig", file + ": holds several YAML documents; keep one");
     }

@@ -2,6 +2,7 @@
 # A real Kubernetes and an independent Secrets Manager for the e2e tests, without containers.
 #
 #   control-plane.sh build       makes what is missing; prints the folder that holds the programs
+#   control-plane.sh built       the same without making anything: ends with 1 where something is missing
 #   control-plane.sh start DIR   a fresh cluster and moto, with everything of theirs in DIR; prints how to use them
 #   control-plane.sh stop DIR    ends them (DIR stays, with its logs; start DIR then resumes with the same data)
 #   control-plane.sh down DIR NAME | up DIR NAME
@@ -29,6 +30,7 @@ readonly kubernetes_packages=("${kubernetes_programs[@]/#/k8s.io/kubernetes/cmd/
 say() { printf 'control-plane: %s\n' "$*" >&2; }
 
 tests="E2E TESTS"  # whose prerequisites are looked for
+only_look=''       # what is missing is not made
 not_run() {  # what, and the remedy
   {
     printf '\n%s\n' "################################################################################"
@@ -71,6 +73,7 @@ need_go() {
 go_build() {  # NAME OUT ldflags package…
   local name=$1 out=$2 ldflags=$3 fresh
   shift 3
+  [ -z "$only_look" ] || { say "$name has not been built"; return 1; }
   need_go "$name"
   say "building $name (cold: minutes) …"
   fresh=$(mktemp -d "$cache/.building-$name.XXXXXX")
@@ -100,6 +103,7 @@ after_kwok() {
 }
 
 build_moto() {  # OUT
+  [ -z "$only_look" ] || { say "moto has not been installed"; return 1; }
   say "installing moto …"
   rm -rf "$1"
   # A venv is not to be moved once made: its scripts name its folder. The stamp says that it is whole.
@@ -223,13 +227,17 @@ influxdb() {
 }
 
 usage() {
-  sed -n '2,20s/^# \{0,1\}//p' "$0"
+  sed -n '2,21s/^# \{0,1\}//p' "$0"
 }
 
 main() {
   local command=${1:-} bin
   case "$command" in
-    build) [ $# -eq 1 ] || { usage >&2; exit 2; } ; build ;;
+    build | built)
+      [ $# -eq 1 ] || { usage >&2; exit 2; }
+      [ "$command" = build ] || only_look=yes
+      build
+      ;;
     influxdb) [ $# -eq 1 ] || { usage >&2; exit 2; } ; influxdb ;;
     start | stop | compact) [ $# -eq 2 ] || { usage >&2; exit 2; } ;;
     up | down) [ $# -eq 3 ] || { usage >&2; exit 2; } ;;

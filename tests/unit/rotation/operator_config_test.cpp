@@ -161,6 +161,8 @@ TEST(OperatorConfig, WhatIsNoYamlSaysWhere) {
       errors("leaderElection: {enabled: \"true\"}").find("must be true or false, without quotes"),
       std::string::npos);
   EXPECT_NE(errors(std::string(100'000, '[')).find("is not YAML"), std::string::npos);
+  EXPECT_EQ(errors("---\n,\n"),
+            "k.yaml:2: is not YAML: a comma outside of brackets, which begins nothing");
 }
 
 TEST(OperatorConfig, FilesThatCannotBeRead) {

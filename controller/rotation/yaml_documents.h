@@ -8,10 +8,10 @@
 
 #include "lib/base/result.h"
 
-namespace keyturn::cli {
+namespace keyturn::rotation {
 
 // Invalid: no YAML, with file and line. Empty documents are left out.
 Result<std::vector<nlohmann::json>> yaml_documents(const std::string& text,
                                                    const std::string& file);
 
-}  // namespace keyturn::cli
+}  // namespace keyturn::rotation
