@@ -41,7 +41,8 @@ class Identities {
  public:
   struct Deps {
     kube::Client& client;
-    std::shared_ptr<http::Transport> transport;
+    std::shared_ptr<http::Transport> transport;  // to AWS
+    std::shared_ptr<http::Transport> backends;
     aws::Settings settings;
     aws::Environment env;
     std::string default_region;  // operator config's, else the settings'

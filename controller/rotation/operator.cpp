@@ -30,6 +30,7 @@
 #include "controller/runtime/lifecycle.h"
 #include "lib/base/log.h"
 #include "lib/base/uuid.h"
+#include "lib/http/breaker.h"
 #include "lib/http/curl_transport.h"
 
 namespace keyturn::rotation {
@@ -99,6 +100,7 @@ struct Operator::Impl {
   SystemRng rng;
   Metrics metrics;
   std::shared_ptr<http::Transport> transport;
+  std::shared_ptr<http::Transport> backends;  // the same, with a breaker for each server
   std::shared_ptr<kube::Connection> connection;
   kube::Client client;
   kube::Client lease_client;  // its own connections: nothing may delay a renewal
@@ -140,6 +142,8 @@ Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s
       metrics(options.version),
       transport(http::make_curl_transport(
           {.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
+      backends(http::make_breaker(transport, clock, rng,
+                                  {.probes = std::max(1, c.rotation_workers / 2)})),
       connection(std::move(conn)),
       client(transport, connection, clock, &metrics),
       lease_client(http::make_curl_transport(
@@ -167,8 +171,8 @@ Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s
               [this](const std::string& policy, const std::string& secret) {
                 return claims(policy, secret);
               }),
-      identities({client, transport, std::move(settings), options.env, c.region, c.request_deadline,
-                  clock, rng, &metrics}),
+      identities({client, transport, backends, std::move(settings), options.env, c.region,
+                  c.request_deadline, clock, rng, &metrics}),
       detector({knowledge, clock, rng,
                 [this](const aws::SecretMetadata& secret, const std::vector<std::string>& keys) {
                   sync.noticed(secret.arn);

@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/base/time.h"
+#include "lib/http/breaker.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -93,6 +94,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case StepResult::Kind::Progress:
       return std::nullopt;
     case StepResult::Kind::After:
+      if (result.error.code == http::kBackendDown) tell_backend_down(turn, result.error);
       return Outcome::after(result.delay);
     case StepResult::Kind::Driver:
       return std::nullopt;
@@ -121,6 +123,14 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
         set_problem(status, error, false, now, generation);
       });
   return Outcome::retry(result.error);
+}
+
+// Said once: the refusals of an outage come often, and what is told already says more of it.
+void RotationPass::tell_backend_down(Turn& turn, const Error& error) {
+  turn.change([error, generation = turn.policy().generation](PolicyStatus& status, WallTime now) {
+    if (!status.condition(kStalled) && !status.condition(kReconciling))
+      set_problem(status, error, false, now, generation);
+  });
 }
 
 Outcome RotationPass::settle(Turn& turn) {

@@ -58,6 +58,7 @@ class RotationPass {
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
+  static void tell_backend_down(Turn& turn, const Error& error);
   static bool is_drivers(const Turn& turn, const engine::Decision& decision);
   engine::Situation situation(Turn& turn);
   Status judge(Turn& turn);

@@ -60,8 +60,8 @@ std::string_view to_string(Event event);
 struct StepResult {
   enum class Kind {
     Progress,  // something was done (or found done): decide again
-    After,     // nothing to do before `delay`; then look again
-    Retry,     // failed, may work later: `error`
+    After,  // nothing to do before `delay`; then look again (`error`: a server that is not asked)
+    Retry,  // failed, may work later: `error`
     Terminal,  // needs a change by a person: `error` (code is the reason)
     Driver,    // Sync, Rollout, WaitGate, Nothing, Refuse: the driver's to do or to tell
   };

@@ -128,6 +128,7 @@ StepResult Steps::failed(Error error) {
     return after(kLookAgain, "Somebody else was faster: " + error.message);
   if (error.code == "ViewTooOld")
     return after(Duration(0), "What was seen is too old to act on; looking again.");
+  if (error.cls == ErrorClass::Unavailable && error.retry_after) return not_asked(std::move(error));
   const auto kind =
       error.cls == ErrorClass::Invalid ? StepResult::Kind::Terminal : StepResult::Kind::Retry;
   const Duration delay = error.retry_after.value_or(Duration(0));
@@ -135,7 +136,17 @@ StepResult Steps::failed(Error error) {
   return {.kind = kind, .delay = delay, .error = std::move(error), .note = std::move(note)};
 }
 
+// A breaker refused: no failure of ours, and it says when it will let somebody through.
+StepResult Steps::not_asked(Error error) {
+  StepResult result = after(*error.retry_after, error.message);
+  result.error = std::move(error);
+  return result;
+}
+
 StepResult Steps::waiting(const TestResult& unknown) {
+  const auto& cause = unknown.cause;
+  if (cause && cause->cls == ErrorClass::Unavailable && cause->retry_after)
+    return not_asked(*cause);
   std::string note = "Whether the credential works is not known yet: " + unknown.detail;
   if (unknown.look_again) return after(*unknown.look_again, std::move(note));
   return failed(make_error(ErrorClass::Transient, "TestUnknown", std::move(note)));

@@ -88,6 +88,7 @@ class Steps {
   static StepResult after(Duration delay, std::string note);
   static StepResult driver(std::string note);
   static StepResult failed(Error error);
+  static StepResult not_asked(Error error);
   static StepResult waiting(const TestResult& unknown);
 
   // After a lost race the labels are looked at again, but not at once: what was read may be a

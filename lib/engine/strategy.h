@@ -58,6 +58,7 @@ struct TestResult {
   Verdict verdict = Verdict::Unknown;
   std::string detail{};                  // for people; no secret
   std::optional<Duration> look_again{};  // with Unknown: not before
+  std::optional<Error> cause{};          // with Unknown: the request that failed, where one did
 };
 
 // set(): whether the backend took the pending value.

@@ -68,6 +68,8 @@ struct Request {
   // Over a connection of its own, whatever is kept alive: a proof that owes nothing to an earlier
   // one.
   bool fresh_connection = false;
+  // It takes back what an earlier request did: sent even where a breaker would refuse (breaker.h).
+  bool takes_back = false;
   std::stop_token stop;  // a stop aborts the exchange soon (Unavailable "Cancelled")
   // Refuse larger replies (Invalid "TooLarge"); what stream() hands on does not count. 0: no limit.
   std::size_t max_reply_bytes = 64u << 20;

@@ -127,11 +127,11 @@ class Operator:
     CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\npropagation: 1s\nleaderElection: {enabled: false}\n'
     count = 0
 
-    def __init__(self, sandbox, until_it="works"):
+    def __init__(self, sandbox, until_it="works", settings=CONFIG):
         Operator.count += 1
         self.log = f"{sandbox.dir}/operator-{Operator.count}.log"
         self.config = config = f"{sandbox.dir}/config.yaml"
-        self.configure(self.CONFIG)
+        self.configure(settings)
         self.process = subprocess.Popen([f"{sandbox.binaries}/keyturn", "controller", "--config", config], env=sandbox.env, stderr=open(self.log, "w"))
         line = {"works": "working", "listens": "listening"}[until_it]
         until(f"the operator {until_it}", lambda: f'"msg":"{line}"' in self.text())

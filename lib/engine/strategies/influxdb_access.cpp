@@ -91,7 +91,9 @@ Result<Client> Access::server(const Location& location, MonoTime deadline) const
     Client client(deps_, std::move(server).value());
     auto version = client.version(deadline);
     if (!version) {
-      if (deps_.memory) deps_.memory->forget_database(location.db_identifier);
+      // It may have moved; but who was not asked did not fail to answer.
+      if (deps_.memory && version.error().cls != ErrorClass::Unavailable)
+        deps_.memory->forget_database(location.db_identifier);
       return std::move(version).error();
     }
     if (auto good = check_version(*version, client.server().host_port); !good)

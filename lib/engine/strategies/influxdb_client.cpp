@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxReply = 16u << 20;
 constexpr std::size_t kMaxMessage = 300;
+constexpr Duration kBrief{5'000};
 constexpr const char* kAuthorizations = "/api/v2/authorizations";
 
 std::string path_of(const std::string& id) { return std::string(kAuthorizations) + "/" + id; }
@@ -91,7 +92,7 @@ Result<Client> Client::sign_in(const SecretString& user, const SecretString& pas
 }
 
 Result<std::string> Client::version(MonoTime deadline) const {
-  auto response = send({.path = "/ping", .expected = 204}, deadline);
+  auto response = send({.path = "/ping", .expected = 204, .brief = true}, deadline);
   if (!response) return std::move(response).error();
   const std::string* version = http::find_header(response->headers, "X-Influxdb-Version");
   return version == nullptr ? std::string() : *version;
@@ -201,7 +202,9 @@ Result<http::Response> Client::send(const Call& call, MonoTime deadline,
   }
   request.body = call.body;
   request.timeout = call.changes ? deps_.request_timeout : std::min(deps_.request_timeout, left);
+  if (call.brief) request.timeout = std::min(request.timeout, kBrief);
   request.connect_timeout = std::min(request.connect_timeout, request.timeout);
+  request.takes_back = call.changes && deadline == MonoTime::max();
   request.sensitive = true;
   request.fresh_connection = call.connection == Connection::Fresh;
   request.max_reply_bytes = kMaxReply;

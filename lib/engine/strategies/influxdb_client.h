@@ -1,8 +1,9 @@
 // InfluxDB 2.x's HTTP API, as far as tokens need it. One client is one server and one way to prove
 // who asks: nobody, a token, or the session of a user who signed in.
 //
-// A GET is sent with at most the time that is left before the deadline; what changes anything is
-// sent only before it, and then has the whole request time-out.
+// A GET is sent with at most the time that is left before the deadline, /ping with five seconds at
+// most; what changes anything is sent only before it, and then has the whole request time-out. What
+// has no deadline takes back what an earlier request did.
 // Errors, all with the server and the request in the message and never a credential:
 //   Denied      "CredentialRefused" the token, session or password is wrong (401 "unauthorized
 //               access"); "TokenInactive" it is set inactive; "NotPermitted" it is right, but may
@@ -11,7 +12,8 @@
 //   Conflict    "AlreadyThere" (422)
 //   Throttled   "TooManyRequests" (429), with its Retry-After
 //   Transient   503 and other 5xx, "BadReply", the transport's: outcome unknown
-//   Unavailable "ViewTooOld": the deadline is over, nothing was sent
+//   Unavailable "ViewTooOld": the deadline is over, "BackendBusy", "BackendDown" (http/breaker.h):
+//               nothing was sent
 //   Invalid     "Http400" and whatever else cannot get better by itself; "NoSuchOrg"
 // Facts: InfluxDB 2.0.9 to 2.9.1, authorization/http_server.go, session/http_server.go.
 //
@@ -66,6 +68,7 @@ class Client {
     std::string body{};
     int expected = 200;
     bool changes = false;
+    bool brief = false;  // costs a server nothing: who takes long over it is not there
     Connection connection = Connection::Any;
     bool quotes = true;  // its refusal may be quoted (but never where it repeats the proof)
   };

@@ -51,7 +51,7 @@ Status check_old(const StepContext& ctx, const TokenSecret& secret, const Author
 TestResult rejected(std::string why) { return {Verdict::Rejected, std::move(why), std::nullopt}; }
 
 TestResult unknown(const Error& error) {
-  return {Verdict::Unknown, error.describe(), error.retry_after};
+  return {Verdict::Unknown, error.describe(), error.retry_after, error};
 }
 
 bool says_no(const Error& error) {
