@@ -83,7 +83,7 @@ TEST_F(Refused, WhicheverRequestItIsWaitsAndNothingIsGivenUp) {
     EXPECT_NE(influx.auths[0].token, kOldToken);
     EXPECT_TRUE(influx.auths[0].active);
   }
-  EXPECT_GT(nth, 15u);  // the requests of a rotation
+  EXPECT_GT(nth, 10u);  // the requests of a rotation
 }
 
 TEST_F(Refused, ATestThatWasNotSentSaysNothingAboutTheCredential) {
