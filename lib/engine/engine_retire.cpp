@@ -6,11 +6,21 @@ namespace keyturn::engine {
 
 // Asked directly before a revocation: the labels are still those that the decision was made on, and
 // the gate is still open. What an attempt minted was never current, so that revoking it waits for
-// no reader.
-std::function<bool()> Steps::confirmation(Readers readers) {
-  return [this, readers, before = Engine::fingerprint(view_, situation_)] {
-    if (!look_again() || Engine::fingerprint(view_, situation_) != before) return false;
-    return readers == Readers::None || !situation_.gate_still_open || situation_.gate_still_open();
+// no reader. Who looks at many pods takes his time: then the labels are looked at last. `ctx`,
+// where given, may send until its deadline, which goes by the newest look.
+std::function<bool()> Steps::confirmation(Readers readers, StepContext* ctx) {
+  return [this, readers, ctx, before = Engine::fingerprint(view_, situation_)] {
+    const auto unchanged = [&] {
+      return look_again() && Engine::fingerprint(view_, situation_) == before;
+    };
+    if (!unchanged()) return false;
+    if (readers == Readers::Possible && situation_.gate_still_open) {
+      if (!situation_.gate_still_open()) return false;
+      const bool slow = deps_.clock.mono() - view_.seen_at >= kLookAgain;
+      if (slow && !unchanged()) return false;
+    }
+    if (ctx != nullptr) ctx->deadline = view_.seen_at + deps_.timing.view_age();
+    return true;
   };
 }
 
@@ -21,8 +31,8 @@ StepResult Steps::abandon() {
   if (!pending.ok()) return failed(pending.error());
   if (*pending != nullptr) {
     if (auto stop = too_old()) return *stop;
-    const Status revoked =
-        strategy().abandon(context(version), **pending, confirmation(Readers::None));
+    StepContext ctx = context(version);
+    const Status revoked = strategy().abandon(ctx, **pending, confirmation(Readers::None, &ctx));
     if (!revoked.ok()) return failed(revoked.error());
   }
   if (auto stop = move(kPending, version, "")) return *stop;
@@ -41,9 +51,10 @@ StepResult Steps::retire() {
     return progress(Event::Interfered,
                     "Version " + version + " has no value that could be revoked; it is released.");
   }
-  if (auto stop = too_old()) return *stop;
+  if (too_old() && !look_again()) return after(kLookAgain, "The labels are looked at again.");
+  StepContext ctx = context(version);
   const Status revoked =
-      strategy().retire(context(version), **retired, **current, confirmation(Readers::Possible));
+      strategy().retire(ctx, **retired, **current, confirmation(Readers::Possible, &ctx));
   if (!revoked.ok()) return failed(revoked.error());
   deps_.memory.remember_retired(key(), version);
   if (auto stop = move(kBaton, version, "")) return *stop;
@@ -101,7 +112,8 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
   if (leftovers->empty() && !lost) return std::nullopt;
 
   if (auto stop = quiet()) return stop;
-  const auto confirm = confirmation(Readers::Possible);
+  StepContext ctx = context(labels().previous);
+  const auto confirm = confirmation(Readers::Possible, &ctx);
   for (const Leftover& leftover : *leftovers) {
     if (!confirm())
       return after(kLookAgain, "Something changed before a leftover credential was revoked.");
@@ -111,8 +123,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") + leftover.backend_id;
   }
   if (lost) {
-    const Status revoked =
-        strategy().retire(context(labels().previous), **previous, current, confirm);
+    const Status revoked = strategy().retire(ctx, **previous, current, confirm);
     if (!revoked.ok()) return failed(revoked.error());
     deps_.memory.remember_retired(key(), labels().previous);
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") +

@@ -62,7 +62,7 @@ class Steps {
   Result<std::vector<Leftover>> old_leftovers(const SecretString& current);
   bool retirement_may_be_lost() const;
   enum class Readers { None, Possible };
-  std::function<bool()> confirmation(Readers readers);
+  std::function<bool()> confirmation(Readers readers, StepContext* ctx = nullptr);
 
   // engine_steps.cpp: shared
   Stop quiet();

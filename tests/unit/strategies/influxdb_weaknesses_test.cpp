@@ -20,7 +20,10 @@ class OriginalsWeakness : public InfluxTest {
     auto view = engine.look(arn);
     if (!view.ok()) return true;
     for (int turn = 0; turn < 30; ++turn) {
-      Situation situation{.gate_open = gate_open, .retire = true, .clean_up = clean_up};
+      Situation situation{.gate_open = gate_open,
+                          .gate_still_open = gate_still_open,
+                          .retire = true,
+                          .clean_up = clean_up};
       if (view->labels.current == first) situation.permit = next_version(*view);
       const Decision decision = engine.decide(*view, situation);
       const StepResult result = engine.perform(*view, decision, situation, pass);
@@ -61,7 +64,40 @@ class OriginalsWeakness : public InfluxTest {
   Memory memory;
   std::string first, last;
   bool gate_open = true, clean_up = false;
+  std::function<bool()> gate_still_open;
 };
+
+// Pods of big namespaces are many.
+TEST_F(OriginalsWeakness, Two_ALongLookAtReadersLeavesNoTokenInactive) {
+  begin(original());
+  int looks = 0;
+  gate_still_open = [&] {
+    ++looks;
+    clock.advance(Duration(25'000));
+    return true;
+  };
+  for (int pass = 0; pass < 60 && one_pass(); ++pass) {
+    const bool there = std::any_of(influx.auths.begin(), influx.auths.end(),
+                                   [](const auto& a) { return a.token == kOldToken; });
+    EXPECT_EQ(influx.accepts(kOldToken), there) << "inactive after pass " << pass;
+  }
+  EXPECT_EQ(looks, 2);
+  expect_only_the_current_one();
+}
+
+TEST_F(OriginalsWeakness, Two_WhatChangesDuringALongLookIsSeen) {
+  begin(original());
+  int looks = 0;
+  gate_still_open = [&] {
+    clock.advance(Duration(25'000));
+    if (looks++ == 0) secrets.move_label(arn, "AWSCURRENT", first);  // a person goes back
+    return true;
+  };
+  for (int pass = 0; pass < 60 && looks == 0; ++pass) one_pass();
+  EXPECT_EQ(looks, 1);
+  EXPECT_TRUE(influx.accepts(kOldToken));
+  for (const auto& line : influx.log) EXPECT_FALSE(line.starts_with("PATCH")) << line;
+}
 
 TEST_F(OriginalsWeakness, One_ACrashBetweenMintAndPutLeavesNoOrphanForEver) {
   for (const bool hides : {false, true}) {
