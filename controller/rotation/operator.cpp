@@ -36,9 +36,31 @@
 namespace keyturn::rotation {
 namespace {
 
-constexpr Duration kStuck{180'000};  // a pass is bounded to far less: older means a worker hangs
+// A request is bounded to far less, its retries and the waits between them included: no pass that
+// still gets on is silent for so long, however many requests it has to make.
+constexpr Duration kStuck{180'000};
 constexpr Duration kDetectorStuck{300'000};
 constexpr Duration kCachePoll{20};
+
+// Each exchange of a lane's worker is a sign of life of it.
+class NotingTransport final : public http::Transport {
+ public:
+  explicit NotingTransport(std::unique_ptr<http::Transport> inner) : inner_(std::move(inner)) {}
+  Result<http::Response> send(const http::Request& request) override {
+    return noted(inner_->send(request));
+  }
+  Result<http::Response> stream(const http::Request& request,
+                                const std::function<bool(std::string_view)>& on_data) override {
+    return noted(inner_->stream(request, on_data));
+  }
+
+ private:
+  static Result<http::Response> noted(Result<http::Response> response) {
+    runtime::note_progress();
+    return response;
+  }
+  const std::unique_ptr<http::Transport> inner_;
+};
 
 std::string host_identity(Rng& rng) {
   char host[256] = "keyturn";
@@ -140,8 +162,8 @@ Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s
                      std::shared_ptr<kube::Connection> conn)
     : options(std::move(o)),
       metrics(options.version),
-      transport(http::make_curl_transport(
-          {.max_idle_handles = 32, .user_agent = "keyturn/" + options.version})),
+      transport(std::make_shared<NotingTransport>(http::make_curl_transport(
+          {.max_idle_handles = 32, .user_agent = "keyturn/" + options.version}))),
       backends(http::make_breaker(transport, clock, rng,
                                   {.probes = std::max(1, c.rotation_workers / 2)})),
       connection(std::move(conn)),
@@ -299,11 +321,8 @@ bool Operator::Impl::claims(const std::string& policy_key, const std::string& se
 
 Status Operator::Impl::healthy() const {
   if (!lanes_running) return {};
-  for (const auto* queue : {&sync_queue, &rotation_queue}) {
-    if (queue->longest_running() > kStuck)
-      return make_error(ErrorClass::Unavailable, "WorkerStuck",
-                        "a worker has been busy with one policy for over three minutes");
-  }
+  if (auto moving = runtime::check_progress({&sync_queue, &rotation_queue}, kStuck); !moving)
+    return moving;
   if (clock.mono() - detector.last_turn() > kDetectorStuck)
     return make_error(ErrorClass::Unavailable, "DetectorStuck",
                       "the change detector has not turned for five minutes");

@@ -7,6 +7,7 @@
 #include <typeinfo>
 
 #include "lib/base/log.h"
+#include "lib/base/time.h"
 
 namespace keyturn::runtime {
 
@@ -19,7 +20,28 @@ std::string current_exception_type() {
   return type == nullptr ? "unknown" : type->name();
 }
 
+// What this thread works on.
+struct Work {
+  WorkQueue* queue = nullptr;
+  const Key* key = nullptr;
+};
+thread_local Work work_in_hand;
+
 }  // namespace
+
+void note_progress() {
+  if (work_in_hand.queue != nullptr) work_in_hand.queue->progress(*work_in_hand.key);
+}
+
+Status check_progress(const std::vector<const WorkQueue*>& queues, Duration limit) {
+  for (const WorkQueue* queue : queues) {
+    if (queue->longest_silence() > limit) {
+      return make_error(ErrorClass::Unavailable, "WorkerStuck",
+                        "a worker has got nothing done for over " + format_duration(limit));
+    }
+  }
+  return {};
+}
 
 void settle(WorkQueue& queue, const Key& key, const Outcome& outcome) {
   switch (outcome.kind) {
@@ -60,7 +82,9 @@ void Lane::stop(bool drain) {
 
 void Lane::run() {
   while (const std::optional<Key> key = queue_.get()) {
+    work_in_hand = {&queue_, &*key};
     const Outcome outcome = guarded(*key);
+    work_in_hand = {};
     settle(queue_, *key, outcome);
     queue_.done(*key);
     if (on_outcome_) on_outcome_(*key, outcome);

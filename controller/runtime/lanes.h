@@ -44,6 +44,14 @@ struct Outcome {
 // add_backoff with retry_after.
 void settle(WorkQueue& queue, const Key& key, const Outcome& outcome);
 
+// To be called where a pass gets on: after each request, of which a pass may send many. No-op on
+// other threads than a lane's. Thread rule: any thread.
+void note_progress();
+
+// Unavailable "WorkerStuck": a worker of these queues has got nothing done for longer than `limit`,
+// which must be more than a request may take with its retries.
+Status check_progress(const std::vector<const WorkQueue*>& queues, Duration limit);
+
 class Lane {
  public:
   using Work = std::function<Outcome(const Key&)>;

@@ -106,7 +106,7 @@ Key WorkQueue::take_locked(MonoTime now) {
   const auto waited = dirty_.find(key);
   const MonoTime since = waited->second;
   dirty_.erase(waited);
-  processing_.emplace(key, now);
+  processing_.emplace(key, Running{now, now});
   if (observer_ != nullptr) observer_->on_get(queue_.size(), now - since);
   return key;
 }
@@ -128,7 +128,7 @@ void WorkQueue::done(const Key& key) {
   const MutexLock lock(mutex_);
   const auto running = processing_.find(key);
   if (running == processing_.end()) return;
-  const Duration worked = clock_.mono() - running->second;
+  const Duration worked = clock_.mono() - running->second.since;
   processing_.erase(running);
   if (observer_ != nullptr) observer_->on_done(worked);
   if (dirty_.count(key) != 0) push_locked(key);
@@ -152,7 +152,22 @@ Duration WorkQueue::longest_running() const {
   const MutexLock lock(mutex_);
   Duration longest(0);
   const MonoTime now = clock_.mono();
-  for (const auto& [key, since] : processing_) longest = std::max(longest, now - since);
+  for (const auto& [key, running] : processing_) longest = std::max(longest, now - running.since);
+  return longest;
+}
+
+void WorkQueue::progress(const Key& key) {
+  const MutexLock lock(mutex_);
+  const auto running = processing_.find(key);
+  if (running != processing_.end()) running->second.progress = clock_.mono();
+}
+
+Duration WorkQueue::longest_silence() const {
+  const MutexLock lock(mutex_);
+  Duration longest(0);
+  const MonoTime now = clock_.mono();
+  for (const auto& [key, running] : processing_)
+    longest = std::max(longest, now - running.progress);
   return longest;
 }
 
@@ -160,7 +175,7 @@ Duration WorkQueue::unfinished_work() const {
   const MutexLock lock(mutex_);
   Duration sum(0);
   const MonoTime now = clock_.mono();
-  for (const auto& [key, since] : processing_) sum += now - since;
+  for (const auto& [key, running] : processing_) sum += now - running.since;
   return sum;
 }
 

@@ -68,8 +68,12 @@ class WorkQueue {
   void shutdown(bool drain);
   std::size_t depth() const;  // ready keys
 
-  // How long the longest running key has been processing; for the health check. Zero when none.
+  // How long the longest running key has been processing. Zero when none.
   Duration longest_running() const;
+  // Whoever processes this key has just got something done.
+  void progress(const Key& key);
+  // How long the one that has got nothing done for longest has been silent; for the health check.
+  Duration longest_silence() const;
   // What the running keys have taken so far, together.
   Duration unfinished_work() const;
   std::size_t waiting() const;  // delayed keys
@@ -93,7 +97,10 @@ class WorkQueue {
   std::condition_variable ready_;
   std::deque<Key> queue_ KT_GUARDED_BY(mutex_);                    // ready, each also in dirty_
   std::unordered_map<Key, MonoTime> dirty_ KT_GUARDED_BY(mutex_);  // since when it waits
-  std::unordered_map<Key, MonoTime> processing_ KT_GUARDED_BY(mutex_);  // since when it runs
+  struct Running {
+    MonoTime since, progress;
+  };
+  std::unordered_map<Key, Running> processing_ KT_GUARDED_BY(mutex_);
   std::set<std::pair<MonoTime, Key>> delayed_ KT_GUARDED_BY(mutex_);
   std::unordered_map<Key, MonoTime> delayed_at_ KT_GUARDED_BY(mutex_);  // the same, by key
   std::unordered_map<Key, int> failures_ KT_GUARDED_BY(mutex_);

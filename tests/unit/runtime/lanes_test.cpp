@@ -217,5 +217,55 @@ TEST_F(LaneTest, RunsAsManyAtOnceAsItHasThreads) {
   EXPECT_EQ(running, kThreads);
 }
 
+// A pass may be long, as long as it gets on.
+TEST_F(LaneTest, AWorkerIsStuckWhenItGetsNothingDoneNotWhenAPassIsLong) {
+  std::mutex gate;
+  std::condition_variable told;
+  int steps = 0, done = 0;
+  const auto await = [&](int& what, int value) {
+    std::unique_lock<std::mutex> lock(gate);
+    told.wait(lock, [&] { return what >= value; });
+  };
+  const auto say = [&](int& what) {
+    const std::lock_guard<std::mutex> lock(gate);
+    ++what;
+    told.notify_all();
+  };
+  Lane lane(
+      "sync", queue_, 1,
+      [&](const Key&) {
+        say(done);
+        for (int i = 1; i <= 3; ++i) {
+          await(steps, i);
+          note_progress();
+          say(done);
+        }
+        await(steps, 4);
+        return Outcome::done();
+      },
+      counter());
+  const auto healthy = [&] { return check_progress({&queue_}, seconds(180)); };
+  lane.start();
+  queue_.add("a");
+  await(done, 1);
+  for (int i = 1; i <= 3; ++i) {
+    clock_.advance(seconds(170));
+    EXPECT_TRUE(healthy().ok()) << i;
+    say(steps);
+    await(done, i + 1);
+  }
+  EXPECT_EQ(queue_.longest_running(), seconds(510));
+  clock_.advance(seconds(180));
+  EXPECT_TRUE(healthy().ok());
+  clock_.advance(Duration(1));
+  ASSERT_FALSE(healthy().ok());
+  EXPECT_EQ(healthy().error().code, "WorkerStuck");
+  say(steps);
+  await_passes(1);
+  lane.stop(true);
+  EXPECT_TRUE(healthy().ok()) << "nobody works";
+  note_progress();  // a thread that is no lane's
+}
+
 }  // namespace
 }  // namespace keyturn::runtime
