@@ -111,6 +111,28 @@ std::string targets_text(const Policy& policy, WallTime now) {
   return text.empty() ? row("targets", "none") : text;
 }
 
+std::string followers_text(const Policy& owner, const std::vector<Policy>& followers,
+                           const std::string& trouble) {
+  std::string text;
+  for (const Policy& policy : followers) {
+    const auto& status = policy.status;
+    std::string line = "RotationPolicy " + policy.key() + ": ";
+    if (const Condition* stalled = status.condition("Stalled")) {
+      line += "stalled (" + stalled->reason + ")";
+    } else {
+      const bool current = status.current_version_id == owner.status.current_version_id;
+      const Condition* synced = status.condition("Synced");
+      line += current && synced && synced->status == "True" ? "synced" : "not synced";
+      const Condition* out = status.condition("RolledOut");
+      if (out && out->status != "True") line += ", not rolled out: " + out->message;
+    }
+    text += row(text.empty() ? "followers" : "", line);
+  }
+  if (!trouble.empty())
+    text += row(text.empty() ? "followers" : "", "others not shown: " + trouble);
+  return text;
+}
+
 std::string history_text(const Policy& policy, WallTime now) {
   std::string text;
   for (const auto& entry : policy.status.history) {
@@ -179,7 +201,9 @@ std::string state_of(const Policy& policy) {
   return ready->status == "True" ? "Ready" : "NotReady: " + ready->reason;
 }
 
-std::string describe_policy(const Policy& policy, const SecretSight& secret, WallTime now) {
+std::string describe_policy(const Policy& policy, const SecretSight& secret, WallTime now,
+                            const std::vector<Policy>& followers,
+                            const std::string& followers_trouble) {
   const auto& status = policy.status;
   std::string text = "RotationPolicy " + policy.key() + "   " + policy.spec.strategy.name + "   " +
                      state_of(policy) + "\n";
@@ -195,6 +219,7 @@ std::string describe_policy(const Policy& policy, const SecretSight& secret, Wal
   text += row("schedule", schedule_text(policy, now));
   text += row("now", now_text(policy, now));
   text += targets_text(policy, now);
+  text += followers_text(policy, followers, followers_trouble);
   return text + history_text(policy, now);
 }
 

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "controller/rotation/policy.h"
 #include "lib/base/clock.h"
@@ -17,8 +18,10 @@ struct SecretSight {
   std::string trouble;  // why it was not asked or did not answer
 };
 
-std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret,
-                            WallTime now);
+// `followers`: the other policies on the same secret; `followers_trouble`: why not all may be seen.
+std::string describe_policy(const rotation::Policy& policy, const SecretSight& secret, WallTime now,
+                            const std::vector<rotation::Policy>& followers = {},
+                            const std::string& followers_trouble = "");
 
 // What a waiting retirement has behind it and what it waits for, as far as the status says: one
 // line each, the first without indentation. Precondition: status.retiring.

@@ -12,6 +12,8 @@
 #include "controller/cli/describe.h"
 #include "controller/cli/plan_references.h"
 #include "controller/rotation/operator_config.h"
+#include "controller/rotation/person_requests.h"
+#include "controller/rotation/rollout_status.h"
 #include "controller/rotation/rotation_due.h"
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/time.h"
@@ -72,6 +74,34 @@ std::string access_text(const Policy& policy, const Result<rotation::OperatorCon
                  : "DENIED: " + allowed.error().message;
 }
 
+// What a roll-out, readers and the grace period leave the operator to wait for, by the status: it
+// alone sees workloads and pods.
+void judge_waits(const Policy& policy, const rotation::PersonRequests& requests,
+                 const engine::View& view, WallTime now, engine::Situation& situation, Plan& plan) {
+  const auto& status = policy.status;
+  const auto* rollout = status.condition("RolledOut");
+  const bool held_back = rollout != nullptr && rollout->reason == rotation::kHeldBack;
+  situation.rolled_out =
+      requests.revoke || held_back || rotation::pending_targets(policy, status).empty();
+  if (!situation.rolled_out && rollout != nullptr) plan.note = rollout->message;
+  const std::string& baton = view.labels.baton;
+  const bool retiring =
+      !baton.empty() && baton != view.labels.current && baton != view.labels.latest;
+  if (!retiring || requests.revoke || requests.drill) return;
+  const auto& waiting = status.retiring;
+  if (!waiting || waiting->version_id != baton) {
+    situation.gate_open = false;
+    situation.waiting_for = "the operator has looked at who can still hold it";
+  } else if (!waiting->earliest) {
+    situation.gate_open = false;
+    situation.waiting_for = waiting->waiting_for;
+  } else if (*waiting->earliest > now) {
+    situation.gate_open = false;
+    situation.waiting_for = "its grace period is over";
+    plan.when = format_rfc3339(*waiting->earliest) + " (" + until(waiting->earliest, now) + ")";
+  }
+}
+
 Status decide(const Policy& policy, const engine::View& view, aws::SecretsManager& secrets,
               Clock& clock, Rng& rng, Duration floor, Plan& plan) {
   auto created = rotation::created_times(secrets, view.secret.arn, view.labels, policy.status);
@@ -88,10 +118,16 @@ Status decide(const Policy& policy, const engine::View& view, aws::SecretsManage
   for (const auto& target : policy.status.targets)
     situation.targets_synced = situation.targets_synced && target.version_id == view.labels.current;
   if (due->due) situation.permit = engine::next_version(view);
+  const auto requests =
+      rotation::person_requests(policy, policy.status, view.labels, *created, clock.now());
+  judge_waits(policy, requests, view, clock.now(), situation, plan);
   const engine::Decision decision = engine.decide(view, situation);
   plan.next = std::string(engine::to_string(decision.action));
   plan.reason = decision.action == engine::Action::Nothing ? due->reason : decision.reason;
   plan.message = decision.action == engine::Action::Nothing ? due->message : decision.message;
+  if (decision.action == engine::Action::WaitGate || decision.action == engine::Action::Rollout)
+    return {};  // `when` is the wait's
+  plan.when.clear();
   if (due->next)
     plan.when =
         due->due ? "now" : format_rfc3339(*due->next) + " (" + until(due->next, clock.now()) + ")";
@@ -194,7 +230,7 @@ int run_plan(const PlanFlags& flags) {
                                                (*access)->secrets(), secret->arn);
   if (!plan.access.starts_with("DENIED") && !references.denied.empty())
     plan.access = std::move(references.denied);
-  plan.note = std::move(references.note);
+  if (plan.note.empty()) plan.note = std::move(references.note);
   return show(*policy, plan, flags.cluster.output);
 }
 

@@ -1,5 +1,6 @@
 // rotate_alone(): the first four steps, to their end.
 #include <algorithm>
+#include <utility>
 
 #include "controller/cli/secret_errands.h"
 #include "lib/base/time.h"
@@ -40,6 +41,9 @@ class RotateErrand final : public Errand {
       case Action::MoveCurrent:
         adopt(decision.version_id);
         return Word::perform();
+      case Action::Retire:
+        warn_of_revocation(decision);
+        return Word::perform();
       case Action::DropPending:
         if (decision.row == 3 || (decision.row == 5 && view.labels.latest == view.labels.current))
           adopt(decision.version_id);
@@ -61,6 +65,16 @@ class RotateErrand final : public Errand {
   }
 
  private:
+  // Once, before the wait for quiet: who wants to look at the readers first can still stop it.
+  void warn_of_revocation(const Decision& decision) {
+    if (std::exchange(warned_, true)) return;
+    alone_.tell({std::string(engine::to_string(decision.step)),
+                 std::string(engine::to_string(decision.action)), "",
+                 "The credential of version " + decision.version_id +
+                     ", which an earlier rotation replaced, is revoked before a new one is made; "
+                     "whether workloads of a cluster still use it is not looked at."});
+  }
+
   // Somebody's attempt is ours from now on: a version has one successor, whoever makes it.
   void adopt(const std::string& version_id) {
     under_way_ = under_way_ || !started_;
@@ -97,6 +111,7 @@ class RotateErrand final : public Errand {
   std::string before_, permit_, subject_, why_not_;
   bool started_ = false;
   bool under_way_ = false;
+  bool warned_ = false;
 };
 
 }  // namespace

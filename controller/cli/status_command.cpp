@@ -10,6 +10,7 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
 #include "controller/cli/policy_request.h"
+#include "controller/rotation/secret_knowledge.h"
 
 namespace keyturn::cli {
 namespace {
@@ -24,6 +25,30 @@ int fail(const Error& error) {
   return kFailed;
 }
 
+// The other policies on the same secret, in every namespace that may be listed. A secret is its ARN
+// without the region, as for the gate.
+std::vector<rotation::Policy> followers_of(Cluster& cluster, const rotation::Policy& policy,
+                                           std::string& trouble) {
+  std::vector<rotation::Policy> followers;
+  if (policy.status.secret_arn.empty()) return followers;
+  auto objects = cluster.policy_objects(true);
+  if (!objects) {
+    trouble = objects.error().message;
+    objects = cluster.policy_objects(false);
+    if (!objects) return followers;
+  }
+  const std::string secret = rotation::arn_without_region(policy.status.secret_arn);
+  for (const auto& object : *objects) {
+    auto other = rotation::parse_policy(object);
+    if (!other || other->key() == policy.key() || other->deleted ||
+        other->status.secret_arn.empty() ||
+        rotation::arn_without_region(other->status.secret_arn) != secret)
+      continue;
+    followers.push_back(std::move(other).value());
+  }
+  return followers;
+}
+
 int show_one(Cluster& cluster, const StatusFlags& flags) {
   auto object = cluster.policy_object(flags.name);
   if (!object) return fail(object.error());
@@ -34,8 +59,12 @@ int show_one(Cluster& cluster, const StatusFlags& flags) {
   }
   auto policy = rotation::parse_policy(*object);
   if (!policy) return fail(policy.error());
-  std::fputs(describe_policy(*policy, look_at_secret(*policy), cluster.clock().now()).c_str(),
-             stdout);
+  std::string trouble;
+  const auto followers = followers_of(cluster, *policy, trouble);
+  std::fputs(
+      describe_policy(*policy, look_at_secret(*policy), cluster.clock().now(), followers, trouble)
+          .c_str(),
+      stdout);
   return kDone;
 }
 

@@ -2,6 +2,7 @@
 import json, time
 
 from aws import call
+from commands import ended, run
 from harness import Operator, Subject, check, collection, until
 from influxdb import RULES, Influx, rotated
 from rollouts import Load, reading, rolled_out
@@ -66,6 +67,7 @@ def nobody_is_revoked_while_in_use(world):
     going = t.rotate()
     t.waits_for("Pod it/gate-env (app: env)", "Pod it/gate-subpath (app: subPath)", "Pod it/gate-volume (app: volume)")
     check(not t.gone(going) and t.influx.truth()[going]["status"] == "active", "the old token was touched while pods hold it")
+    ended(run(world, "plan", "gate-pod", "-n", "it", "--config", world.operator.config), 0, "WaitGate (WaitingForReaders)", "Pod it/gate-env (app: env)")
     status = t.subject.status()
     check(status["rotation"]["step"] == "retire" and status["retiring"]["versionId"] == t.sandbox.secret(t.subject.id)["labels"]["KEYTURN_BATON"], f"{status}")
     check('keyturn_policy_retiring_since_timestamp_seconds{namespace="it",policy="gate-pod"}' in world.operator.metrics(), "no metric")
@@ -108,6 +110,7 @@ def the_grace_period_is_waited_for(world):
     until("the grace period runs", lambda: t.subject.status().get("retiring", {}).get("earliest"))
     check(not t.subject.status()["retiring"].get("waitingFor"), "it waits for somebody")
     check(not t.gone(going), "revoked within the grace period")
+    ended(run(world, "plan", "gate-grace", "-n", "it", "--config", world.operator.config), 0, "kept until its grace period is over", t.subject.status()["retiring"]["earliest"])
     # A shorter one counts from the same beginning; nothing else is asked for.
     t.sandbox.patch_policy("it", "gate-grace", {"spec": {"retirement": {"gracePeriod": "1s"}}})
     until("the old token is revoked", lambda: t.gone(going), 60)
@@ -126,6 +129,7 @@ def followers_in_other_namespaces_keep_it_alive(world):
     going = t.rotate()
     t.waits_for("Pod gate-far/far-pod (app: env)")
     check(not t.gone(going), "a follower's pod lost its token")
+    ended(run(world, "status", "gate-led", "-n", "it"), 0, "followers RotationPolicy gate-far/reader: synced")
     delete_pod(t.sandbox, "gate-far", "far-pod")
     until("the old token is revoked", lambda: t.gone(going), 60)
     # A follower that cannot write its Secret any more is waited for, by name; one that may not follow is not.

@@ -96,5 +96,34 @@ TEST_F(DescribeTest, WhatARotationWaitsForWithoutALabelCanBeRevoked) {
   EXPECT_EQ(revocable_version(policy, seen), kOld);
 }
 
+TEST_F(DescribeTest, EachFollowerSaysHowFarItIs) {
+  EXPECT_EQ(describe_policy(policy, {}, now).find("followers"), std::string::npos);
+  Policy done, behind, slow, denied;
+  for (Policy* each : {&done, &behind, &slow, &denied}) {
+    each->ns = "reports";
+    each->status.current_version_id = kNew;
+    each->status.conditions = {{.type = "RolledOut", .status = "True"},
+                               {.type = "Synced", .status = "True"}};
+  }
+  done.name = "done";
+  behind.name = "behind";
+  behind.status.current_version_id = kOld;
+  slow.name = "slow";
+  slow.status.conditions[0].status = "False";
+  slow.status.conditions[0].message = "Deployment/x 1/3";
+  denied.name = "denied";
+  denied.status.conditions.push_back(
+      {.type = "Stalled", .status = "True", .reason = "NoAccessRule"});
+  const std::string text =
+      describe_policy(policy, {}, now, {done, behind, slow, denied}, "Forbidden");
+  for (const char* line :
+       {"  followers RotationPolicy reports/done: synced\n",
+        "            RotationPolicy reports/behind: not synced\n",
+        "RotationPolicy reports/slow: synced, not rolled out: Deployment/x 1/3\n",
+        "RotationPolicy reports/denied: stalled (NoAccessRule)\n",
+        "            others not shown: Forbidden\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+}
+
 }  // namespace
 }  // namespace keyturn::cli

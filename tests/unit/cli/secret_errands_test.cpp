@@ -123,6 +123,24 @@ TEST(Secret, TheNextRotationRevokesTheOldCredentialFirstAfterQuiet) {
   EXPECT_GE(rig.fake.mono() - before, rig.alone->timing.quiet());
 }
 
+TEST(Secret, TheVersionThatIsRevokedAtTheStartIsNamedOnceBeforeItIs) {
+  AloneRig rig(Kind::Minting);
+  ASSERT_TRUE(rotate_alone(*rig.alone, true).ok());
+  rig.told.clear();
+  bool accepted = false;
+  rig.alone->tell = [&](const Progress& progress) {
+    rig.told.push_back(progress);
+    if (progress.action == "Retire" && progress.event.empty()) accepted = rig.tokens.accepts("t0");
+  };
+  ASSERT_TRUE(rotate_alone(*rig.alone, true).ok());
+  const auto notices = std::count_if(rig.told.begin(), rig.told.end(), [&](const auto& p) {
+    return p.note.find("version " + rig.first + ", which an earlier rotation replaced") !=
+           std::string::npos;
+  });
+  EXPECT_EQ(notices, 1);
+  EXPECT_TRUE(accepted) << "told before it is done";
+}
+
 TEST(Secret, ARejectedCredentialIsGivenUpAndToldAsAFailure) {
   AloneRig rig(Kind::Minting);
   rig.tokens.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
