@@ -50,7 +50,6 @@ struct Rollout::Pass {
   std::vector<PendingTarget> pending;
   WallTime due{};          // when our own value has spread
   WallTime defer_until{};  // a neighbour's value is worth waiting for
-  bool all_listed = false;
   std::map<WorkloadRef, int> restarts{};
   int restarted = 0;
   int postponed = 0;  // to be restarted by a later pass
@@ -202,22 +201,35 @@ Result<RolloutReport> Rollout::advance(const Policy& policy, const PolicyStatus&
                          .version_id = status.current_version_id};
   }
   Watched before = watched(pass);
-  const auto& refs = before.refs;
-  pass.restarts = before.restarts;
-  auto found = refs.empty() ? find(pass) : deps_.workloads.get(policy.ns, refs);
-  if (!found) return std::move(found).error();
-  pass.all_listed = refs.empty();
-  for (const Workload& workload : *found) {
-    if (auto moved = move(pass, workload); !moved) return std::move(moved).error();
+  pass.restarts = std::move(before.restarts);
+  if (!before.refs.empty()) {
+    auto found = deps_.workloads.get(policy.ns, before.refs);
+    if (auto moved = move_all(pass, found); !moved) return std::move(moved).error();
+    if (!pass.waiting.empty()) return conclude(pass);
+    // Those that were waited for are done; one look at all of them says whether that is all.
+    pass.lines.clear();
+    pass.held_back = false;
+    pass.postponed = 0;
   }
-  if (pass.all_listed) name_missing(pass, *found);
+  auto found = find(pass);
+  if (auto moved = move_all(pass, found); !moved) return std::move(moved).error();
+  name_missing(pass, *found);
   return conclude(pass);
+}
+
+Status Rollout::move_all(Pass& pass, const Result<std::vector<Workload>>& found) {
+  if (!found) return found.error();
+  for (const Workload& workload : *found) {
+    if (auto moved = move(pass, workload); !moved) return moved;
+  }
+  return {};
 }
 
 RolloutReport Rollout::conclude(Pass& pass) {
   RolloutReport report;
   report.version_id = pass.status.current_version_id;
   report.restarted = pass.restarted;
+  report.postponed = pass.postponed;
   {
     const std::lock_guard lock(mutex_);
     watched_[pass.policy.key()] = {fingerprint(pass.pending), pass.waiting, pass.restarts};
@@ -229,15 +241,11 @@ RolloutReport Rollout::conclude(Pass& pass) {
   if (pass.lines.empty()) report.message = "no workload refers to a target";
 
   const auto began = rollout_began(pass.status);
-  if (pass.waiting.empty() && !pass.all_listed) {
-    // Those that were waited for are done; one look at all of them says whether that is all.
-    report.phase = RolloutPhase::Waiting;
-    report.look_again = Duration(1);
-  } else if (pass.waiting.empty()) {
+  if (pass.waiting.empty()) {
     report.phase = pass.held_back ? RolloutPhase::HeldBack : RolloutPhase::Done;
     report.look_again = kSlowLook;
   } else if (pass.postponed > 0) {
-    report.phase = pass.restarted > 0 || began ? RolloutPhase::Waiting : RolloutPhase::Pending;
+    report.phase = pass.restarted > 0 ? RolloutPhase::Waiting : RolloutPhase::Pending;
     report.look_again = pass.defer_until > pass.now ? pass.defer_until - pass.now : kNextBatch;
   } else if (began && pass.restarted == 0 && pass.now > *began + pass.policy.spec.rollout.timeout) {
     report.phase = RolloutPhase::TimedOut;

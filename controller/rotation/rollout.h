@@ -55,6 +55,7 @@ class Rollout {
   };
   Result<std::vector<Workload>> find(const Pass& pass);
   Status move(Pass& pass, const Workload& workload);
+  Status move_all(Pass& pass, const Result<std::vector<Workload>>& found);
   static void name_missing(Pass& pass, const std::vector<Workload>& found);
   Status restart(Pass& pass, const Workload& workload);
   // Secrets of others that the same restart can serve; sets pass.defer_until when one is worth

@@ -8,8 +8,16 @@ namespace keyturn::rotation {
 namespace {
 
 constexpr std::string_view kRollingOut = "RollingOut";
-constexpr std::string_view kPending = "Pending";
 constexpr Duration kToldAfter{60'000};
+constexpr std::string_view kSpreading = "the workloads are restarted when the new value has spread";
+
+// A roll-out begins now, whatever the condition said of another one.
+void begin_now(PolicyStatus& status, WallTime now) {
+  for (Condition& condition : status.conditions) {
+    if (condition.type == kRolledOut)
+      condition.last_transition = std::chrono::floor<std::chrono::seconds>(now);
+  }
+}
 
 bool is_target(const Policy& policy, const std::string& name) {
   const auto& all = policy.spec.targets;
@@ -55,8 +63,10 @@ void note_targets(PolicyStatus& status, const Policy& policy, bool new_version, 
     return set("True", "NotRequested", "this policy restarts no workloads");
   const Condition* condition = status.condition(kRolledOut);
   if (!pending_targets(policy, status).empty()) {
-    if (new_version || !condition || condition->status == "True")
-      set("Unknown", kPending, "the workloads are restarted when the new value has spread");
+    if (new_version || !condition || condition->status == "True") {
+      set("False", kRollingOut, kSpreading);
+      begin_now(status, now);
+    }
   } else if (!condition || condition->status != "True" || condition->reason == "NotRequested") {
     set("True", "RolledOut", "nothing to restart");
   }
@@ -69,13 +79,15 @@ void note_rollout(PolicyStatus& status, const Policy& policy, const RolloutRepor
   };
   switch (report.phase) {
     case RolloutPhase::Pending:
-      return set("Unknown", kPending);
     case RolloutPhase::Waiting: {
       // How far each one is changes every moment: told when it takes long.
       const Condition* told = status.condition(kRolledOut);
       const bool young = told && told->status == "False" && told->reason == kRollingOut &&
                          now < told->last_transition + kToldAfter;
-      if (!young) set("False", kRollingOut);
+      if (young) return;
+      set("False", kRollingOut);
+      // The time-out counts from the restarts, which may have waited for an operator that was away.
+      if (report.restarted > 0) begin_now(status, now);
       return;
     }
     case RolloutPhase::TimedOut:
@@ -93,9 +105,7 @@ void note_rollout(PolicyStatus& status, const Policy& policy, const RolloutRepor
 }
 
 void note_failure(PolicyStatus& status, const Policy& policy, const Error& error, WallTime now) {
-  // Restarted or not: what is False already keeps its time.
-  set_condition(status, kRolledOut, rollout_began(status) ? "False" : "Unknown", kRolloutFailed,
-                error.message, now, policy.generation);
+  set_condition(status, kRolledOut, "False", kRolloutFailed, error.message, now, policy.generation);
 }
 
 std::optional<WallTime> rollout_began(const PolicyStatus& status) {

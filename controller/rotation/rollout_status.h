@@ -3,9 +3,10 @@
 //
 // A target whose rolledOutVersionId is another than its versionId is to be rolled out; absent means
 // that there is nothing to do (the Secret was written for the first time or adopted, or the policy
-// restarts nothing). The condition RolledOut goes Unknown → False (restarted) → True; its
-// lastTransitionTime while False is when this roll-out's restarts began. Thread rule: pure
-// functions.
+// restarts nothing). The condition RolledOut is False from the write of a version that replaced
+// another until its workloads run with it; its lastTransitionTime while False is when this
+// roll-out began, or, where its restarts came later than that by a minute, when they did: one
+// write of the status less in each rotation. Thread rule: pure functions.
 #pragma once
 
 #include <optional>
@@ -38,11 +39,12 @@ struct RolloutReport {
   std::string message;     // for people: each workload and how far it is
   Duration look_again{0};  // with Pending, Waiting, TimedOut, HeldBack
   int restarted = 0;       // by this pass
+  int postponed = 0;       // left to a later pass
   std::string version_id;  // of the roll-out
   // Nothing is left that a retirement after a roll-out would wait for.
   bool over() const { return phase == RolloutPhase::Done || phase == RolloutPhase::HeldBack; }
   // Every workload has been told to restart.
-  bool told() const { return phase != RolloutPhase::Pending; }
+  bool told() const { return phase != RolloutPhase::Pending && postponed == 0; }
 };
 
 inline constexpr std::string_view kRolloutTimedOut = "RolloutTimedOut";
@@ -61,7 +63,7 @@ void note_rollout(PolicyStatus& status, const Policy& policy, const RolloutRepor
 // The API server refused to show or restart the workloads.
 void note_failure(PolicyStatus& status, const Policy& policy, const Error& error, WallTime now);
 
-// When the restarts of the roll-out that is under way began.
+// When the roll-out that is under way began.
 std::optional<WallTime> rollout_began(const PolicyStatus& status);
 
 }  // namespace keyturn::rotation

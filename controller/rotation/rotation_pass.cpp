@@ -16,6 +16,7 @@ using engine::Decision;
 using engine::StepResult;
 using runtime::Outcome;
 
+constexpr Duration kSightServesWaits{15'000};
 constexpr int kMaxSteps = 32;  // more means that two actors undo each other: the queue tries again
 
 }  // namespace
@@ -66,20 +67,39 @@ Outcome RotationPass::run_owned(Turn& turn) {
   // On the last sight: nothing to do costs nothing.
   const Decision decision = turn.engine->decide(turn.view, situation(turn));
   if (decision.action == Action::Nothing) return settle(turn);
-  return drive(turn);
+  return drive(turn, decision);
 }
 
-Outcome RotationPass::drive(Turn& turn) {
+Status RotationPass::look(Turn& turn) {
   auto view = turn.engine->look(turn.arn());
-  if (!view)
-    return out_of_sight(turn, std::move(view).error().with_context("DescribeSecret " + turn.arn()));
+  if (!view) return std::move(view).error().with_context("DescribeSecret " + turn.arn());
   turn.view = std::move(view).value();
+  turn.fresh = true;
   deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, turn.view.seen_at, false);
-  if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
+  return judge(turn);
+}
+
+// While a roll-out or readers are waited for, the last sight will do for a while: what it leads to
+// is a look at workloads and pods, and nothing else.
+bool RotationPass::waits_on_last_sight(const Turn& turn, const Decision& decision) const {
+  const bool waits = decision.action == Action::Rollout || decision.action == Action::WaitGate;
+  const engine::Timing timing{.request_deadline = turn.gathered.config->request_deadline};
+  return waits &&
+         deps_.clock.mono() - turn.view.seen_at < std::min(kSightServesWaits, timing.view_age());
+}
+
+Outcome RotationPass::drive(Turn& turn, const Decision& first) {
+  if (!waits_on_last_sight(turn, first)) {
+    if (auto looked = look(turn); !looked) return out_of_sight(turn, std::move(looked).error());
+  }
   std::optional<Outcome> end;
   for (int step = 0; step < kMaxSteps && !end; ++step) {
     const engine::Situation now = situation(turn);
     const Decision decision = turn.engine->decide(turn.view, now);
+    if (!turn.fresh && !waits_on_last_sight(turn, decision)) {
+      if (auto looked = look(turn); !looked) return out_of_sight(turn, std::move(looked).error());
+      continue;
+    }
     if ((end = driver_step(turn, decision))) break;
     if (is_drivers(turn, decision)) continue;
     if (auto begun = begin(turn, decision); !begun) return Outcome::retry(std::move(begun).error());
@@ -94,7 +114,10 @@ Outcome RotationPass::drive(Turn& turn) {
                                 deps_.clock.mono() - started);
     end = after_perform(turn, decision, result);
   }
-  deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
+  if (turn.fresh) {
+    deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret,
+                        turn.view.changed_here ? deps_.clock.mono() : turn.view.seen_at, false);
+  }
   if (auto written = turn.publish(deps_.status); !written)
     return Outcome::retry(std::move(written).error());
   if (turn.sync_failed)
@@ -249,7 +272,8 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
                creates = decision.action == Action::Create](PolicyStatus& status, WallTime now) {
     status.secret_arn = arn;
     if (retires) {
-      record_aftermath(status, strategy, current, step, message, now);
+      if (!status.rotation || status.rotation->step != engine::to_string(step))
+        record_aftermath(status, strategy, current, step, message, now);
     } else {
       record_step(status, strategy, id, step, message, trigger, now);
     }

@@ -2,9 +2,10 @@
 //
 //   gather → owner? → due? → look → decide → perform … → sync → roll out → retire → status
 //
-// A policy with nothing to do costs no request: decide() on the last sight says so. Everything else
-// begins with a fresh look, and one pass goes as far as it can without waiting; a wait is a
-// requeue. Thread rule: any thread; a key is in one worker's hands at a time (the queue's promise).
+// A policy with nothing to do costs no request: decide() on the last sight says so, and while
+// workloads or readers are waited for a sight serves several looks at those. Everything else begins
+// with a fresh look, and one pass goes as far as it can without waiting; a wait is a requeue.
+// Thread rule: any thread; a key is in one worker's hands at a time (the queue's promise).
 #pragma once
 
 #include <functional>
@@ -54,7 +55,9 @@ class RotationPass {
 
  private:
   runtime::Outcome run_owned(Turn& turn);
-  runtime::Outcome drive(Turn& turn);
+  runtime::Outcome drive(Turn& turn, const engine::Decision& first);
+  Status look(Turn& turn);
+  bool waits_on_last_sight(const Turn& turn, const engine::Decision& decision) const;
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);

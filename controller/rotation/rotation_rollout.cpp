@@ -55,19 +55,20 @@ Result<RolloutReport> RotationPass::advance_rollout(Turn& turn, const PolicyStat
   return report;
 }
 
-// Events of a roll-out: at its turns, not at every look.
+// Events of a roll-out that a person may have to act on, and of its end where one was told. The
+// others are in the condition.
 void RotationPass::tell_rollout(const Policy& policy, const PolicyStatus& before,
                                 const RolloutReport& report) const {
   const Condition* told = before.condition(kRolledOut);
-  const bool was = told && told->status == "False";
-  if (report.restarted > 0 && !was) {
-    emit(policy, kube::Event::Type::Normal, "RollingOut", "Rollout", report.message);
-  } else if (report.phase == RolloutPhase::Done && was) {
+  const std::string reason = told && told->status == "False" ? told->reason : "";
+  const bool trouble =
+      reason == kRolloutTimedOut || reason == kHeldBack || reason == kRolloutFailed;
+  if (report.phase == RolloutPhase::Done && trouble) {
     emit(policy, kube::Event::Type::Normal, "RolledOut", "Rollout", report.message);
-  } else if (report.phase == RolloutPhase::TimedOut && told->reason != kRolloutTimedOut) {
+  } else if (report.phase == RolloutPhase::TimedOut && reason != kRolloutTimedOut) {
     emit(policy, kube::Event::Type::Warning, std::string(kRolloutTimedOut), "Rollout",
          report.message + "; the old credential stays");
-  } else if (report.phase == RolloutPhase::HeldBack && !(was && told->reason == kHeldBack)) {
+  } else if (report.phase == RolloutPhase::HeldBack && reason != kHeldBack) {
     emit(policy, kube::Event::Type::Warning, std::string(kHeldBack), "Rollout", report.message);
   }
 }
@@ -88,7 +89,9 @@ std::optional<Outcome> RotationPass::roll_out(Turn& turn) {
   auto report = advance_rollout(turn, turn.status(deps_.status, time));
   if (!report) return Outcome::retry(std::move(report).error());
   turn.change([name = turn.strategy_name(), r = *report](PolicyStatus& status, WallTime now) {
-    record_aftermath(status, name, r.version_id, engine::Step::Rollout, r.message, now);
+    const Condition* told = status.condition(kRolledOut);  // as often as that, not at every look
+    record_aftermath(status, name, r.version_id, engine::Step::Rollout,
+                     told ? told->message : r.message, now);
   });
   turn.rollout = *report;
   if (turn.due.due && turn.due.trigger == engine::Trigger::Request) {

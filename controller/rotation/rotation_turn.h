@@ -41,7 +41,8 @@ struct Turn {
   Status publish(StatusBoard& board);
 
   Gathered gathered;
-  engine::View view;  // the last sight, then the fresh look
+  engine::View view;   // the last sight, then the fresh look
+  bool fresh = false;  // `view` is the fresh look
   engine::Pass values;
   engine::Due due;
   CreatedTimes created;

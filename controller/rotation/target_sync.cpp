@@ -32,6 +32,9 @@ std::shared_ptr<const ManagedSecret> TargetSync::find(const std::string& key) co
 
 TargetSync::Observed TargetSync::observed(const std::string& key, const ManagedSecret* now) {
   const std::lock_guard lock(mutex_);
+  const auto writing = writing_.find(key);
+  if (writing != writing_.end() && now && now->intact && now->version_id == writing->second)
+    return Observed::Ours;
   const auto it = written_.find(key);
   if (it == written_.end()) return Observed::NotWritten;
   const std::string& ours = it->second->resource_version;
@@ -65,6 +68,21 @@ Result<std::shared_ptr<const ManagedSecret>> TargetSync::look(const std::string&
 Result<WrittenTarget> TargetSync::write(const Policy& policy, const TargetSpec& target,
                                         const std::string& arn, const std::string& version_id,
                                         const RenderedData& data) {
+  const std::string key = kube::object_key(policy.ns, target.name);
+  {
+    const std::lock_guard lock(mutex_);
+    writing_[key] = version_id;
+  }
+  auto written = write_or_look(policy, target, arn, version_id, data);
+  const std::lock_guard lock(mutex_);
+  writing_.erase(key);
+  return written;
+}
+
+Result<WrittenTarget> TargetSync::write_or_look(const Policy& policy, const TargetSpec& target,
+                                                const std::string& arn,
+                                                const std::string& version_id,
+                                                const RenderedData& data) {
   auto existing = find(kube::object_key(policy.ns, target.name));
   auto written = write_over(policy, target, arn, version_id, data, existing);
   if (written || written.error().cls != ErrorClass::Conflict ||

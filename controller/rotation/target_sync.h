@@ -51,13 +51,17 @@ class TargetSync {
                               const std::string& arn, const std::string& version_id,
                               const RenderedData& data);
 
-  // From the informer. Ours: the watch shows our own last write, nothing to look at. Overtaken:
+  // From the informer. Ours: the watch shows our own last write, perhaps before its reply has come;
+  // nothing to look at. Overtaken:
   // somebody wrote after us, so what the watch showed before (older than our write) is nothing to
   // compare with.
   enum class Observed { NotWritten, Ours, Overtaken, StillBehind };
   Observed observed(const std::string& key, const ManagedSecret* now);
 
  private:
+  Result<WrittenTarget> write_or_look(const Policy& policy, const TargetSpec& target,
+                                      const std::string& arn, const std::string& version_id,
+                                      const RenderedData& data);
   Result<WrittenTarget> write_over(const Policy& policy, const TargetSpec& target,
                                    const std::string& arn, const std::string& version_id,
                                    const RenderedData& data,
@@ -70,6 +74,7 @@ class TargetSync {
   const std::function<bool(const std::string&, const std::string&)> claims_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const ManagedSecret>> written_;
+  std::unordered_map<std::string, std::string> writing_;  // the version, until the reply has come
 };
 
 // Kubernetes resource versions compare as decimal strings (KEP-5504; true of every etcd-backed

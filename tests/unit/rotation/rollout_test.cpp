@@ -125,12 +125,6 @@ class RolloutTest : public ::testing::Test {
     note_rollout(status, policy, *report, bench.clock.now());
     return *report;
   }
-  // Until it waits for something or is over.
-  RolloutReport settle() {
-    RolloutReport report = pass();
-    while (report.look_again == Duration(1)) report = pass();
-    return report;
-  }
 
   kube::Bench bench;
   Cluster cluster;
@@ -185,7 +179,7 @@ TEST_F(RolloutTest, RestartsReadersAndWaitsForThemAlone) {
   EXPECT_EQ(pass().phase, RolloutPhase::Waiting);
   EXPECT_EQ(cluster.lists, lists) << "only those that are waited for are read";
   cluster.become_available("b");
-  EXPECT_EQ(settle().phase, RolloutPhase::Done);
+  EXPECT_EQ(pass().phase, RolloutPhase::Done);
   EXPECT_EQ(cluster.lists, lists + 3) << "one look at all at the end";
   EXPECT_EQ(cluster.applies, 2);
   EXPECT_EQ(status.targets[0].rolled_out_version_id, "v2");
@@ -205,7 +199,7 @@ TEST_F(RolloutTest, WhoNeverSawTheOldValueIsNotRestarted) {
   cluster.deployment("z", "s")["spec"]["replicas"] = 0;
   cluster.at("z")["status"] = json::object();
   spread();
-  EXPECT_EQ(settle().phase, RolloutPhase::Done);
+  EXPECT_EQ(pass().phase, RolloutPhase::Done);
   EXPECT_EQ(cluster.applies, 0);
 }
 
@@ -219,7 +213,7 @@ TEST_F(RolloutTest, ListedOnesAreRestartedAndMissingOnesNamed) {
   EXPECT_EQ(cluster.mark("a", "s"), "v2");
   EXPECT_EQ(cluster.mark("b", "s"), "");
   cluster.become_available("a");
-  const RolloutReport report = settle();
+  const RolloutReport report = pass();
   EXPECT_EQ(report.phase, RolloutPhase::HeldBack);
   EXPECT_NE(report.message.find("Deployment/gone is listed and does not exist"), std::string::npos);
   EXPECT_EQ(cluster.lists, 0);
@@ -255,7 +249,7 @@ TEST_F(RolloutTest, TakesTooLong) {
   EXPECT_EQ(report.phase, RolloutPhase::TimedOut);
   EXPECT_EQ(report.message, "Deployment/a was not looked at by its controller yet");
   cluster.become_available("a");
-  EXPECT_EQ(settle().phase, RolloutPhase::Done) << "late is not never";
+  EXPECT_EQ(pass().phase, RolloutPhase::Done) << "late is not never";
 }
 
 // Another controller that owns the template takes the annotation away: each restart would be

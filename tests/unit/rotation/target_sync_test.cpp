@@ -96,6 +96,34 @@ TEST_F(TargetSyncTest, WhoLookedAtAnOlderWorldLosesAndLooksAgain) {
   EXPECT_EQ(server.version_id, "v2");
 }
 
+// The watch may be faster than the reply.
+TEST_F(TargetSyncTest, WhatTheWatchShowsOfAWriteUnderWayIsOurs) {
+  std::vector<TargetSync::Observed> seen;
+  bench.transport->on_request([&](const http::Request& r) {
+    Reply reply = server.answer(r);
+    ManagedSecret shown;
+    shown.version_id = "v1";
+    shown.intact = true;
+    seen.push_back(sync.observed("shop/t", &shown));
+    shown.intact = false;  // somebody has edited it since
+    seen.push_back(sync.observed("shop/t", &shown));
+    shown.intact = true;
+    shown.version_id = "v0";
+    seen.push_back(sync.observed("shop/t", &shown));
+    seen.push_back(sync.observed("shop/t", nullptr));
+    return reply;
+  });
+  ASSERT_TRUE(write("v1"));
+  using Observed = TargetSync::Observed;
+  EXPECT_EQ(seen, (std::vector<Observed>{Observed::Ours, Observed::NotWritten, Observed::NotWritten,
+                                         Observed::NotWritten}));
+  ManagedSecret later;
+  later.version_id = "v1";
+  later.intact = true;
+  later.resource_version = "9";
+  EXPECT_EQ(sync.observed("shop/t", &later), Observed::Overtaken);
+}
+
 TEST_F(TargetSyncTest, ASecretThatAppearedUnseenIsNotOverwritten) {
   ASSERT_TRUE(write("v1"));
   TargetSync unknowing{bench.client, informer,
