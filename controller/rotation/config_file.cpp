@@ -50,8 +50,7 @@ ConfigFile::ConfigFile(std::string path, OperatorConfig first, Clock& clock,
     : path_(std::move(path)),
       clock_(clock),
       on_change_(std::move(on_change)),
-      current_(std::make_shared<const OperatorConfig>(std::move(first))),
-      text_(read_file(path_).value_or("")) {}
+      current_(std::make_shared<const OperatorConfig>(std::move(first))) {}
 
 ConfigFile::~ConfigFile() { stop(); }
 
@@ -62,8 +61,9 @@ std::shared_ptr<const OperatorConfig> ConfigFile::get() const {
 
 void ConfigFile::poll() {
   auto text = read_file(path_);
-  if (!text || *text == text_) return;  // missing for a moment while a mount is swapped
-  text_ = *text;
+  if (!text || text == text_) return;  // missing for a moment while a mount is swapped
+  const bool at_start = !text_;
+  text_ = text;
   auto parsed = parse_operator_config(*text, path_);
   if (!parsed) {
     log::error("the config file is wrong; the last good one stays in force",
@@ -73,6 +73,8 @@ void ConfigFile::poll() {
   const auto before = get();
   OperatorConfig next = std::move(parsed).value();
   keep_fixed(*before, next);
+  // The file may have changed since the start read it, and mostly has not.
+  if (at_start && next == *before) return;
   {
     const std::lock_guard lock(mutex_);
     current_ = std::make_shared<const OperatorConfig>(next);

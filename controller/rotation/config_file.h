@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -37,7 +38,7 @@ class ConfigFile {
   std::condition_variable wake_;
   bool stopping_ = false;
   std::shared_ptr<const OperatorConfig> current_;
-  std::string text_;  // what current_ (or the last complaint) was made from
+  std::optional<std::string> text_;  // what the last poll found
   std::thread thread_;
 };
 

@@ -34,6 +34,8 @@ struct OperatorConfig {
   // Accepted, and worth a warning in the log: "FILE:LINE: requestDeadline: …". Timings for tests,
   // rules that allow everything.
   std::vector<std::string> warnings;
+
+  friend bool operator==(const OperatorConfig&, const OperatorConfig&) = default;
 };
 
 // Invalid "InvalidConfig": every problem, one a line: "FILE:LINE: access[0].namespaces: must be a

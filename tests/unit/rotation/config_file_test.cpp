@@ -53,6 +53,13 @@ TEST_F(ConfigFileTest, ARuleThatIsAddedOrTakenAwayCountsAtOnce) {
   EXPECT_EQ(file->get()->min_rotation_interval, Duration(3'600'000));
 }
 
+TEST_F(ConfigFileTest, AChangeBetweenTheStartAndTheFirstLookIsSeen) {
+  write("access: [{namespaces: [bank], secrets: [\"bank/*\"]}]\n");
+  file->poll();
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(allows("bank", "bank/a"));
+}
+
 TEST_F(ConfigFileTest, AFileThatBecameWrongIsToldOnceAndTheLastGoodOneStays) {
   write("access: nonsense\nnosuch: 1\n");
   file->poll();
