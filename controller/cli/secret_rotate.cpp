@@ -82,7 +82,8 @@ class RotateErrand final : public Errand {
   }
 
   bool ended(const View& view, const Decision& decision) const {
-    return !subject_.empty() && view.labels.current == subject_ && !is_attempt(decision);
+    return !subject_.empty() && view.labels.current == subject_ && !is_attempt(decision) &&
+           decision.action != Action::DropBaton;  // where nothing is left to be revoked
   }
 
   Word nothing(const View& view, const Decision& decision) {

@@ -130,6 +130,8 @@ class FinishErrand final : public Errand {
     if (subject_.empty()) subject_ = attempt_of(view);
     const bool ours_is_current = !l.latest.empty() && l.latest == l.current;
     if (!is_attempt(decision)) {
+      if (ours_is_current && decision.action == Action::DropBaton)
+        return Word::perform();  // nothing is left to be revoked
       if (ours_is_current && (subject_.empty() || subject_ == l.current)) {
         subject_ = l.current;
         return Word::done();

@@ -28,9 +28,10 @@ constexpr std::array<Field, 4> kIdentity{{
     {.name = "externalId", .min = 2, .max = 1224},
 }};
 
-constexpr std::array<Field, 3> kStrategy{{
+constexpr std::array<Field, 4> kStrategy{{
     {.name = "generic", .type = FieldType::Options},
     {.name = "influxdbToken", .type = FieldType::Options},
+    {.name = "influxdbUser", .type = FieldType::Options},
     {.name = "syncOnly", .type = FieldType::Options},
 }};
 
@@ -90,10 +91,13 @@ constexpr std::array<Field, 10> kSpec{{
     {.name = "retirement", .type = FieldType::Object, .children = kRetirement},
 }};
 
-constexpr std::array<string_view, 8> kLaterStrategies{"influxdbUser",    "elasticacheAuthToken",
-                                                      "elasticacheUser", "astraToken",
-                                                      "lambda",          "postgres",
-                                                      "mysql",           "webhook"};
+constexpr std::array<string_view, 7> kLaterStrategies{"elasticacheAuthToken",
+                                                      "elasticacheUser",
+                                                      "astraToken",
+                                                      "lambda",
+                                                      "postgres",
+                                                      "mysql",
+                                                      "webhook"};
 
 // Characters as the API server counts them: code points, not bytes.
 std::int64_t characters(string_view text) {

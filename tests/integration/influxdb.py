@@ -13,10 +13,10 @@ RULES = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"], resources: ["a
 class Influx:
     """One server, its administrator's secret, and clients that hold tokens."""
 
-    def __init__(self, world, name, version):
+    def __init__(self, world, name, version, **more):
         self.sandbox, self.name, self.issued = world.sandbox, name, set()
         self.about = world.sandbox.admin("/influx/instances", {"name": name, "version": version, "org": "shop", "bucket": "orders", "username": "admin",
-                                                               "password": MARKER + "-pass:word", "tls": True, "setUp": True})
+                                                               "password": MARKER + "-pass:word", "tls": True, "setUp": True, **more})
         self.admin_secret = f"it/{name}-admin"
         world.sandbox.admin("/aws/secrets", {"name": self.admin_secret, "value": json.dumps({"username": "admin", "password": MARKER + "-pass:word"})})
         self.admin_arn = world.sandbox.secret(self.admin_secret)["arn"]

@@ -58,6 +58,7 @@ class InfluxDb {
     std::string version = "2.7.12";
     bool hides_tokens = false;  // as 2.9 does by default: the value is shown only once
     bool strong_passwords = false;
+    bool bounds_passwords = true;  // as from 2.7.6 on: 72 bytes at most
     std::chrono::seconds session_length{3600};
   };
   // `number` keeps the ids of several servers apart.
@@ -162,6 +163,7 @@ class InfluxDb {
   Setup set_up_locked(const std::string& username, const std::string& password,
                       const std::string& org, const std::string& bucket, const std::string& token);
   InfluxAuthorization& need_authorization(const std::string& id);
+  void check_length(const std::string& password) const;
   void check_strength(const std::string& password) const;
   void compare_password(const std::string& user, const std::string& password) const;
   InfluxOrg& org_of_request(const HttpRequest& request);

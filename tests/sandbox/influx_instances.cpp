@@ -1,5 +1,8 @@
 #include "tests/sandbox/influx_instances.h"
 
+#include <cstdlib>
+#include <utility>
+
 #include "lib/base/text.h"
 #include "lib/base/uuid.h"
 #include "tests/sandbox/influx_error.h"
@@ -15,10 +18,13 @@ std::string full_version(const std::string& version) {
   return version;
 }
 
-// Hashed tokens came with 2.8 and are the default from 2.9 on.
-bool hides_tokens(const std::string& version) {
+// Of "2.7.12" or "2.8".
+bool is_at_least(const std::string& version, int minor, int patch) {
   const std::vector<std::string> parts = split(version, '.');
-  return parts.size() > 1 && (parts[1].size() > 1 || parts[1] == "9");
+  const auto number = [&](std::size_t i) {
+    return i < parts.size() ? std::atoi(parts[i].c_str()) : 0;
+  };
+  return std::pair(number(1), number(2)) >= std::pair(minor, patch);
 }
 
 std::string made_up_password() {
@@ -82,7 +88,12 @@ InfluxInstance InfluxInstances::create(const InfluxSpec& spec) {
   made.arn = "arn:aws:timestream-influxdb:" + region_ + ":" + kAccount + ":db-instance/" + made.id;
   const std::string version = full_version(spec.version);
   made.db = std::make_shared<InfluxDb>(
-      InfluxDb::Options{version, hides_tokens(version), spec.strong_passwords, spec.session_length},
+      // Hashed tokens came with 2.8 and are the default from 2.9 on.
+      InfluxDb::Options{.version = version,
+                        .hides_tokens = is_at_least(version, 9, 0),
+                        .strong_passwords = spec.strong_passwords,
+                        .bounds_passwords = is_at_least(version, 7, 6),
+                        .session_length = spec.session_length},
       clock_, number);
   if (spec.set_up)
     made.setup = made.db->set_up(made.username, made.password, spec.org, spec.bucket);

@@ -8,16 +8,18 @@ namespace keyturn::sandbox {
 namespace {
 
 constexpr std::size_t kShortest = 8, kLongest = 72;  // bytes: bcrypt reads no further
-constexpr const char* kLength = "passwords must be between 8 and 72 characters long";
-
-bool length_fits(const std::string& password) {
-  return password.size() >= kShortest && password.size() <= kLongest;
-}
 
 }  // namespace
 
+void InfluxDb::check_length(const std::string& password) const {
+  if (!options_.bounds_passwords && password.size() < kShortest)
+    throw InfluxError("invalid", "passwords must be at least 8 characters long");
+  if (options_.bounds_passwords && (password.size() < kShortest || password.size() > kLongest))
+    throw InfluxError("invalid", "passwords must be between 8 and 72 characters long");
+}
+
 void InfluxDb::check_strength(const std::string& password) const {
-  if (!length_fits(password)) throw InfluxError("invalid", kLength);
+  check_length(password);
   if (!options_.strong_passwords) return;
   int classes = 0;
   for (const char* kind :
@@ -44,9 +46,11 @@ HttpResponse InfluxDb::sign_in(const Caller&, const Request& request, const std:
   const auto basic = influx_basic(request);
   const InfluxUser* user = basic ? user_named(basic->username) : nullptr;
   if (!user || user->password.empty() || user->password != basic->password) throw refused;
-  // Set by an older server that had no upper bound.
-  if (!length_fits(basic->password))
-    throw InfluxError("forbidden", std::string("password change required\n") + kLength);
+  try {
+    check_length(basic->password);
+  } catch (const InfluxError& error) {  // set by an older server that had no upper bound
+    throw InfluxError("forbidden", "password change required\n" + error.message);
+  }
   const std::string key = new_secret();
   const WallTime expires = clock_.now() + options_.session_length;
   sessions_[key] = {user->id, expires};

@@ -13,14 +13,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxFields = 16;
 constexpr std::size_t kMaxPointer = 512;
 
-Result<SecretString> within_limit(SecretString value) {
-  if (value.size() <= kMaxValueBytes) return value;
-  return invalid("ValueTooLarge",
-                 "the new value would have " + std::to_string(value.size()) +
-                     " bytes; Secrets Manager takes at most " + std::to_string(kMaxValueBytes) +
-                     ": make the generated fields or the rest of the secret smaller");
-}
-
 Pointer pointer_option(Options& options, std::string_view name) {
   const std::string text = options.text(name, kMaxPointer).value_or("");
   auto pointer = Pointer::parse(text);
@@ -30,6 +22,14 @@ Pointer pointer_option(Options& options, std::string_view name) {
 }
 
 }  // namespace
+
+Result<SecretString> within_limit(SecretString value) {
+  if (value.size() <= kMaxValueBytes) return value;
+  return invalid("ValueTooLarge",
+                 "the new value would have " + std::to_string(value.size()) +
+                     " bytes; Secrets Manager takes at most " + std::to_string(kMaxValueBytes) +
+                     ": make the generated fields or the rest of the secret smaller");
+}
 
 Result<GenericStrategy::Field> GenericStrategy::make_field(const json& json_options,
                                                            const std::string& path) {

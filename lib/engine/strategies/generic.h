@@ -34,6 +34,8 @@ namespace keyturn::engine {
 
 // Secrets Manager takes values up to 65,536 bytes (PutSecretValue, SecretString).
 inline constexpr std::size_t kMaxValueBytes = 65'536;
+// The value, if it is no larger; else Invalid "ValueTooLarge".
+Result<SecretString> within_limit(SecretString value);
 
 class GenericStrategy final : public NoBackendStrategy {
  public:

@@ -1,6 +1,7 @@
 #include "lib/engine/strategies/influxdb_access.h"
 
 #include <optional>
+#include <utility>
 
 #include "lib/base/text.h"
 #include "lib/http/url.h"
@@ -13,7 +14,7 @@ constexpr Duration kRememberDatabase{86'400'000};
 
 Error no_access() {
   return make_error(ErrorClass::Unavailable, "NoBackendAccess",
-                    "influxdbToken was made without a way to reach its server");
+                    "the strategy was made without a way to reach its server");
 }
 
 // Not a thing to try again by and by: a person must change the rules or the secret.
@@ -29,7 +30,7 @@ Status check_version(const std::string& version, const std::string& host) {
       version[digit] < '0' || version[digit] > '9')
     return {};
   return invalid("WrongVersion", "InfluxDB at " + host + " is version " + printable(version, 40) +
-                                     "; influxdbToken works with version 2, whose tokens are "
+                                     "; Keyturn works with version 2, whose users and tokens are "
                                      "another thing than those of InfluxDB 1 and 3");
 }
 
@@ -37,7 +38,7 @@ Status check_cluster(const aws::DbCluster& cluster) {
   if (cluster.engine_type.empty() || cluster.engine_type == "INFLUXDB_V2") return {};
   return invalid("WrongVersion", "Timestream cluster " + printable(cluster.id, 80) + " runs " +
                                      printable(cluster.engine_type, 40) +
-                                     "; influxdbToken works with INFLUXDB_V2, whose tokens are "
+                                     "; Keyturn works with INFLUXDB_V2, whose users and tokens are "
                                      "another thing than those of InfluxDB 3");
 }
 
@@ -46,27 +47,24 @@ Error not_ready(const std::string& what, const std::string& status) {
                     what + " has no endpoint yet (status " + printable(status, 60) + ")");
 }
 
-struct Password {
-  SecretString user;
-  SecretString password;
-};
-
-Result<Password> read_admin(const aws::SecretValue& value) {
+Result<Login> read_admin(const aws::SecretValue& value) {
   const auto bad = [&](const std::string& why) {
     return invalid("AdminSecret", "secret " + printable(value.name) + " (adminSecretArn): " + why);
   };
   if (value.binary) return bad("holds SecretBinary; it must be a JSON object");
-  const Document document = Document::parse(value.value);
-  auto user = document.get("/username");
-  auto password = document.get("/password");
-  if (!user || !password || user->empty() || password->empty())
-    return bad("must be a JSON object with username and password");
-  if (user->reveal().find(':') != std::string_view::npos)
-    return bad("a username with a colon cannot sign in");
-  return Password{std::move(user).value(), std::move(password).value()};
+  auto login = Login::read(Document::parse(value.value));
+  if (!login)
+    return bad("must be a JSON object with username and password: " + login.error().message);
+  return login;
 }
 
 }  // namespace
+
+TestResult rejected(std::string why) { return {Verdict::Rejected, std::move(why), std::nullopt}; }
+
+TestResult unknown(const Error& error) {
+  return {Verdict::Unknown, error.describe(), error.retry_after, error};
+}
 
 template <class Make>
 Result<Client> Access::remembered(const std::string& key, Make make) const {
@@ -202,7 +200,7 @@ Result<Client> Access::sign_in(const Client& client, const std::string& admin_se
   if (!value) return std::move(value).error().with_context("adminSecretArn");
   auto admin = read_admin(*value);
   if (!admin) return std::move(admin).error();
-  auto session = client.sign_in(admin->user, admin->password, deadline);
+  auto session = client.sign_in(*admin, deadline);
   if (session || session.error().cls != ErrorClass::Denied) return session;
   Error refused = std::move(session).error();
   refused.code = "SignInRefused";  // says nothing about the token

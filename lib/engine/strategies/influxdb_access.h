@@ -20,7 +20,8 @@
 
 #include "lib/engine/strategies/deps.h"
 #include "lib/engine/strategies/influxdb_client.h"
-#include "lib/engine/strategies/influxdb_secret.h"
+#include "lib/engine/strategies/influxdb_fields.h"
+#include "lib/engine/strategy.h"
 
 namespace keyturn::engine::influxdb {
 
@@ -60,5 +61,9 @@ class Access {
   mutable std::mutex mutex_;
   mutable std::map<std::string, Known> known_;
 };
+
+// A test's answers.
+TestResult rejected(std::string why);
+TestResult unknown(const Error& error);
 
 }  // namespace keyturn::engine::influxdb

@@ -45,6 +45,12 @@ Error classify(int status, const ApiError& api, const http::Headers& headers, Wa
       return make_error(ErrorClass::Denied, "NotPermitted", "");
     return make_error(ErrorClass::Denied, "Http401", "");  // a proxy's?
   }
+  if (status == 403 && says("password change required")) {
+    return make_error(ErrorClass::Denied, "PasswordTooOld",
+                      "the password is right, but shorter or longer than this server allows (8 to "
+                      "72 bytes), so that nobody may sign in with it: have an operator set "
+                      "another, and store that: ");
+  }
   if (status == 403) return make_error(ErrorClass::Denied, "NotPermitted", "");
   // Only InfluxDB itself may say that something is not there: that is success for who revokes it.
   if (status == 404 && api.code == "not found")
@@ -74,21 +80,42 @@ Client Client::with_token(const SecretString& token) const {
   return Client(deps_, server_, {"Authorization", "Token ", token.clone()});
 }
 
-Result<Client> Client::sign_in(const SecretString& user, const SecretString& password,
-                               MonoTime deadline) const {
-  std::string pair;
-  pair.reserve(user.size() + 1 + password.size());
-  pair.append(user.reveal()).append(":").append(password.reveal());
-  http::Headers headers = {{"Authorization", "Basic " + base64(pair)}};
-  cleanse(pair);
-  const Call call{.method = "POST", .path = "/api/v2/signin", .expected = 204, .quotes = false};
-  auto response = send(call, deadline, headers);
-  cleanse(headers[0].second);
+Result<Client> Client::sign_in(const Login& login, MonoTime deadline, Connection connection) const {
+  const Call call{.method = "POST",
+                  .path = "/api/v2/signin",
+                  .expected = 204,
+                  .connection = connection,
+                  .quotes = false};
+  auto response = send_as(login, call, deadline);
   if (!response) return std::move(response).error();
   auto cookie = session_cookie(response->headers);
   wipe(*response);
   if (!cookie) return in_context(call, std::move(cookie).error());
   return Client(deps_, server_, {"Cookie", cookie->name, std::move(cookie->value)});
+}
+
+Status Client::sign_out(MonoTime deadline) const {
+  auto response =
+      send({.method = "POST", .path = "/api/v2/signout", .expected = 204, .brief = true}, deadline);
+  if (!response) return std::move(response).error();
+  return {};
+}
+
+Status Client::change_password(const Login& login, const SecretString& password,
+                               MonoTime deadline) const {
+  Call call{.method = "PUT",
+            .path = "/api/v2/me/password",
+            .body = encode_password(password),
+            .expected = 204,
+            .changes = true,
+            .quotes = false};
+  auto response = send_as(login, call, deadline);
+  cleanse(call.body);
+  if (response) return {};
+  Error error = std::move(response).error();
+  if (error.code == "Http400")
+    error.message += " (the server's rules for passwords: 8 to 72 bytes, and perhaps strong ones)";
+  return error;
 }
 
 Result<std::string> Client::version(MonoTime deadline) const {
@@ -210,6 +237,7 @@ Result<http::Response> Client::send(const Call& call, MonoTime deadline,
   request.max_reply_bytes = kMaxReply;
   auto response = deps_.transport->send(request);
   for (auto& header : request.headers) cleanse(header.second);
+  cleanse(request.body);
   if (!response)  // which request it was, the transport says
     return std::move(response).error().with_context("InfluxDB " + server_.host_port);
   // Some versions answer /ping with 200.
@@ -223,6 +251,18 @@ Result<http::Response> Client::send(const Call& call, MonoTime deadline,
     return in_context(call, make_error(ErrorClass::Transient, "BadReply",
                                        "answered with status " + std::to_string(response->status)));
   }
+  return response;
+}
+
+Result<http::Response> Client::send_as(const Login& login, const Call& call,
+                                       MonoTime deadline) const {
+  std::string pair;
+  pair.reserve(login.user.size() + 1 + login.password.size());
+  pair.append(login.user.reveal()).append(":").append(login.password.reveal());
+  http::Headers headers = {{"Authorization", "Basic " + base64(pair)}};
+  cleanse(pair);
+  auto response = send(call, deadline, headers);
+  cleanse(headers[0].second);
   return response;
 }
 

@@ -1,13 +1,15 @@
-// InfluxDB 2.x's HTTP API, as far as tokens need it. One client is one server and one way to prove
-// who asks: nobody, a token, or the session of a user who signed in.
+// InfluxDB 2.x's HTTP API, as far as tokens and passwords need it. One client is one server and one
+// way to prove who asks: nobody, a token, or the session of a user who signed in.
 //
-// A GET is sent with at most the time that is left before the deadline, /ping with five seconds at
-// most; what changes anything is sent only before it, and then has the whole request time-out. What
-// has no deadline takes back what an earlier request did.
+// A GET is sent with at most the time that is left before the deadline, /ping and /signout with
+// five seconds at most; what changes anything is sent only before it, and then has the whole
+// request time-out. What has no deadline takes back what an earlier request did.
+//
 // Errors, all with the server and the request in the message and never a credential:
 //   Denied      "CredentialRefused" the token, session or password is wrong (401 "unauthorized
-//               access"); "TokenInactive" it is set inactive; "NotPermitted" it is right, but may
-//               not do this (401 "… is unauthorized", 403)
+//               access"); "TokenInactive" it is set inactive; "PasswordTooOld" it is right, but
+//               was set before the server bounded its length (403 "password change required");
+//               "NotPermitted" it is right, but may not do this (401 "… is unauthorized", 403)
 //   NotFound    "NotFound": InfluxDB itself says so
 //   Conflict    "AlreadyThere" (422)
 //   Throttled   "TooManyRequests" (429), with its Retry-After
@@ -26,6 +28,7 @@
 
 #include "lib/engine/strategies/deps.h"
 #include "lib/engine/strategies/influxdb_codec.h"
+#include "lib/engine/strategies/influxdb_fields.h"
 
 namespace keyturn::engine::influxdb {
 
@@ -41,13 +44,19 @@ class Client {
 
   const Server& server() const { return server_; }
   Client with_token(const SecretString& token) const;
+  enum class Connection { Any, Fresh };
   // POST /api/v2/signin.
-  Result<Client> sign_in(const SecretString& user, const SecretString& password,
-                         MonoTime deadline) const;
+  Result<Client> sign_in(const Login& login, MonoTime deadline,
+                         Connection connection = Connection::Any) const;
+  // POST /api/v2/signout: ends the session that this client is.
+  Status sign_out(MonoTime deadline) const;
+  // PUT /api/v2/me/password, as the session of `login`'s user: the server changes the password only
+  // if `login`'s is still the right one, so that of two who change it one fails. 400: it is against
+  // the server's rules.
+  Status change_password(const Login& login, const SecretString& password, MonoTime deadline) const;
 
   // GET /ping: "2.7.12"; "" when the server does not tell.
   Result<std::string> version(MonoTime deadline) const;
-  enum class Connection { Any, Fresh };
   Result<Named> me(MonoTime deadline, Connection connection = Connection::Any) const;
   // By its name; an empty list is NotFound "OrgNotVisible".
   Result<Named> org(const std::string& name, MonoTime deadline) const;
@@ -85,6 +94,8 @@ class Client {
 
   Result<http::Response> send(const Call& call, MonoTime deadline,
                               const http::Headers& extra = {}) const;
+  // The same with the login as HTTP's Basic.
+  Result<http::Response> send_as(const Login& login, const Call& call, MonoTime deadline) const;
   Error refusal(const Call& call, const http::Response& response) const;
   Error in_context(const Call& call, Error error) const;
 

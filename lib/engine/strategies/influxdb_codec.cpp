@@ -1,6 +1,7 @@
 #include "lib/engine/strategies/influxdb_codec.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "lib/aws/secret_json.h"
@@ -179,6 +180,16 @@ std::string encode_authorization(const NewAuthorization& wanted) {
 std::string encode_update(bool active, const std::string& description) {
   const Json body = {{"status", active ? "active" : "inactive"}, {"description", description}};
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string encode_password(const SecretString& password) {
+  constexpr std::string_view kBegin = R"({"password":)";
+  std::string out;
+  out.reserve(kBegin.size() + aws::json_string_room(password.reveal()) + 1);
+  out.append(kBegin);
+  aws::append_json_string(out, password.reveal());
+  out += '}';
+  return out;
 }
 
 }  // namespace keyturn::engine::influxdb

@@ -52,5 +52,7 @@ struct NewAuthorization {
 std::string encode_authorization(const NewAuthorization& wanted);
 // Of PATCH: nothing else can be changed.
 std::string encode_update(bool active, const std::string& description);
+// Of a change of password. Precondition: UTF-8. The caller wipes it.
+std::string encode_password(const SecretString& password);
 
 }  // namespace keyturn::engine::influxdb

@@ -17,16 +17,10 @@
 #include "lib/base/result.h"
 #include "lib/base/secret_string.h"
 #include "lib/engine/document.h"
+#include "lib/engine/strategies/influxdb_fields.h"
 #include "lib/engine/strategies/influxdb_permissions.h"
 
 namespace keyturn::engine::influxdb {
-
-// Where the server is: exactly one of the two.
-struct Location {
-  std::string db_identifier{};  // a Timestream instance or cluster
-  std::string url{};
-  friend bool operator==(const Location&, const Location&) = default;
-};
 
 struct TokenOptions {
   bool allow_create = false;
@@ -59,8 +53,5 @@ struct TokenSecret {
   static Result<SecretString> with_credential(const Document& onto, const SecretString& token,
                                               const std::string& authorization_id);
 };
-
-// The options or the value that name a server: http or https, no user, no query.
-Status check_url(const std::string& url);
 
 }  // namespace keyturn::engine::influxdb

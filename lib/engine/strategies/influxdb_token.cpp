@@ -7,7 +7,6 @@
 #include "lib/base/text.h"
 #include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/influxdb_find.h"
-#include "lib/http/url.h"
 
 namespace keyturn::engine {
 
@@ -46,12 +45,6 @@ Status check_old(const StepContext& ctx, const TokenSecret& secret, const Author
                        "that secret is gone, clear the authorization's description)");
   }
   return {};
-}
-
-TestResult rejected(std::string why) { return {Verdict::Rejected, std::move(why), std::nullopt}; }
-
-TestResult unknown(const Error& error) {
-  return {Verdict::Unknown, error.describe(), error.retry_after, error};
 }
 
 bool says_no(const Error& error) {
@@ -232,8 +225,8 @@ Result<SecretString> InfluxdbTokenStrategy::carry(const SecretString& from,
   }
   auto carried =
       TokenSecret::with_credential(Document::parse(onto), source->token, source->authorization_id);
-  if (carried && carried->size() > kMaxValueBytes) return check_size(*carried).error();
-  return carried;
+  if (!carried) return carried;
+  return within_limit(std::move(carried).value());
 }
 
 Result<Strategy::References> InfluxdbTokenStrategy::references(const SecretString& current) const {
@@ -242,11 +235,9 @@ Result<Strategy::References> InfluxdbTokenStrategy::references(const SecretStrin
   References out;
   if (!secret->admin_secret.empty()) out.secrets.push_back(secret->admin_secret);
   // A database's ARN and host come from GetDbInstance: the guard is asked about them then.
-  if (!secret->location.url.empty()) {
-    auto url = http::parse_url(secret->location.url);
-    if (!url) return std::move(url).error();
-    out.hosts.push_back(url->authority());
-  }
+  auto hosts = secret->location.hosts();
+  if (!hosts) return std::move(hosts).error();
+  out.hosts = std::move(hosts).value();
   return out;
 }
 

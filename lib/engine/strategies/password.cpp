@@ -65,6 +65,11 @@ PasswordRecipe::PasswordRecipe(Options& options) {
   }
 }
 
+PasswordRecipe::PasswordRecipe(std::size_t length, std::vector<std::string> classes)
+    : length_(length), required_(std::move(classes)) {
+  for (const std::string& one : required_) pool_ += one;
+}
+
 bool PasswordRecipe::has_each(const std::string& password) const {
   return std::all_of(required_.begin(), required_.end(), [&](const std::string& characters) {
     return password.find_first_of(characters) != std::string::npos;

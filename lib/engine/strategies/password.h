@@ -23,6 +23,9 @@ class PasswordRecipe {
   // as in AWS it asks for one lower-case letter, upper-case letter, digit and punctuation sign, the
   // space apart). Impossible ones fail `options`.
   explicit PasswordRecipe(Options& options);
+  // Characters of these classes, of each at least one. Preconditions: no class is empty, and the
+  // length holds one of each.
+  PasswordRecipe(std::size_t length, std::vector<std::string> classes);
 
   // Precondition: the options did not fail.
   Result<SecretString> draw(Rng& rng) const;

@@ -9,6 +9,7 @@
 #include "lib/base/text.h"
 #include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/influxdb_token.h"
+#include "lib/engine/strategies/influxdb_user.h"
 #include "lib/engine/strategies/sync_only.h"
 
 namespace keyturn::engine {
@@ -25,11 +26,11 @@ Result<std::unique_ptr<Strategy>> without_deps(const nlohmann::json& options,
   return T::make(options, path);
 }
 
-constexpr std::array<std::string_view, 3> kNames = {"generic", "influxdbToken", "syncOnly"};
-constexpr std::array<Make, kNames.size()> kMake = {&without_deps<GenericStrategy>,
-                                                   &InfluxdbTokenStrategy::make,
-
-                                                   &without_deps<SyncOnlyStrategy>};
+constexpr std::array<std::string_view, 4> kNames = {"generic", "influxdbToken", "influxdbUser",
+                                                    "syncOnly"};
+constexpr std::array<Make, kNames.size()> kMake = {
+    &without_deps<GenericStrategy>, &InfluxdbTokenStrategy::make, &InfluxdbUserStrategy::make,
+    &without_deps<SyncOnlyStrategy>};
 
 }  // namespace
 

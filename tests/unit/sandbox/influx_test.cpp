@@ -126,6 +126,22 @@ TEST_F(InfluxTest, PasswordsChangeWithTheOldOneOrByRight) {
   EXPECT_TRUE(message(old).starts_with("password change required"));
 }
 
+TEST_F(InfluxTest, AServerFromBeforeTheUpperBoundTakesLongPasswords) {
+  InfluxSpec older;
+  older.name = "older";
+  older.version = "2.7.5";
+  const InfluxInstance instance = sandbox.influx().create(older);
+  const InfluxClient other(sandbox, instance);
+  const std::string session = other.session("admin", instance.password);
+  const auto set = [&](const std::string& password) {
+    return other.in(session, "POST", password_path(instance.setup.user), {{"password", password}})
+        .status;
+  };
+  EXPECT_EQ(set("short"), 400);
+  EXPECT_EQ(set(std::string(80, 'x')), 204);
+  EXPECT_EQ(other.sign_in("admin", std::string(80, 'x')).status, 204);
+}
+
 TEST_F(InfluxTest, ListsLeaveOutWhatMayNotBeRead) {
   const auto narrow = influx.db->add_authorization(
       influx.setup.org, influx.setup.user, {{"read", "buckets", influx.setup.bucket, ""}}, "");

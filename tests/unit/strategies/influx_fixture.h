@@ -1,5 +1,5 @@
-// What the tests of influxdbToken share: an InfluxDB of theirs, Secrets Manager in memory, a
-// database that Timestream knows, and a guard that remembers what it was asked.
+// What the tests of influxdbToken and influxdbUser share: an InfluxDB of theirs, Secrets Manager in
+// memory, a database that Timestream knows, and a guard that remembers what it was asked.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/rng.h"
+#include "lib/engine/engine.h"
 #include "lib/engine/strategies/registry.h"
 #include "tests/testing/fake_secrets_manager.h"
 #include "tests/unit/strategies/influx_server.h"
@@ -91,7 +92,7 @@ class InfluxTest : public ::testing::Test {
     deps.clock = &clock;
     deps.memory = reference_memory;
     auto made = make_strategy(
-        "influxdbToken",
+        strategy_name,
         nlohmann::json(options.is_null() ? nlohmann::json::object() : options).dump(), deps);
     ASSERT_TRUE(made.ok()) << made.error().message;
     strategy = std::move(made).value();
@@ -131,6 +132,8 @@ class InfluxTest : public ::testing::Test {
 
   static bool yes() { return true; }
 
+  std::string strategy_name = "influxdbToken";
+
   keyturn::testing::FakeClock clock;
   SeededRng rng{11};
   Influx influx;
@@ -143,6 +146,52 @@ class InfluxTest : public ::testing::Test {
   std::shared_ptr<ReferenceMemory> reference_memory;  // null unless a test gives one
   std::string secret_suffix;                          // for a test that stores several
   std::string admin_arn, arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/x-AbCdEf";
+};
+
+// The real engine with the real strategy. Each pass is a process of its own, except for what it
+// knows of quiet.
+class InfluxEngineTest : public InfluxTest {
+ protected:
+  bool one_pass() {
+    use(options);
+    const Engine engine({secrets, *strategy, memory, clock, rng, Timing{}});
+    Pass pass;
+    auto view = engine.look(arn);
+    if (!view.ok()) return true;
+    for (int turn = 0; turn < 30; ++turn) {
+      Situation situation{.gate_open = gate_open,
+                          .gate_still_open = gate_still_open,
+                          .retire = true,
+                          .clean_up = clean_up};
+      if (view->labels.current == first) situation.permit = next_version(*view);
+      const Decision decision = engine.decide(*view, situation);
+      const StepResult result = engine.perform(*view, decision, situation, pass);
+      if (result.event == Event::CleanedUp) clean_up = false;
+      if (result.event != Event::None) events.emplace_back(to_string(result.event));
+      last = result.note;
+      if (result.kind == StepResult::Kind::Progress) continue;
+      if (result.kind == StepResult::Kind::Driver || result.kind == StepResult::Kind::Terminal)
+        return false;
+      clock.advance(result.kind == StepResult::Kind::After ? result.delay : Duration(60'000));
+      return true;
+    }
+    return true;
+  }
+  void run() {
+    for (int pass = 0; pass < 60 && one_pass(); ++pass) {
+    }
+  }
+  nlohmann::json current() const {
+    return nlohmann::json::parse(secrets.value_at(arn, "AWSCURRENT").value_or("{}"));
+  }
+  bool moved() const { return secrets.holder(arn, "AWSCURRENT") != first; }
+
+  nlohmann::json options = nlohmann::json::object();
+  Memory memory;
+  std::string first, last;  // the version that is to be rotated, the last note
+  std::vector<std::string> events;
+  bool gate_open = true, clean_up = false;
+  std::function<bool()> gate_still_open;
 };
 
 }  // namespace keyturn::engine

@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kLength = "passwords must be between 8 and 72 characters long";
+
 Reply error(int status, const std::string& code, const std::string& message) {
   return Reply::of(status, json{{"code", code}, {"message", message}}.dump());
 }
@@ -116,6 +118,10 @@ Reply InfluxServer::answer(const http::Request& request) {
   if (path == "/api/v2/signin") return sign_in(request);
   const auto asker = authenticate(request);
   if (!asker) return unauthorized();
+  if (path == "/api/v2/signout" && request.method == "POST") return sign_out(request);
+  if (!user_active(*asker)) return error(403, "forbidden", "User is inactive");
+  if (path == "/api/v2/me/password" && request.method == "PUT")
+    return change_password(*asker, request);
   const std::string auths_path = "/api/v2/authorizations";
   if (path == "/api/v2/me") return me(*asker);
   if (path == "/api/v2/orgs") return orgs(*asker, query);
@@ -133,21 +139,59 @@ Reply InfluxServer::sign_in(const http::Request& request) {
   const std::string* given = http::find_header(request.headers, "Authorization");
   for (const User& user : users) {
     if (given == nullptr || *given != "Basic " + base64(user.name + ":" + user.password)) continue;
-    sessions_.push_back(user.id);
+    if (user.password.size() < 8 || user.password.size() > longest_password)
+      return error(403, "forbidden", "password change required\n" + std::string(kLength));
+    sessions_.emplace_back("cookie-of-" + user.id + "-" + std::to_string(++signed_in_), user.id);
     return Reply::of(204, "",
-                     {{"Set-Cookie", "influxdb-oss-session=cookie-of-" + user.id +
+                     {{"Set-Cookie", "influxdb-oss-session=" + sessions_.back().first +
                                          "; Path=/api/; Expires=never; SameSite=Strict"}});
   }
   return unauthorized();
 }
 
+Reply InfluxServer::sign_out(const http::Request& request) {
+  const std::string* cookie = http::find_header(request.headers, "Cookie");
+  const auto gone = std::erase_if(sessions_, [&](const auto& session) {
+    return cookie != nullptr && *cookie == "influxdb-oss-session=" + session.first;
+  });
+  return gone > 0 ? Reply::of(204) : unauthorized();
+}
+
+// Compares and sets. The cookie says who asks, Basic what the old password was.
+Reply InfluxServer::change_password(const Asker& asker, const http::Request& request) {
+  const std::string* given = http::find_header(request.headers, "Authorization");
+  const std::string password = json::parse(request.body).value("password", "");
+  User& changing = user(asker.user_id);
+  if (given == nullptr || *given != "Basic " + base64(changing.name + ":" + changing.password))
+    return error(403, "forbidden", "your username or password is incorrect");
+  if (password.size() < 8 || password.size() > longest_password)
+    return error(400, "invalid", kLength);
+  int classes = 0;
+  for (const char* kind :
+       {"0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "!@#$%^&*()_+"})
+    classes += password.find_first_of(kind) != std::string::npos ? 1 : 0;
+  if (strong_passwords && classes < 3)
+    return error(400, "invalid", "passwords must contain at least three of the following");
+  changing.password = password;
+  return Reply::of(204);
+}
+
+InfluxServer::User& InfluxServer::user(const std::string& id) {
+  return *std::find_if(users.begin(), users.end(), [&](const User& u) { return u.id == id; });
+}
+
+bool InfluxServer::user_active(const Asker& asker) const {
+  return std::none_of(users.begin(), users.end(),
+                      [&](const User& u) { return u.id == asker.user_id && !u.active; });
+}
+
 std::optional<InfluxServer::Asker> InfluxServer::authenticate(const http::Request& request) const {
   if (const auto* cookie = http::find_header(request.headers, "Cookie")) {
-    for (const std::string& user : sessions_) {
-      if (*cookie != "influxdb-oss-session=cookie-of-" + user) continue;
-      // The onboarding admin owns the instance; others have what their tokens have.
+    for (const auto& [key, user] : sessions_) {
+      if (*cookie != "influxdb-oss-session=" + key) continue;
+      // The onboarding admin owns the instance; others have what their tokens have, and themselves.
       if (user == kAdmin) return Asker{user, everything()};
-      json all = json::array();
+      json all = {permission("read", "users", user), permission("write", "users", user)};
       for (const Auth& auth : auths) {
         if (auth.user_id == user)
           all.insert(all.end(), auth.permissions.begin(), auth.permissions.end());

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/testing/fake_clock.h"
@@ -32,6 +33,7 @@ class InfluxServer {
   };
   struct User {
     std::string id, name, password;
+    bool active = true;
   };
   enum class When { Before, After };  // After: carried out, the answer is lost
   using Fault = std::function<std::optional<Reply>(const http::Request&, When)>;
@@ -44,6 +46,8 @@ class InfluxServer {
                                    const std::string& id = "", const std::string& org = "");
   static nlohmann::json everything(const std::string& org = "");  // operator; all-access of an org
 
+  User& user(const std::string& id);
+  std::size_t open_sessions() const { return sessions_.size(); }
   std::string add(const std::string& token, const std::string& user_id, nlohmann::json permissions,
                   const std::string& description = "");
   Auth* find(const std::string& id);
@@ -56,6 +60,8 @@ class InfluxServer {
   bool hides_values = false;
   std::string version = "v2.7.12";
   std::string org_name = "shop-org";
+  bool strong_passwords = false;      // --strong-passwords
+  std::size_t longest_password = 72;  // before 2.7.6 there was no bound
   std::vector<User> users = {{kAdmin, "admin", "pa:ss word"}, {kShop, "shop", "unused-password"}};
   std::vector<Auth> auths;
   Fault fault;
@@ -69,17 +75,21 @@ class InfluxServer {
   };
   Reply answer(const http::Request& request);
   Reply sign_in(const http::Request& request);
+  Reply sign_out(const http::Request& request);
+  Reply change_password(const Asker& asker, const http::Request& request);
   Reply me(const Asker& asker);
   Reply orgs(const Asker& asker, const std::string& query);
   Reply list(const Asker& asker);
   Reply create(const Asker& asker, const std::string& body);
   Reply one(const Asker& asker, const http::Request& request, const std::string& id);
   std::optional<Asker> authenticate(const http::Request& request) const;
+  bool user_active(const Asker& asker) const;
   nlohmann::json render(const Auth& auth, bool with_token) const;
   static bool allowed(const Asker& asker, const nlohmann::json& wanted);
 
   FakeClock& clock_;
-  std::vector<std::string> sessions_;
+  std::vector<std::pair<std::string, std::string>> sessions_;  // key, user id
+  int signed_in_ = 0;
   int made_ = 0;
 };
 

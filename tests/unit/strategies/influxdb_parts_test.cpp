@@ -150,5 +150,11 @@ TEST_F(InfluxdbRefusal, MeansWhatInfluxDbMeansByIt) {
   EXPECT_EQ(answered(503, "", {{"Retry-After", "2"}}).retry_after, Duration(2000));
 }
 
+TEST(InfluxdbCodec, APasswordArrivesAsItIs) {
+  const std::string odd = "a\"b\\c\n\x01 ü";
+  const auto body = nlohmann::json::parse(encode_password(SecretString(odd)));
+  EXPECT_EQ(body, (nlohmann::json{{"password", odd}}));
+}
+
 }  // namespace
 }  // namespace keyturn::engine::influxdb

@@ -2,7 +2,6 @@
 // real engine with the real strategy, where the original's order of steps would fail.
 #include <algorithm>
 
-#include "lib/engine/engine.h"
 #include "tests/unit/strategies/influx_fixture.h"
 
 namespace keyturn::engine {
@@ -10,37 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-class OriginalsWeakness : public InfluxTest {
+class OriginalsWeakness : public InfluxEngineTest {
  protected:
-  // Each pass is a process of its own, except for what it knows of quiet.
-  bool one_pass() {
-    use(options);
-    const Engine engine({secrets, *strategy, memory, clock, rng, Timing{}});
-    Pass pass;
-    auto view = engine.look(arn);
-    if (!view.ok()) return true;
-    for (int turn = 0; turn < 30; ++turn) {
-      Situation situation{.gate_open = gate_open,
-                          .gate_still_open = gate_still_open,
-                          .retire = true,
-                          .clean_up = clean_up};
-      if (view->labels.current == first) situation.permit = next_version(*view);
-      const Decision decision = engine.decide(*view, situation);
-      const StepResult result = engine.perform(*view, decision, situation, pass);
-      if (result.event == Event::CleanedUp) clean_up = false;
-      last = result.note;
-      if (result.kind == StepResult::Kind::Progress) continue;
-      if (result.kind == StepResult::Kind::Driver || result.kind == StepResult::Kind::Terminal)
-        return false;
-      clock.advance(result.kind == StepResult::Kind::After ? result.delay : Duration(60'000));
-      return true;
-    }
-    return true;
-  }
-  void run() {
-    for (int pass = 0; pass < 60 && one_pass(); ++pass) {
-    }
-  }
   void begin(const json& value, const char* owner = Influx::kShop, const json& permissions = {},
              const std::string& description = "") {
     store(value);
@@ -48,8 +18,6 @@ class OriginalsWeakness : public InfluxTest {
     if (value.value("token", "").empty()) return;
     influx.add(kOldToken, owner, permissions.is_null() ? narrow() : permissions, description);
   }
-  json current() const { return json::parse(secrets.value_at(arn, "AWSCURRENT").value_or("{}")); }
-  bool moved() const { return secrets.holder(arn, "AWSCURRENT") != first; }
   // One token, that of the current version.
   void expect_only_the_current_one() {
     ASSERT_TRUE(moved()) << last;
@@ -59,12 +27,6 @@ class OriginalsWeakness : public InfluxTest {
     EXPECT_EQ(secrets.holder(arn, "AWSPENDING"), "");
     EXPECT_EQ(secrets.holder(arn, "KEYTURN_BATON"), "");
   }
-
-  json options = json::object();
-  Memory memory;
-  std::string first, last;
-  bool gate_open = true, clean_up = false;
-  std::function<bool()> gate_still_open;
 };
 
 // Pods of big namespaces are many.
