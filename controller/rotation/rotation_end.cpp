@@ -84,7 +84,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       emit(policy, kube::Event::Type::Normal, "AttemptRevoked", "Rotate", result.note);
       break;
     case engine::Event::Interfered:
-      emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", decision.message);
+      emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", result.note);
       break;
     default:
       tell_retirement(turn, decision, result);

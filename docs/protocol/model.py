@@ -34,9 +34,11 @@ def people(w, forward):
     def moved(to):
         return took_over._replace(C=to, V=w.C, others=w.find(to).others, excused=took_over.excused | {w.cred(to)})
 
-    if w.V and not revoking and (forward or w.accepts(w.V)):
+    if w.V and not revoking and (forward or w.lives(w.V)):
         yield 'a person moves AWSCURRENT back', moved(w.V)
-    if w.P not in (None, w.C) and not revoking and w.accepts(w.P):
+    if w.V and not revoking and not forward and w.lives(w.V):
+        yield 'a person saves the previous credential again', saved(w.cred(w.V), w.others, w.backend)
+    if w.P not in (None, w.C) and not revoking and w.lives(w.P):
         yield 'a person moves AWSCURRENT to the pending version', moved(w.P)
     yield 'a person edits another field', saved(w.cred(w.C), less.edits, w.backend)
     own = frozenset({name}) if forward else w.backend | {name}
@@ -54,9 +56,9 @@ def people(w, forward):
 # --- what must hold ---
 
 def wrong_now(w, forward):
-    if not forward and w.secret[1] not in w.backend:
+    if not forward and w.secret[1] not in w.backend - w.disabled:
         return "I1: the Secret's credential is dead"
-    if not forward and w.pod not in w.backend:
+    if not forward and w.pod not in w.backend - w.disabled:
         return "I1: the pod's credential is dead"
     holders = (w.C, w.P, w.V) + ((w.L,) if forward else ())
     return None if any(w.accepts(h) for h in holders) else 'I2: no labelled version holds a working credential'
@@ -180,6 +182,9 @@ RULES = {
     'base check': ('two', (0, 1, 0, 1)),
     'leftovers': ('two', (1, 0, 0, 1)),
     'gate': ('two', (0, 0, 0, 1)),
+    'giving back': ('two', (1, 1, 0, 1)),
+    'quiet before a label is dropped': ('two', (1, 1, 0, 1)),
+    'row 9 before the gate': ('two', (1, 1, 0, 1)),
     'quiet before set': ('forward', (0, 1, 0, 1)),
     'AWSPENDING last': ('forward', (0, 1, 0, 1)),
     'asking': ('forward', (0, 0, 1, 1)),

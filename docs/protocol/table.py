@@ -22,7 +22,8 @@ class World(NamedTuple):
     P: Optional[str] = None
     L: Optional[str] = None
     K: Optional[str] = None
-    backend: frozenset = frozenset()  # credentials that it accepts
+    backend: frozenset = frozenset()  # credentials that it knows
+    disabled: frozenset = frozenset()  # and those of them that it does not accept: on the way to being revoked
     secret: tuple = ()  # the target: (version, credential)
     pod: str = ''  # the credential that it read
     leaders: tuple = (Leader(), Leader())
@@ -49,6 +50,9 @@ class World(NamedTuple):
         return v.cred if v else None
 
     def accepts(self, name):
+        return self.lives(name) and self.cred(name) not in self.disabled
+
+    def lives(self, name):
         return self.cred(name) in self.backend
 
     def made_from(self, name, base):
@@ -104,6 +108,12 @@ class Protocol:
         resting = w.K is None and w.P in (None, w.C)
         return resting and (w.finished < w.rotations and w.attempts < w.rotations + 2 or self.forward and w.ending == 1)
 
+    def release(self, label, holder):  # a version that may be in use again: what was disabled of it is given back, when nobody disables any more
+        drop = ('move', label, holder, None)
+        if self.forward or not self.has('giving back'):
+            return drop
+        return ('quiet', ('restore', holder, drop)) if self.has('quiet before a label is dropped') else ('restore', holder, drop)
+
     # --- the table: the first row that fits; (row, request) or None ---
 
     def plan(self, w, n):
@@ -121,17 +131,19 @@ class Protocol:
             pending_first = self.has('AWSPENDING first' if not self.forward else 'AWSPENDING last') != self.forward
             return 3, (('move', 'P', L, None) if P == L and pending_first else ('retest', C, L, vid))
         if K is not None and K == C:
-            return (4, ask) if must_ask else (4, ('move', 'K', K, None))
+            return (4, ask) if must_ask else (4, self.release('K', K))
         if P is not None and P == C:
-            return 5, ('move', 'P', P, None)
+            return 5, self.release('P', P)
         given_up = P is not None and P == L
         if must_ask and (given_up or K is not None):
             return 6, ask
         if given_up:
             drop = self.forward or L == V and self.has('keeping what was current')
-            return 6, (('move', 'P', P, None) if drop else ('quiet', ('abandon', P)))
+            return 6, (self.release('P', P) if drop else ('quiet', ('abandon', P)))
         if w.roll_back == C and not self.forward and K is not None and C == L and P is None:
             return 12, ('carry', K, vid, C, L)
+        if K is not None and not self.forward and self.has('row 9 before the gate') and self.same(w, K, C):
+            return 9, self.release('K', K)
         synced, rolled_out = w.gate()
         if not synced:
             return 7, ('sync', C, w.cred(C), w.secret)
@@ -139,7 +151,7 @@ class Protocol:
             return 8, None
         if K is not None:
             keep = self.forward or self.same(w, K, C)
-            return (9, ('move', 'K', K, None)) if keep else (10, ('quiet', ('revoke', K, C)))
+            return (9, self.release('K', K)) if keep else (10, ('quiet', ('revoke', K, C)))
         if P is not None:
             return 11, None
         if not self.forward and w.ending == 1:
@@ -175,8 +187,9 @@ class Protocol:
             yield '', w._replace(**{label: to}), None
 
     def answers(self, w, cred):  # of a login; the honest one first
-        yield ('accepted' if cred in w.backend else 'rejected'), w
-        if w.wrong and cred in w.backend:
+        accepted = cred in w.backend - w.disabled
+        yield ('accepted' if accepted else 'rejected'), w
+        if w.wrong and accepted:
             less = w._replace(wrong=w.wrong - 1, wronged=w.wronged + 1)
             yield 'rejected', less
             yield 'unknown', less
@@ -292,14 +305,26 @@ class Protocol:
         cred = w.cred(p)
         ours = for_whom(cred) == p or not self.has('only what was minted')
         drop = ('move', 'P', p, None)
-        yield '', w, (('kill', frozenset({cred}), drop, None) if ours else drop)
+        yield '', w, (('disable', cred, ('abandon', p), drop) if ours else drop)
 
     def do_revoke(self, w, n, k, c):
-        kill = ('kill', frozenset({w.cred(k)}), ('move', 'K', k, None), None)
-        yield ('', w, kill) if self.still(w, n, ('revoke', k, c)) else (' (overtaken)', w, None)
+        disable = ('disable', w.cred(k), ('revoke', k, c), ('move', 'K', k, None))
+        yield ('', w, disable) if self.still(w, n, ('revoke', k, c)) else (' (overtaken)', w, None)
+
+    def do_disable(self, w, n, cred, wanted, then):
+        yield '', w._replace(disabled=w.disabled | {cred} & w.backend), ('confirm', cred, wanted, then)
+
+    def do_confirm(self, w, n, cred, wanted, then):
+        yield ('', w, ('kill', frozenset({cred}), then, None)) if self.still(w, n, wanted) else (' (overtaken)', w, ('enable', cred, None))
+
+    def do_enable(self, w, n, cred, then):
+        yield '', w._replace(disabled=w.disabled - {cred}), then
+
+    def do_restore(self, w, n, holder, then):
+        yield '', w, ('enable', w.cred(holder), then)
 
     def do_kill(self, w, n, creds, then, ended):
-        yield '', w._replace(backend=w.backend - creds, ending=2 if ended else w.ending), then
+        yield '', w._replace(backend=w.backend - creds, disabled=w.disabled - creds, ending=2 if ended else w.ending), then
 
     def do_sync(self, w, n, version, cred, seen):
         yield ('', w._replace(secret=(version, cred)), None) if w.secret == seen else (' (somebody else wrote it)', w, None)

@@ -19,8 +19,12 @@ StepResult Steps::compare() {
 }
 
 StepResult Steps::give_up() {
+  std::string note = decision_.message;
+  if (decision_.quiet) {
+    if (auto stop = give_back(decision_.version_id, note)) return *stop;
+  }
   if (auto stop = move(kBaton, decision_.version_id, decision_.compare_with)) return *stop;
-  return progress(Event::GaveUp, decision_.message);
+  return progress(Event::GaveUp, std::move(note));
 }
 
 Steps::Stop Steps::set(const SecretString& pending, const SecretString& current) {
@@ -44,8 +48,10 @@ StepResult Steps::set_and_test() {
   if (!pending.ok()) return failed(pending.error());
   const auto current = value(labels().current);
   if (!current.ok()) return failed(current.error());
-  if (decision_.quiet) {
+  if (decision_.quiet) {  // a rollback: its retirement may have begun
+    std::string note;
     if (auto stop = quiet()) return *stop;
+    if (auto stop = give_back(decision_.compare_with, note)) return *stop;
   }
   // One step a call: AWS's, or a person's. The decision is made at finishSecret.
   const Step only = situation_.lambda ? decision_.step : situation_.only;
@@ -89,8 +95,13 @@ StepResult Steps::decide_to_finish() {
 }
 
 StepResult Steps::drop_pending() {
+  std::string note;
+  if (decision_.quiet) {
+    if (auto stop = give_back(decision_.version_id, note)) return *stop;
+  }
   if (auto stop = move(kPending, decision_.version_id, "")) return *stop;
-  return progress(Event::None);
+  if (note.empty()) return progress(Event::None);
+  return progress(Event::Interfered, decision_.message + note);
 }
 
 // Nothing becomes current that does not work now: two changes by a person can make an attempt that
@@ -107,10 +118,11 @@ StepResult Steps::retest_and_move() {
         return failed(make_error(ErrorClass::Denied, "TestRejected",
                                  "The new credential does not work: " + test.detail));
       if (backend() == Backend::ForwardOnly) return rebase();
+      std::string note =
+          "The new credential stopped working before it became current: " + test.detail;
+      if (auto stop = give_back(labels().current, note)) return *stop;
       if (auto stop = move(kBaton, labels().current, "")) return *stop;
-      return progress(
-          Event::GaveUp,
-          "The new credential stopped working before it became current: " + test.detail);
+      return progress(Event::GaveUp, std::move(note));
     }
     pass_.mark_tested(version);
   }
@@ -123,8 +135,12 @@ StepResult Steps::move_current(Event event) {
 }
 
 StepResult Steps::drop_baton() {
+  std::string note = decision_.message;
+  if (decision_.quiet) {
+    if (auto stop = give_back(decision_.version_id, note)) return *stop;
+  }
   if (auto stop = move(kBaton, decision_.version_id, "")) return *stop;
-  return progress(decision_.row == 4 ? Event::Interfered : Event::Kept, decision_.message);
+  return progress(decision_.row == 4 ? Event::Interfered : Event::Kept, std::move(note));
 }
 
 }  // namespace keyturn::engine

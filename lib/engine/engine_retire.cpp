@@ -1,5 +1,5 @@
 // Whatever revokes: what a given-up attempt minted (row 6), the old credential (row 10), leftovers
-// (row 12).
+// (row 12); and what gives back.
 #include "lib/engine/engine_steps.h"
 
 namespace keyturn::engine {
@@ -59,6 +59,27 @@ StepResult Steps::retire() {
   deps_.memory.remember_retired(key(), version);
   if (auto stop = move(kBaton, version, "")) return *stop;
   return progress(Event::Retired, "The credential of version " + version + " is revoked.");
+}
+
+// A version that is in use again may hold a credential that a revocation, interrupted by a crash,
+// had disabled. Given back at once, and once more after quiet: by then what somebody planned on an
+// older view has landed. What only a person can mend is told and holds nothing up.
+Steps::Stop Steps::give_back(const std::string& version_id, std::string& note) {
+  if (!strategy().traits().soft_revoke) return std::nullopt;
+  const auto in_use = value_if_any(version_id);
+  if (!in_use.ok()) return failed(in_use.error());
+  if (*in_use == nullptr) return std::nullopt;
+  const std::string& helper = labels().current != version_id  ? labels().current
+                              : labels().latest != version_id ? labels().latest
+                                                              : labels().previous;
+  const auto other = value_if_any(helper);
+  if (!other.ok()) return failed(other.error());
+  const Status restored = strategy().restore(context(version_id), **in_use, *other);
+  if (!restored.ok()) {
+    if (restored.error().cls != ErrorClass::Invalid) return failed(restored.error());
+    note += " Its credential may be inactive: " + restored.error().message;
+  }
+  return quiet();
 }
 
 StepResult Steps::clean_up() {

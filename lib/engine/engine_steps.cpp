@@ -9,6 +9,10 @@ Status Strategy::hand_over(const StepContext&) const {
                                      " rotates by itself; there is nobody to hand over to.");
 }
 
+Status Strategy::restore(const StepContext&, const SecretString&, const SecretString*) const {
+  return {};
+}
+
 StepResult Steps::run() {
   switch (decision_.action) {
     case Action::Compare:

@@ -57,6 +57,7 @@ class Steps {
   // engine_retire.cpp: whatever revokes
   StepResult abandon();
   StepResult retire();
+  Stop give_back(const std::string& version_id, std::string& note);
   StepResult clean_up();
   Stop revoke_leftovers(const SecretString& current, std::string& note);
   Result<std::vector<Leftover>> old_leftovers(const SecretString& current);

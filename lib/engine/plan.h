@@ -119,7 +119,7 @@ struct Decision {
   // the baton goes when given up.
   std::string compare_with{};
   bool quiet = false;     // not before the labels and the gate's verdict have stayed the same for
-                          // Timing::quiet()
+                          // Timing::quiet(). Where a label is dropped: Strategy::restore before
   std::string reason{};   // CamelCase
   std::string message{};  // for people, a complete sentence
 };

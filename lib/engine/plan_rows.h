@@ -45,7 +45,8 @@ std::optional<Decision> pending_is_current(const Input& in);  // row 5
 std::optional<Decision> sync(const Input& in);                // row 7
 std::optional<Decision> roll_out(const Input& in);            // row 8
 std::optional<Decision> gate(const Input& in);                // row 8
-std::optional<Decision> retire(const Input& in);              // rows 9, 10
+std::optional<Decision> nothing_to_revoke(const Input& in);   // row 9
+std::optional<Decision> retire(const Input& in);              // row 10
 std::optional<Decision> foreign_pending(const Input& in);     // row 11
 std::optional<Decision> roll_back(
     const Input& in);  // row 12, asked for before the old version is retired

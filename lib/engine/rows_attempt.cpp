@@ -115,6 +115,7 @@ std::optional<Decision> interfered(const Input& in) {  // row 4
       .row = 4,
       .step = Step::FinishSecret,
       .version_id = l.baton,
+      .quiet = in.traits.soft_revoke,
       .reason = "Interfered",
       .message =
           "Somebody moved the labels during the rotation; it is released and nothing is revoked."};
@@ -124,11 +125,13 @@ bool given_up(const Labels& l) {
   return !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
 }
 
-Decision drop_given_up(const Labels& l) {
+Decision drop_given_up(const Input& in) {
+  const Labels& l = in.labels();
   return Decision{.action = Action::DropPending,
                   .row = 6,
                   .step = Step::TestSecret,
                   .version_id = l.pending,
+                  .quiet = in.traits.soft_revoke,
                   .reason = "GivenUp",
                   .message = "The attempt was given up; AWSPENDING is dropped."};
 }
@@ -138,7 +141,7 @@ std::optional<Decision> abandon(const Input& in) {  // row 6
   if (!given_up(l)) return std::nullopt;
   // It was current for a while, by somebody's hand: readers may hold it, so it is left to the
   // clean-up of leftovers.
-  if (l.latest == l.previous) return drop_given_up(l);
+  if (l.latest == l.previous) return drop_given_up(in);
   return Decision{.action = Action::Abandon,
                   .row = 6,
                   .step = Step::TestSecret,
@@ -177,13 +180,13 @@ std::optional<Decision> ask_after_giving_up(const Input& in) {
 
 std::optional<Decision> release_pending(const Input& in) {
   if (!given_up(in.labels())) return std::nullopt;
-  return drop_given_up(in.labels());
+  return drop_given_up(in);
 }
 
-constexpr std::array<Row, 16> kTwoCredentials{
-    know_rollback,   give_up,           set_and_test, finish,   interfered, pending_is_current,
-    abandon,         roll_back,         sync,         roll_out, gate,       retire,
-    foreign_pending, previous_may_live, clean_up,     start};
+constexpr std::array<Row, 17> kTwoCredentials{
+    know_rollback, give_up,         set_and_test,      finish,   interfered, pending_is_current,
+    abandon,       roll_back,       nothing_to_revoke, sync,     roll_out,   gate,
+    retire,        foreign_pending, previous_may_live, clean_up, start};
 constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
                                            give_up,
                                            set_and_test,
@@ -197,7 +200,7 @@ constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
                                            sync,
                                            roll_out,
                                            gate,
-                                           retire,
+                                           nothing_to_revoke,
                                            foreign_pending,
                                            clean_up,
                                            start};

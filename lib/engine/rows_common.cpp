@@ -10,6 +10,7 @@ std::optional<Decision> pending_is_current(const Input& in) {
                   .row = 5,
                   .step = Step::FinishSecret,
                   .version_id = l.pending,
+                  .quiet = in.traits.soft_revoke && !in.situation.lambda,
                   .reason = "Finishing",
                   .message = "The new version is current; AWSPENDING is taken off it."};
 }
@@ -47,7 +48,9 @@ std::optional<Decision> gate(const Input& in) {
                              (whom.empty() ? std::string() : " until " + whom) + "."};
 }
 
-std::optional<Decision> retire(const Input& in) {
+// Asked before the targets and the gate: should the retirement have begun to revoke what is in use
+// again, that is given back at once.
+std::optional<Decision> nothing_to_revoke(const Input& in) {
   const Labels& l = in.labels();
   if (l.baton.empty()) return std::nullopt;
   if (!in.traits.can_revoke) {
@@ -58,16 +61,7 @@ std::optional<Decision> retire(const Input& in) {
                     .reason = "NothingToRevoke",
                     .message = "The backend dropped the old credential when it took the new one."};
   }
-  // Without a person's word or the operator, an old credential stays until the next rotation
-  // starts.
-  if (!in.situation.retire && !in.permitted()) {
-    return Decision{.step = Step::Retire,
-                    .version_id = l.baton,
-                    .reason = "RetirementLeft",
-                    .message =
-                        "The old credential is still valid; `keyturn secret retire` or the next "
-                        "rotation revokes it."};
-  }
+  if (!in.situation.retire && !in.permitted()) return std::nullopt;
   if (!in.known.baton_is_current) {
     return Decision{
         .action = Action::Compare,
@@ -79,13 +73,28 @@ std::optional<Decision> retire(const Input& in) {
         .message =
             "Whether the old version's credential is the current one decides what is revoked."};
   }
-  if (*in.known.baton_is_current) {
-    return Decision{.action = Action::DropBaton,
-                    .row = 9,
-                    .step = Step::Retire,
+  if (!*in.known.baton_is_current) return std::nullopt;
+  return Decision{.action = Action::DropBaton,
+                  .row = 9,
+                  .step = Step::Retire,
+                  .version_id = l.baton,
+                  .quiet = in.traits.soft_revoke,
+                  .reason = "SameCredential",
+                  .message = "The old version holds the current credential; nothing is revoked."};
+}
+
+std::optional<Decision> retire(const Input& in) {
+  const Labels& l = in.labels();
+  if (l.baton.empty()) return std::nullopt;
+  // Without a person's word or the operator, an old credential stays until the next rotation
+  // starts.
+  if (!in.situation.retire && !in.permitted()) {
+    return Decision{.step = Step::Retire,
                     .version_id = l.baton,
-                    .reason = "SameCredential",
-                    .message = "The old version holds the current credential; nothing is revoked."};
+                    .reason = "RetirementLeft",
+                    .message =
+                        "The old credential is still valid; `keyturn secret retire` or the next "
+                        "rotation revokes it."};
   }
   return Decision{.action = Action::Retire,
                   .row = 10,

@@ -121,9 +121,11 @@ std::optional<Decision> lambda_create(const Input& in) {
         .row = 1,
         .step = Step::CreateSecret,
         .version_id = l.baton,
+        .quiet = in.traits.soft_revoke && l.baton == l.current,
         .reason = "Overtaken",
         .message = "AWS has started another rotation; the earlier attempt is given up."};
   }
+  if (auto same = nothing_to_revoke(in)) return same;
   if (auto old = retire(in); old && old->action != Action::Nothing) return old;
   return Decision{.action = Action::Create,
                   .row = 12,

@@ -114,6 +114,13 @@ class Strategy {
   virtual Status abandon(const StepContext& ctx, const SecretString& pending,
                          const std::function<bool()>& confirm) const = 0;
 
+  // soft_revoke only: gives back what retire() or abandon() had disabled and could not delete or
+  // give back itself (a crash), because `value`, of version ctx.version_id, is in use again. Only
+  // what they disabled; active or absent is success. `other` may be null: another version's value,
+  // for a credential that cannot do it for itself. Invalid: nobody but a person can.
+  virtual Status restore(const StepContext& ctx, const SecretString& value,
+                         const SecretString* other) const;
+
   // Delegated only: asks the one who drives the labels to rotate now, making version ctx.version_id
   // (RotateSecret's ClientRequestToken, so that two who ask make one version).
   virtual Status hand_over(const StepContext& ctx) const;

@@ -202,15 +202,6 @@ class Minting final : public Base {
   Status discard(const StepContext&, const SecretString& minted) const override {
     return options_.discards ? backend_.revoke(credential(minted)) : Status();
   }
-  // A crash between disabling and enabling again leaves a token that only has to be enabled.
-  Result<SetResult> set(const StepContext&, const SecretString& pending, const SecretString&,
-                        const SecretString*) const override {
-    if (options_.soft_revoke) {
-      if (const Status enabled = backend_.set_active(credential(pending), true); !enabled.ok())
-        return enabled.error();
-    }
-    return SetResult{};
-  }
   TestResult test(const StepContext&, const SecretString& value) const override {
     return backend_.login(credential(value));
   }
@@ -228,6 +219,10 @@ class Minting final : public Base {
         (found == marked->end() || found->second.version_id != ctx.version_id))
       return {};
     return revoke(token, confirm);
+  }
+  Status restore(const StepContext&, const SecretString& value,
+                 const SecretString*) const override {
+    return options_.soft_revoke ? backend_.set_active(credential(value), true) : Status();
   }
   Result<std::vector<Leftover>> leftovers(const StepContext& ctx,
                                           const SecretString&) const override {

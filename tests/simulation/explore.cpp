@@ -48,6 +48,9 @@ const Ablation kAblations[] = {
     {"the base check (influxdbToken)", &Rules::base, Kind::Influx, {0, 1, 0, 1}},
     {"leftovers (influxdbToken)", &Rules::leftovers, Kind::Influx, {1, 0, 0, 1}},
     {"the roll-out (influxdbToken)", &Rules::gate, Kind::Influx, {0, 0, 0, 1}},
+    {"giving back what was disabled", &Rules::restores, Kind::Influx, {1, 1, 0, 1}},
+    {"quiet before a label is dropped", &Rules::quiet_before_release, Kind::Influx, {1, 1, 0, 1}},
+    {"row 9 before the gate", &Rules::equal_first, Kind::Influx, {1, 1, 0, 1}},
 };
 // Second lines: not missed one at a time within these budgets. Each has a unit test of its own
 // (tests/unit/engine/engine_test.cpp).

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tests/simulation/backends.h"
+#include "tests/simulation/model_careless.h"
 #include "tests/simulation/model_influx.h"
 #include "tests/testing/fake_clock.h"
 
@@ -43,70 +44,6 @@ Error lost_race() {
 class NoRng final : public Rng {
  public:
   void fill(std::span<std::byte> out) override { std::fill(out.begin(), out.end(), std::byte{0}); }
-};
-
-// A strategy with a rule taken away.
-class Careless final : public engine::Strategy {
- public:
-  // `numbered`: names the values of the strategy without a backend, which draws them, so that the
-  // model can tell them apart.
-  Careless(std::unique_ptr<engine::Strategy> real, const Rules& rules, Passwords* numbered)
-      : real_(std::move(real)), rules_(rules), numbered_(numbered) {}
-  const engine::Traits& traits() const override { return real_->traits(); }
-  Status recognise(const SecretString& c) const override { return real_->recognise(c); }
-  Result<SecretString> create(const engine::StepContext& x, const SecretString& c) const override {
-    if (numbered_ == nullptr) return real_->create(x, c);
-    return SecretString(make_value(numbered_->choose(*x.rng), others_of(c.reveal())));
-  }
-  Status discard(const engine::StepContext& x, const SecretString& m) const override {
-    return real_->discard(x, m);
-  }
-  Result<engine::SetResult> set(const engine::StepContext& x, const SecretString& p,
-                                const SecretString& c, const SecretString* v) const override {
-    return real_->set(x, p, c, v);
-  }
-  engine::TestResult test(const engine::StepContext& x, const SecretString& v) const override {
-    return real_->test(x, v);
-  }
-  Status retire(const engine::StepContext& x, const SecretString& r, const SecretString& c,
-                const std::function<bool()>& f) const override {
-    return real_->retire(x, r, c, confirming(f));
-  }
-  Status abandon(const engine::StepContext& x, const SecretString& p,
-                 const std::function<bool()>& f) const override {
-    return real_->abandon(x, p, confirming(f));
-  }
-  bool same_credential(const SecretString& a, const SecretString& b) const override {
-    return rules_.compares && real_->same_credential(a, b);
-  }
-  Result<SecretString> carry(const SecretString& f, const SecretString& o) const override {
-    return real_->carry(f, o);
-  }
-  Result<std::vector<engine::Leftover>> leftovers(const engine::StepContext& x,
-                                                  const SecretString& c) const override {
-    if (!rules_.leftovers) return std::vector<engine::Leftover>();
-    return real_->leftovers(x, c);
-  }
-  bool is_leftover(const engine::Leftover& l, const SecretString& v) const override {
-    return real_->is_leftover(l, v);
-  }
-  Status revoke_leftover(const engine::StepContext& x, const engine::Leftover& l,
-                         const SecretString& c) const override {
-    return real_->revoke_leftover(x, l, c);
-  }
-  Result<References> references(const SecretString& c) const override {
-    return real_->references(c);
-  }
-
- private:
-  std::function<bool()> confirming(const std::function<bool()>& confirm) const {
-    if (rules_.confirm) return confirm;
-    return [] { return true; };
-  }
-
-  const std::unique_ptr<engine::Strategy> real_;
-  const Rules& rules_;
-  Passwords* const numbered_;
 };
 
 }  // namespace
@@ -293,7 +230,8 @@ class Tree::Run final : public aws::SecretsManager,
   // Quiet is a matter of the world: what other leaders planned from an older view has landed or
   // expired.
   MonoTime unchanged_since(const std::string&, const std::string&, MonoTime now) override {
-    const bool yes = !rules_.quiet || quiet_ || ask({.kind = Request::Kind::Quiet})[0] != 0;
+    const bool yes = !rules_.quiet || (releasing_ && !rules_.quiet_before_release) || quiet_ ||
+                     ask({.kind = Request::Kind::Quiet})[0] != 0;
     return yes ? now - Duration(3'600'000) : now;
   }
 
@@ -334,8 +272,12 @@ class Tree::Run final : public aws::SecretsManager,
     return s;
   }
   // Takes the rule away that the exploration is to miss.
-  void spoil(const View& view, Decision& d) const {
+  void spoil(const View& view, const Situation& s, Decision& d) const {
     const engine::Labels& l = view.labels;
+    if (!rules_.equal_first && d.row == 9 && !s.gate_open) {
+      d.action = s.targets_synced ? Action::Rollout : Action::Sync;
+      d.version_id = l.current;
+    }
     if (!rules_.quiet_before_rollback && d.action == Action::SetAndTest) d.quiet = false;
     if (!rules_.pending_first && two_credentials(kind_) && d.action == Action::DropPending &&
         d.row == 3)
@@ -388,7 +330,8 @@ class Tree::Run final : public aws::SecretsManager,
       const Situation s = judge(*view);
       Decision d = e.decide(*view, s);
       rows_ |= 1u << d.row;
-      spoil(*view, d);
+      spoil(*view, s, d);
+      releasing_ = d.action == Action::DropBaton || d.action == Action::DropPending;
       if (d.action == Action::RetestAndMove && !rules_.retest) values.mark_tested(d.version_id);
       if (d.action == Action::Sync) {
         const auto value = e.value(*view, d.version_id, values);
@@ -421,6 +364,7 @@ class Tree::Run final : public aws::SecretsManager,
   Seen seen_{};
   bool quiet_ = false;
   bool cleaned_up_ = false;
+  bool releasing_ = false;
   std::uint32_t rows_ = 0;
 };
 

@@ -58,10 +58,7 @@ World other_way_round(World w) {
 }
 
 bool revokes(const Tree& tree, Node node) {
-  if (node == 0) return false;
-  const Request& next = tree.entry(node).next;
-  return next.kind == Request::Kind::Revoke ||
-         (next.kind == Request::Kind::Switch && (next.others & 1) == 0);
+  return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke;
 }
 
 // Influx: what the server shows of an authorization.

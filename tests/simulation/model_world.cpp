@@ -138,21 +138,27 @@ void people(const World& w, Kind kind, bool revocation_under_way,
   if (w.people == 0) return;
   // Between our last look and a revocation only a commanded rollback is safe (docs/protocol.md).
   const bool back_is_safe = !revocation_under_way && w.previous != 0;
-  if (back_is_safe && (!two_credentials(kind) || w.accepts(w.token(w.previous)))) {
+  // Influx: also what is disabled and not deleted yet, for a leader may die in between.
+  const auto may_return = [&](Ver id) {
+    return kind == Kind::Influx ? w.lives(w.token(id)) : w.accepts(w.token(id));
+  };
+  if (back_is_safe && (!two_credentials(kind) || may_return(w.previous))) {
     World n = taken_over(w);
     n.others = w.find(w.previous)->others;
     n.move_current(w.previous);
     n.edits++;
     emit("a person moves AWSCURRENT back by hand", n);
   }
-  if (!revocation_under_way && w.pending != 0 && w.pending != w.current &&
-      w.accepts(w.token(w.pending))) {
+  if (!revocation_under_way && w.pending != 0 && w.pending != w.current && may_return(w.pending)) {
     World n = taken_over(w);
     n.others = w.find(w.pending)->others;
     n.excused |= 1u << w.token(w.pending);
     n.move_current(w.pending);
     n.edits++;
     emit("a person moves AWSCURRENT to the pending version by hand", n);
+  }
+  if (kind == Kind::Influx && back_is_safe && may_return(w.previous)) {
+    emit("a person saves the previous credential again", saved(w, w.token(w.previous), w.others));
   }
   emit("a person edits another field",
        saved(w, w.token(w.current), static_cast<std::uint8_t>(w.edits + 1)));

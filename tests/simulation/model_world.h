@@ -131,6 +131,9 @@ struct Rules {
   bool leftovers = true;
   bool gate = true;
   bool asks_backend = true;
+  bool restores = true;              // what was disabled is given back before a label is dropped
+  bool quiet_before_release = true;  // and nothing is on its way then that disables it again
+  bool equal_first = true;           // and not only after the gate
   // Second lines: the exploration does not miss them one at a time; each has a test of its own.
   bool confirm = true, retest = true, baton_cas = true, revision = true;
 };

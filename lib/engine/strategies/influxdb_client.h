@@ -37,6 +37,11 @@ struct Server {
   std::string host_port;  // for messages and the access rules
 };
 
+// Whether that error of a request says no to the credential that it was sent with.
+inline bool credential_refused(const Error& error) {
+  return error.code == "CredentialRefused" || error.code == "TokenInactive";
+}
+
 class Client {
  public:
   // The caller has asked the guard about the server. Precondition: deps.complete().

@@ -68,6 +68,14 @@ bool may_be(const Authorization& authorization, const SecretString& token) {
   return authorization.token.empty() || authorization.token == token;
 }
 
+Error nothing_visible(const Client& client, const TokenSecret& secret) {
+  return make_error(ErrorClass::Denied, "NothingVisible",
+                    "InfluxDB " + client.server().host_port +
+                        ": whoever asks may see no authorization of organisation \"" +
+                        printable(secret.org, 60) +
+                        "\"; it needs to read and write authorizations and users");
+}
+
 Result<Authorization> find_authorization(const Client& client, const TokenSecret& secret,
                                          const std::string& not_this, MonoTime deadline) {
   if (!secret.authorization_id.empty() && secret.authorization_id != not_this) {
@@ -77,13 +85,7 @@ Result<Authorization> find_authorization(const Client& client, const TokenSecret
   }
   auto all = client.authorizations(secret.org, deadline);
   if (!all) return std::move(all).error();
-  if (all->empty()) {
-    return make_error(ErrorClass::Denied, "NothingVisible",
-                      "InfluxDB " + client.server().host_port +
-                          ": whoever asks may see no authorization of organisation \"" +
-                          printable(secret.org, 60) +
-                          "\"; it needs to read and write authorizations and users");
-  }
+  if (all->empty()) return nothing_visible(client, secret);
   const bool shows = std::any_of(all->begin(), all->end(),
                                  [](const Authorization& one) { return !one.token.empty(); });
   for (Authorization& one : *all) {

@@ -21,6 +21,9 @@ namespace keyturn::engine::influxdb {
 Result<Authorization> find_authorization(const Client& client, const TokenSecret& secret,
                                          const std::string& not_this, MonoTime deadline);
 
+// Denied: a list that is empty, for what the asker may not see is left out of it.
+Error nothing_visible(const Client& client, const TokenSecret& secret);
+
 // Whether the authorization can be that of the token: false when the server shows another value.
 bool may_be(const Authorization& authorization, const SecretString& token);
 

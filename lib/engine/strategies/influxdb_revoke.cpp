@@ -1,5 +1,5 @@
 // Taking tokens away: softly where somebody may hold one (inactive, look again, delete), at once
-// where nobody does.
+// where nobody does; and giving back what was only set inactive.
 #include <algorithm>
 #include <utility>
 
@@ -23,9 +23,22 @@ Error changed(const Authorization& kept) {
                     "authorization " + kept.id + " is not revoked: something changed meanwhile");
 }
 
+std::string without_retiring(Description description) {
+  description.mark->retiring = false;
+  return description.write();
+}
+
+// Giving back what we took knows no deadline.
+Status give_back(const Client& client, const std::string& id, const std::string& description) {
+  auto enabled = client.update(id, true, description, MonoTime::max());
+  if (enabled) return {};
+  return std::move(enabled).error().with_context("authorization " + id +
+                                                 " could not be set active again");
+}
+
 // `confirm` looks again directly before each request that takes the token away. A crash in between
-// leaves it inactive with our word `retiring`: the next call goes on from there, or leftovers()
-// finds it and sets it active.
+// leaves it inactive with our word `retiring`: the next call goes on from there, or restore() or
+// leftovers() sets it active.
 Status revoke_softly(const StepContext& ctx, const Client& client, const Authorization& target,
                      const std::function<bool()>& confirm) {
   Description description = Description::read(target.description);
@@ -42,13 +55,52 @@ Status revoke_softly(const StepContext& ctx, const Client& client, const Authori
     if (!disabled) return absent_is_success(std::move(disabled));
   }
   if (confirm()) return absent_is_success(client.remove(target.id, ctx.deadline));
-  description.mark->retiring = false;
-  const std::string restored = target.active ? target.description : description.write();
-  // Giving back what we took knows no deadline.
-  if (auto enabled = client.update(target.id, true, restored, MonoTime::max()); !enabled)
-    return std::move(enabled).error().with_context("authorization " + target.id +
-                                                   " could not be set active again");
+  const std::string restored =
+      target.active ? target.description : without_retiring(std::move(description));
+  if (auto enabled = give_back(client, target.id, restored); !enabled) return enabled;
   return changed(target);
+}
+
+// Inactive, and by us on the way to deleting it: not by a person.
+bool disabled_by_us(const StepContext& ctx, const Authorization& one) {
+  const auto mark = Description::read(one.description).mark;
+  return !one.active && mark && mark->retiring && same_secret_name(mark->arn, ctx.arn);
+}
+
+// What retire() or abandon() disabled of this value's. Where tokens are not shown, one without a
+// known id is told by the mark that it got when it was disabled.
+Result<std::optional<Authorization>> find_disabled(const StepContext& ctx,
+                                                   const TokenSecret& secret,
+                                                   const Client& client) {
+  using Found = std::optional<Authorization>;
+  if (!secret.authorization_id.empty()) {
+    auto by_id = client.authorization(secret.authorization_id, ctx.deadline);
+    if (!by_id && by_id.error().cls == ErrorClass::NotFound) return Found();
+    if (!by_id) return std::move(by_id).error();
+    if (may_be(*by_id, secret.token))
+      return disabled_by_us(ctx, *by_id) ? Found(std::move(by_id).value()) : Found();
+  }
+  auto all = client.authorizations(secret.org, ctx.deadline);
+  if (!all) return std::move(all).error();
+  if (all->empty()) return nothing_visible(client, secret);
+  for (Authorization& one : *all) {
+    if (!disabled_by_us(ctx, one)) continue;
+    const bool its = one.token.empty()
+                         ? secret.authorization_id.empty() &&
+                               Description::read(one.description).mark->version_id == ctx.version_id
+                         : one.token == secret.token;
+    if (its) return Found(std::move(one));
+  }
+  return Found();
+}
+
+Status restore_as(const StepContext& ctx, const TokenSecret& secret, const Client& client) {
+  auto disabled = find_disabled(ctx, secret, client);
+  if (!disabled) return std::move(disabled).error();
+  if (!disabled->has_value()) return {};
+  const Authorization& one = **disabled;
+  return absent_is_success(
+      give_back(client, one.id, without_retiring(Description::read(one.description))));
 }
 
 }  // namespace
@@ -112,6 +164,33 @@ Status InfluxdbTokenStrategy::retire(const StepContext& ctx, const SecretString&
   return revoke_softly(ctx, *client, *target, confirm);
 }
 
+Status InfluxdbTokenStrategy::restore(const StepContext& ctx, const SecretString& value,
+                                      const SecretString* other) const {
+  auto secret = read(value);
+  // What cannot be read was never taken away by us.
+  if (!secret || secret->token.empty()) return {};
+  if (!secret->single_user()) {
+    auto administrator = actor(*secret, ctx.deadline);
+    if (!administrator) return std::move(administrator).error();
+    return restore_as(ctx, *secret, *administrator);
+  }
+  auto server = access_.server(secret->location, ctx.deadline);
+  if (!server) return std::move(server).error();
+  auto me = server->with_token(secret->token).me(ctx.deadline);
+  if (me || me.error().code == "NotPermitted") return {};  // active, if narrow
+  if (!credential_refused(me.error())) return std::move(me).error();
+  // An inactive token cannot set itself active; the secret's other one can.
+  auto helper = other == nullptr ? Result<TokenSecret>(me.error()) : read(*other);
+  if (helper && helper->single_user() && helper->location == secret->location) {
+    Status restored = restore_as(ctx, *secret, server->with_token(helper->token));
+    if (restored || restored.error().cls != ErrorClass::Denied) return restored;
+  }
+  return invalid("TokenInactive",
+                 "the token of version " + ctx.version_id +
+                     " is refused, and no other token of the secret may look after it: set it "
+                     "active (`influx auth active`), or store a token that works");
+}
+
 Status InfluxdbTokenStrategy::abandon(const StepContext& ctx, const SecretString& pending,
                                       const std::function<bool()>& confirm) const {
   auto secret = read(pending);
@@ -158,8 +237,8 @@ Result<std::vector<Leftover>> InfluxdbTokenStrategy::leftovers(const StepContext
       out.push_back(leftover);
     } else if (of_current && !one.active && description.mark->retiring) {
       // We had set it inactive and crashed, and then somebody made it current again.
-      description.mark->retiring = false;
-      if (auto enabled = client->update(one.id, true, description.write(), ctx.deadline); !enabled)
+      if (auto enabled = give_back(*client, one.id, without_retiring(std::move(description)));
+          !enabled)
         return std::move(enabled).error();
     }
   }

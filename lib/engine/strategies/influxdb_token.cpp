@@ -47,10 +47,6 @@ Status check_old(const StepContext& ctx, const TokenSecret& secret, const Author
   return {};
 }
 
-bool says_no(const Error& error) {
-  return error.code == "CredentialRefused" || error.code == "TokenInactive";
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Strategy>> InfluxdbTokenStrategy::make(const nlohmann::json& json,
@@ -172,7 +168,7 @@ TestResult InfluxdbTokenStrategy::test(const StepContext& ctx, const SecretStrin
   if (!server) return unknown(server.error());
   // 401 "… is unauthorized" is a yes too: the token was recognised, is active, and is a narrow one.
   auto me = server->with_token(secret->token).me(ctx.deadline, Client::Connection::Fresh);
-  if (!me && says_no(me.error())) return rejected(me.error().message);
+  if (!me && credential_refused(me.error())) return rejected(me.error().message);
   if (!me && me.error().code != "NotPermitted") return unknown(me.error());
   if (secret->authorization_id.empty()) {  // carried from a value that Keyturn did not write
     return {Verdict::Accepted, "the token works; its authorization is not known", std::nullopt};

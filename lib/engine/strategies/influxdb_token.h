@@ -41,6 +41,8 @@ class InfluxdbTokenStrategy final : public Strategy {
   TestResult test(const StepContext& ctx, const SecretString& value) const override;
   Status retire(const StepContext& ctx, const SecretString& retired, const SecretString& current,
                 const std::function<bool()>& confirm) const override;
+  Status restore(const StepContext& ctx, const SecretString& value,
+                 const SecretString* other) const override;
   Status abandon(const StepContext& ctx, const SecretString& pending,
                  const std::function<bool()>& confirm) const override;
   bool same_credential(const SecretString& a, const SecretString& b) const override;

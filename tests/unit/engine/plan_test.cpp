@@ -145,6 +145,14 @@ TEST(Plan, TwoCredentials) {
       {"8 roll out", retiring, Action::Rollout, 8, kX, false, rolling},
       {"8 gate", retiring, Action::WaitGate, 8, kC, false, closed},
       {"9 compare", retiring, Action::Compare, 9, kC, false, {.retire = true}, {}},
+      {"9 same credential, before the targets and the gate",
+       retiring,
+       Action::DropBaton,
+       9,
+       kC,
+       false,
+       {.targets_synced = false, .gate_open = false, .retire = true},
+       {.baton_is_current = true}},
       {"9 same credential",
        retiring,
        Action::DropBaton,
@@ -244,6 +252,24 @@ TEST(Plan, RollBack) {
             "NothingToRollBack");
   EXPECT_EQ(plan(traits(Backend::None), view(retired), s, {}).compare_with,
             kC);  // without a backend the old value still works
+}
+
+// A credential that was disabled is given back before the label goes that tells of it.
+TEST(Plan, WhereACredentialCanBeDisabledNoLabelIsDroppedBeforeQuiet) {
+  Traits soft = traits(Backend::TwoCredentials);
+  soft.soft_revoke = true;
+  const Known same{.baton_is_previous = false, .baton_is_current = true};
+  for (const Labels& labels : {Labels{.current = kC, .latest = kC, .baton = kC},
+                               Labels{.current = kX, .pending = kX, .latest = kX},
+                               Labels{.current = kC, .previous = kX, .pending = kX, .latest = kX},
+                               Labels{.current = kX, .latest = kX, .baton = kC}}) {
+    const Decision d = plan(soft, view(labels), {.retire = true}, same);
+    EXPECT_TRUE(d.action == Action::DropBaton || d.action == Action::DropPending);
+    EXPECT_TRUE(d.quiet) << d.row;
+    EXPECT_FALSE(plan(traits(Backend::TwoCredentials), view(labels), {.retire = true}, same).quiet);
+  }
+  const Labels decided{.current = kC, .pending = kX, .latest = kX, .baton = kC};
+  EXPECT_FALSE(plan(soft, view(decided), {.retire = true}, same).quiet);
 }
 
 TEST(Plan, WithoutBackend) {

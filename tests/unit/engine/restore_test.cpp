@@ -1,0 +1,169 @@
+// A crash between disabling a credential and deleting it, and a person who then puts the version
+// back into use: it is given back before the label that tells of it is dropped.
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/rig.h"
+
+namespace keyturn::engine {
+namespace {
+
+using When = simulation::When;
+
+class Restore : public ::testing::Test {
+ protected:
+  // The retirement of the first version dies after it has disabled its credential.
+  void crash_while_retiring(const std::string& token = "t0") {
+    fault = [token](const std::string& request, When when) -> std::optional<Error> {
+      if (request != "disable " + token || when != When::After) return std::nullopt;
+      return make_error(ErrorClass::Transient, "Killed", "no more");
+    };
+    rig.tokens.hook = [this](const std::string& request, When when) -> std::optional<Error> {
+      if (when == When::Before && request.starts_with("enable ")) ++enabled;
+      return fault ? fault(request, when) : std::nullopt;
+    };
+    for (int pass = 0; pass < 20 && rig.tokens.accepts(token); ++pass) rig.one_pass();
+    ASSERT_FALSE(rig.tokens.accepts(token));
+    fault = nullptr;
+    rig.rotate = false;
+    rig.restart();
+  }
+  void fail_enabling(ErrorClass cls) {
+    fault = [cls](const std::string& request, When when) -> std::optional<Error> {
+      if (!request.starts_with("enable ") || when != When::Before) return std::nullopt;
+      return make_error(cls, "NotNow", "the backend says no");
+    };
+  }
+
+  Rig rig{Kind::SoftMinting};
+  std::function<std::optional<Error>(const std::string&, When)> fault;
+  int enabled = 0;
+};
+
+TEST_F(Restore, AVersionMovedBackByHandWorksBeforeItsBatonIsDropped) {
+  crash_while_retiring();
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  rig.one_pass();
+  EXPECT_TRUE(rig.tokens.accepts("t0"));  // at once
+  EXPECT_EQ(rig.holder(kBaton), rig.first);
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kBaton), "");
+  EXPECT_EQ(rig.count(Event::Interfered), 1);
+  EXPECT_TRUE(rig.current_works());
+}
+
+TEST_F(Restore, TheBatonIsKeptUntilItWasGivenBack) {
+  crash_while_retiring();
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  fail_enabling(ErrorClass::Transient);
+  EXPECT_FALSE(rig.run(5));
+  EXPECT_EQ(rig.holder(kBaton), rig.first);
+  fault = nullptr;
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kBaton), "");
+  EXPECT_TRUE(rig.current_works());
+}
+
+TEST_F(Restore, WhatOnlyAPersonCanMendIsToldAndHoldsNothingUp) {
+  crash_while_retiring();
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  fail_enabling(ErrorClass::Invalid);
+  std::string note;
+  for (int pass = 0; pass < 5 && !rig.holder(kBaton).empty(); ++pass) {
+    rig.adjust = [&](const View&, Situation&) {
+      if (rig.last.event == Event::Interfered) note = rig.last.note;
+    };
+    rig.one_pass();
+  }
+  EXPECT_EQ(rig.holder(kBaton), "");
+  EXPECT_NE(note.find("the backend says no"), std::string::npos) << note;
+}
+
+// Another leader had looked before the person acted; its request lands later.
+TEST_F(Restore, ADisablingThatWasOnItsWayIsGivenBackToo) {
+  crash_while_retiring();
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  rig.one_pass();
+  ASSERT_TRUE(rig.tokens.accepts("t0"));
+  ASSERT_TRUE(rig.tokens.set_active("t0", false).ok());
+  ASSERT_TRUE(rig.run());
+  EXPECT_TRUE(rig.current_works());
+  EXPECT_GE(enabled, 2);
+}
+
+TEST_F(Restore, ACredentialSavedAgainWorksBeforeTheGateOpens) {
+  crash_while_retiring();
+  rig.secrets.put_as_person(rig.arn, "t0;user=other");
+  rig.adjust = [](const View&, Situation& s) { s.targets_synced = s.gate_open = false; };
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.decision.action, Action::Sync);
+  EXPECT_TRUE(rig.current_works());
+  EXPECT_EQ(rig.holder(kBaton), "");
+  EXPECT_EQ(rig.count(Event::Kept), 1);
+}
+
+TEST_F(Restore, AnAttemptMadeCurrentByHandWhileItWasRevokedWorks) {
+  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
+    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
+    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
+  };
+  rig.adjust = [&](const View&, Situation& s) {
+    if (rig.count(Event::Started) > 0) s.permit.clear();
+  };
+  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
+  ASSERT_EQ(rig.count(Event::GaveUp), 1);
+  crash_while_retiring("t1");
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.holder(kPending));
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kPending), "");
+  EXPECT_EQ(rig.current_value(), "t1;user=shop");
+  EXPECT_TRUE(rig.current_works());
+}
+
+// Row 6 for a version that was current in between: readers may hold it.
+TEST_F(Restore, AnAttemptThatWasCurrentForAWhileWorks) {
+  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
+    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
+    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
+  };
+  rig.adjust = [&](const View&, Situation& s) {
+    if (rig.count(Event::Started) > 0) s.permit.clear();
+  };
+  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
+  crash_while_retiring("t1");
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.holder(kPending));
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kPending), "");
+  EXPECT_TRUE(rig.tokens.accepts("t1"));
+  EXPECT_TRUE(rig.current_works());
+}
+
+TEST_F(Restore, ARollbackToACredentialThatWasBeingRevokedSucceeds) {
+  crash_while_retiring();
+  const std::string second = rig.holder(kCurrent);
+  rig.adjust = [&](const View& view, Situation& s) {
+    s.rollback = view.labels.current == second;
+    if (s.rollback && view.labels.baton == rig.first) s.permit = next_version(view);
+  };
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.current_value(), "t0;user=shop");
+  EXPECT_TRUE(rig.current_works());
+}
+
+// Two changes by hand make it look as if finishing had been decided (row 3).
+TEST_F(Restore, ADecisionThatIsTakenBackLeavesAWorkingVersion) {
+  crash_while_retiring();
+  const std::string second = rig.holder(kCurrent);
+  rig.secrets.put_as_person(rig.arn, "own;user=shop");
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  ASSERT_EQ(rig.holder(kLatest), second);
+  ASSERT_NE(rig.holder(kPrevious), second);
+  rig.tokens.remove("t1");
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kCurrent), rig.first);
+  EXPECT_EQ(rig.holder(kBaton), "");
+  EXPECT_TRUE(rig.current_works());
+}
+
+}  // namespace
+}  // namespace keyturn::engine
