@@ -109,7 +109,8 @@ Status decide(const Policy& policy, const engine::View& view, aws::SecretsManage
   auto due = rotation::judge_due(policy, policy.status, view.secret.arn, view.labels, *created,
                                  floor, clock.now(), clock.now());
   if (!due) return std::move(due).error();
-  auto strategy = engine::make_strategy(policy.spec.strategy.name, policy.spec.strategy.options);
+  const rotation::StrategySpec spec = rotation::strategy_at_work(policy, policy.status);
+  auto strategy = engine::make_strategy(spec.name, spec.options);
   if (!strategy) return std::move(strategy).error();
   engine::Memory memory;
   const engine::Engine engine({secrets, **strategy, memory, clock, rng, {}});
@@ -117,11 +118,17 @@ Status decide(const Policy& policy, const engine::View& view, aws::SecretsManage
   situation.retire = true;
   for (const auto& target : policy.status.targets)
     situation.targets_synced = situation.targets_synced && target.version_id == view.labels.current;
-  if (due->due) situation.permit = engine::next_version(view);
+  const bool begins = spec.name == policy.spec.strategy.name;  // else it only ends what it began
+  if (due->due && begins) situation.permit = engine::next_version(view);
   const auto requests =
       rotation::person_requests(policy, policy.status, view.labels, *created, clock.now());
   judge_waits(policy, requests, view, clock.now(), situation, plan);
-  const engine::Decision decision = engine.decide(view, situation);
+  engine::Decision decision = engine.decide(view, situation);
+  if (decision.action == engine::Action::Compare) {  // they differ, but for what a person saved
+    memory.remember_equal(engine.memory_key(view), decision.version_id, decision.compare_with,
+                          false);
+    decision = engine.decide(view, situation);
+  }
   plan.next = std::string(engine::to_string(decision.action));
   plan.reason = decision.action == engine::Action::Nothing ? due->reason : decision.reason;
   plan.message = decision.action == engine::Action::Nothing ? due->message : decision.message;
@@ -215,7 +222,7 @@ int run_plan(const PlanFlags& flags) {
   view.secret = *secret;
   view.labels = engine::read_labels(secret->arn, secret->stages);
   view.seen_at = (*access)->clock().mono();
-  if (policy->spec.strategy.name == "syncOnly") {
+  if (!rotation::rotates(*policy, policy->status)) {
     plan_sync_only(*policy, view, plan);
     return show(*policy, plan, flags.cluster.output);
   }

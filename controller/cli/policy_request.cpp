@@ -27,7 +27,8 @@ Result<std::string> annotate(Cluster& cluster, const rotation::Policy& policy,
 }
 
 Result<engine::Traits> traits_of(const rotation::Policy& policy) {
-  auto strategy = engine::make_strategy(policy.spec.strategy.name, policy.spec.strategy.options);
+  const rotation::StrategySpec spec = rotation::strategy_at_work(policy, policy.status);
+  auto strategy = engine::make_strategy(spec.name, spec.options);
   if (!strategy) return std::move(strategy).error().with_context(policy.key());
   return (*strategy)->traits();
 }

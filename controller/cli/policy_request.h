@@ -16,7 +16,8 @@ namespace keyturn::cli {
 Result<std::string> annotate(Cluster& cluster, const rotation::Policy& policy,
                              const std::vector<std::string>& annotations);
 
-// The policy's strategy, for its traits. Invalid: spec.strategy cannot work.
+// The policy's strategy, for its traits: the one that began, while a rotation is under way.
+// Invalid: spec.strategy cannot work.
 Result<engine::Traits> traits_of(const rotation::Policy& policy);
 
 // The secret's labels, when Secrets Manager could be asked from here.

@@ -16,8 +16,6 @@ Error not_found(const Policy& policy, const std::string& region) {
 
 }  // namespace
 
-bool rotates(const Policy& policy) { return policy.spec.strategy.name != "syncOnly"; }
-
 Problem problem_of(Error error, Duration refresh_interval, Duration denied_look) {
   switch (error.cls) {
     case ErrorClass::Invalid:
@@ -64,8 +62,8 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   if (auto problem = resolve(gathered, sighting)) return *std::move(problem);
   auto denied = check_access(gathered);
   const auto& secret = gathered.sight->secret;
-  const Follower follower{policy->key(), rotates(*policy), policy->created, policy->uid,
-                          !denied.has_value()};
+  const Follower follower{policy->key(), rotates(*policy, deps_.status(*policy)), policy->created,
+                          policy->uid, !denied.has_value()};
   for (const auto& key : deps_.owners.set(secret.arn, follower)) deps_.wake(key);
   if (denied) return *std::move(denied);
   if (secret.deleted) {

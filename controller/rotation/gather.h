@@ -49,6 +49,7 @@ class Gatherer {
     ChangeDetector& detector;
     Owners& owners;
     Clock& clock;
+    std::function<PolicyStatus(const Policy&)> status;  // the newest
     std::function<std::shared_ptr<const OperatorConfig>()> config;
     std::function<void(const std::string& key)>
         wake;  // another policy's ownership may have changed
@@ -83,7 +84,5 @@ inline Duration denied_look(const AwsAccess& access) {
 // How an error of AWS or Kubernetes shows in conditions and when it is tried again: nothing loops
 // hot.
 Problem problem_of(Error error, Duration refresh_interval, Duration denied_look = kDeniedLook);
-
-bool rotates(const Policy& policy);
 
 }  // namespace keyturn::rotation

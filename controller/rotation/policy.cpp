@@ -104,4 +104,15 @@ std::vector<std::string> policy_problems(const json& object) {
   return problems.list();
 }
 
+StrategySpec strategy_at_work(const Policy& policy, const PolicyStatus& status) {
+  const auto& began = status.rotation;
+  if (!began || began->strategy.empty() || began->strategy == policy.spec.strategy.name)
+    return policy.spec.strategy;
+  return {began->strategy, began->options.empty() ? "{}" : began->options};
+}
+
+bool rotates(const Policy& policy, const PolicyStatus& status) {
+  return strategy_at_work(policy, status).name != "syncOnly";
+}
+
 }  // namespace keyturn::rotation

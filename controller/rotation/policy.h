@@ -97,6 +97,7 @@ struct Condition {
 };
 struct RotationStatus {
   std::string version_id, strategy, step, message;
+  std::string options;  // of the strategy, as StrategySpec::options; empty: none
   WallTime started_at{};
   friend bool operator==(const RotationStatus&, const RotationStatus&) = default;
 };
@@ -151,6 +152,11 @@ struct Policy {
 
   std::string key() const { return ns + "/" + name; }
 };
+
+// The strategy at work: the one that began, with its options, until what it began is over
+// (status.rotation), else the spec's. The kind in the spec counts between rotations only.
+StrategySpec strategy_at_work(const Policy& policy, const PolicyStatus& status);
+bool rotates(const Policy& policy, const PolicyStatus& status);
 
 inline constexpr const char* kGroup = "keyturn.dev";
 inline constexpr const char* kFinalizer = "keyturn.dev/rotation";

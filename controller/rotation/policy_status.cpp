@@ -55,6 +55,7 @@ std::optional<RotationStatus> read_rotation(const json& item) {
   RotationStatus rotation;
   rotation.version_id = text_of(item, "versionId");
   rotation.strategy = text_of(item, "strategy");
+  rotation.options = text_of(item, "options");
   rotation.step = text_of(item, "step");
   rotation.message = text_of(item, "message");
   rotation.started_at = time_of(item, "startedAt").value_or(WallTime{});
@@ -140,6 +141,7 @@ json rotation_json(const RotationStatus& rotation) {
   return Writer()
       .text("versionId", rotation.version_id)
       .text("strategy", rotation.strategy)
+      .text("options", rotation.options)
       .text("step", rotation.step)
       .text("message", rotation.message)
       .time("startedAt", rotation.started_at)

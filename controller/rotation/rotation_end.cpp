@@ -46,6 +46,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       deps_.knowledge.saw(turn.gathered.access->scope, turn.view.secret, deps_.clock.mono(), false);
       deps_.knowledge.moved(turn.gathered.access->scope,
                             turn.arn());  // the followers below look for themselves
+      if (policy.spec.targets.empty()) wake_followers(turn);  // else when these are written
       // When it was put, not when it became current: a request made in between is newer. Unknown
       // here (another process put it): judge() asks AWS.
       turn.created = {.current = turn.values.created(id), .latest = {}};
@@ -70,6 +71,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
         turn.change([](PolicyStatus& status, WallTime) { status.retiring.reset(); });
       break;
     case engine::Event::GaveUp:
+      turn.begun.clear();  // what is still to be done for it is under way, too
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
       deps_.metrics.rotation(turn.strategy_name(), "abandoned",
@@ -161,6 +163,10 @@ Outcome RotationPass::settle(Turn& turn) {
       return Outcome::retry(std::move(released).error());
   }
   if (policy.deleted) return Outcome::done();
+  if (turn.only_ends()) {  // the spec's own kind comes next, here or in another policy
+    deps_.wake_sync(policy.key());
+    return Outcome::done();
+  }
   const bool deferred = turn.due.deferred || !turn.due.next;
   if (deferred && turn.due.trigger == engine::Trigger::Request) {
     emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate", turn.due.message);

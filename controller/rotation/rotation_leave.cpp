@@ -54,4 +54,27 @@ Outcome RotationPass::leave(const Policy& policy, const Problem* problem) {
   return Outcome::done();
 }
 
+// The policy only follows, but is still held, or its status tells of something under way: the spec
+// was changed to syncOnly, and what would end it first (status.rotation) was wiped.
+Status RotationPass::drop_unfinished(Turn& turn) {
+  const Policy& policy = turn.policy();
+  const engine::Labels& l = turn.view.labels;
+  const bool attempt = !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
+  if (policy.has_finalizer && (attempt || !l.baton.empty())) {
+    emit(
+        policy, kube::Event::Type::Warning, "LeftUnfinished", "Rotate",
+        "the strategy is syncOnly now, and nothing says any more what began the rotation that "
+        "version " +
+            (l.baton.empty() ? l.pending : l.baton) +
+            " is left of; its labels stay in Secrets Manager, and the next policy that rotates the "
+            "secret, or `keyturn secret`, finishes the work");
+  }
+  turn.change([](PolicyStatus& status, WallTime) {
+    status.rotation.reset();
+    status.retiring.reset();
+  });
+  if (auto written = turn.publish(deps_.status); !written) return written;
+  return policy.has_finalizer ? hold(turn, false) : Status();
+}
+
 }  // namespace keyturn::rotation

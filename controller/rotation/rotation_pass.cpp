@@ -31,8 +31,9 @@ Outcome RotationPass::run(const runtime::Key& key) {
     return Outcome::done();
   }
   if (policy->deleted && !policy->has_finalizer) return Outcome::done();
-  const bool follows = !policy->invalid && !rotates(*policy);
-  if (follows && !policy->has_finalizer && !has_rollout(*policy)) return Outcome::done();
+  const PolicyStatus status = deps_.status.latest(*policy);
+  const bool follows = !policy->invalid && !rotates(*policy, status);
+  if (follows && !under_way(*policy, status) && !has_rollout(*policy)) return Outcome::done();
   if (deletion_overdue(*policy, deps_.clock.now()) || (policy->deleted && namespace_goes(*policy)))
     return leave(*policy, nullptr);
   auto gathered = deps_.gatherer.gather(policy);
@@ -43,11 +44,15 @@ Outcome RotationPass::run(const runtime::Key& key) {
     return stays(problem->error) ? leave(*policy, problem) : Outcome::retry(problem->error);
   }
   Turn turn(std::get<Gathered>(std::move(gathered)));
-  if (!rotates(*policy)) {
-    if (policy->has_finalizer) return leave(*policy, nullptr);
-    return follow(turn);
+  if (follows) {
+    if (policy->deleted) return leave(*policy, nullptr);
+    if (under_way(*policy, status)) {
+      if (auto dropped = drop_unfinished(turn); !dropped)
+        return Outcome::retry(std::move(dropped).error());
+    }
+    return has_rollout(*policy) ? follow(turn) : Outcome::done();
   }
-  auto ready = turn.make_engine(deps_.memory, deps_.clock, deps_.rng, deps_.status.latest(*policy));
+  auto ready = turn.make_engine(deps_.memory, deps_.clock, deps_.rng, status);
   if (!ready) return refuse(turn, std::move(ready).error());
   return run_owned(turn);
 }
@@ -66,7 +71,8 @@ Outcome RotationPass::run_owned(Turn& turn) {
   if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   // On the last sight: nothing to do costs nothing.
   const Decision decision = turn.engine->decide(turn.view, situation(turn));
-  if (decision.action == Action::Nothing) return settle(turn);
+  // But what another kind of strategy began is not over because an old sight does not show it.
+  if (decision.action == Action::Nothing && !turn.only_ends()) return settle(turn);
   return drive(turn, decision);
 }
 
@@ -165,13 +171,17 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
               status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
           });
       turn.sync_failed = report.retryable_error() != nullptr;
-      for (const auto& follower : deps_.owners.followers(turn.arn())) {
-        if (follower.key != turn.policy().key()) deps_.wake_sync(follower.key);
-      }
+      wake_followers(turn);
       return std::nullopt;
     }
     default:
       return std::nullopt;
+  }
+}
+
+void RotationPass::wake_followers(const Turn& turn) const {
+  for (const auto& follower : deps_.owners.followers(turn.arn())) {
+    if (follower.key != turn.policy().key()) deps_.wake_sync(follower.key);
   }
 }
 
@@ -222,6 +232,7 @@ Status RotationPass::judge(Turn& turn) {
     turn.created = *created;
     turn.created_for = turn.view.labels.current;
   }
+  if (turn.only_ends()) return {};
   auto due =
       judge_due(policy, status, turn.arn(), turn.view.labels, turn.created,
                 turn.gathered.config->min_rotation_interval, first_seen(policy), deps_.clock.now());
@@ -236,19 +247,22 @@ std::string RotationPass::older_claim(const Turn& turn) const {
   // they ask for, too.
   const Policy& mine = turn.policy();
   const auto& secret = turn.gathered.sight->secret;
-  std::string claimant;
+  std::vector<PolicyPtr>
+      claims;  // the status is asked about after the visit, which holds the store
   deps_.policies.for_each([&](const std::string& key, const PolicyPtr& other) {
-    if (key == mine.key() || other->invalid || other->deleted || !rotates(*other) ||
-        !claimant.empty())
-      return;
+    if (key == mine.key() || other->invalid || other->deleted) return;
     if (other->spec.region != mine.spec.region || !(other->spec.identity == mine.spec.identity))
       return;
     const std::string& id = other->spec.secret_id;
     const bool same = id == secret.name || (id.starts_with("arn:") && secret.arn.starts_with(id));
     if (!same || !turn.gathered.config->access.secret(other->ns, secret.name, secret.arn)) return;
-    if (std::tie(other->created, other->uid) < std::tie(mine.created, mine.uid)) claimant = key;
+    if (std::tie(other->created, other->uid) < std::tie(mine.created, mine.uid))
+      claims.push_back(other);
   });
-  return claimant;
+  for (const PolicyPtr& other : claims) {
+    if (rotates(*other, deps_.status.latest(*other))) return other->key();
+  }
+  return {};
 }
 
 Status RotationPass::begin(Turn& turn, const Decision& decision) {
@@ -266,8 +280,8 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   const bool asked = turn.due.trigger == engine::Trigger::Request;
   const bool back = decision.action == Action::CarryBack;
   const std::string trigger(back ? kRollbackTrigger : engine::to_string(turn.due.trigger));
-  turn.change([=, arn = turn.arn(), strategy = turn.strategy_name(),
-               current = turn.view.labels.current, step = decision.step, message = decision.message,
+  turn.change([=, arn = turn.arn(), strategy = turn.at_work(), current = turn.view.labels.current,
+               step = decision.step, message = decision.message,
                rotate_at = policy.rotate_requested_at, back_at = policy.rollback_requested_at,
                creates = decision.action == Action::Create](PolicyStatus& status, WallTime now) {
     status.secret_arn = arn;

@@ -62,6 +62,7 @@ class RotationPass {
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
   static void tell_backend_down(Turn& turn, const Error& error);
+  void wake_followers(const Turn& turn) const;
   static bool is_drivers(const Turn& turn, const engine::Decision& decision);
   engine::Situation situation(Turn& turn);
   Status judge(Turn& turn);
@@ -75,6 +76,7 @@ class RotationPass {
   runtime::Outcome refuse(Turn& turn, Error error);
   bool namespace_goes(const Policy& policy) const;
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
+  Status drop_unfinished(Turn& turn);
   // rotation_rollout.cpp
   runtime::Outcome follow(Turn& turn);
   std::optional<runtime::Outcome> roll_out(Turn& turn);

@@ -16,20 +16,27 @@ const HistoryEntry* entry_of(const PolicyStatus& status, const std::string& vers
   return entry == status.history.end() ? nullptr : &*entry;
 }
 
+RotationStatus begun_by(const StrategySpec& strategy, const std::string& version_id,
+                        engine::Step step, const std::string& message) {
+  RotationStatus rotation;
+  rotation.version_id = version_id;
+  rotation.strategy = strategy.name;
+  if (strategy.options != "{}") rotation.options = strategy.options;
+  rotation.step = engine::to_string(step);
+  rotation.message = message;
+  return rotation;
+}
+
 }  // namespace
 
 std::string short_id(const std::string& version_id) { return version_id.substr(0, 8); }
 
-void record_aftermath(PolicyStatus& status, const std::string& strategy,
+void record_aftermath(PolicyStatus& status, const StrategySpec& strategy,
                       const std::string& version_id, engine::Step step, const std::string& message,
                       WallTime now) {
   const bool same = status.rotation && status.rotation->version_id == version_id;
   const HistoryEntry* entry = entry_of(status, version_id);
-  RotationStatus rotation;
-  rotation.version_id = version_id;
-  rotation.strategy = strategy;
-  rotation.step = engine::to_string(step);
-  rotation.message = message;
+  RotationStatus rotation = begun_by(strategy, version_id, step, message);
   rotation.started_at = same    ? status.rotation->started_at
                         : entry ? entry->started_at
                                 : whole_seconds(now);
@@ -50,14 +57,10 @@ std::string trigger_of(const PolicyStatus& status, const std::string& version_id
   return entry ? entry->trigger : "";
 }
 
-void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
+void record_step(PolicyStatus& status, const StrategySpec& strategy, const std::string& version_id,
                  engine::Step step, const std::string& message, const std::string& trigger,
                  WallTime now) {
-  RotationStatus rotation;
-  rotation.version_id = version_id;
-  rotation.strategy = strategy;
-  rotation.step = engine::to_string(step);
-  rotation.message = message;
+  RotationStatus rotation = begun_by(strategy, version_id, step, message);
   const bool same = status.rotation && status.rotation->version_id == version_id;
   const HistoryEntry* entry = entry_of(status, version_id);
   const bool over = entry && (entry->outcome == "Succeeded" || entry->outcome == "Abandoned") &&

@@ -18,12 +18,12 @@ std::string short_id(const std::string& version_id);
 
 // A rotation is under way at `step`; started_at stays if it is the same version. What is still done
 // for an attempt that ended (its credential revoked, a label dropped) leaves the history alone.
-void record_step(PolicyStatus& status, const std::string& strategy, const std::string& version_id,
+void record_step(PolicyStatus& status, const StrategySpec& strategy, const std::string& version_id,
                  engine::Step step, const std::string& message, const std::string& trigger,
                  WallTime now);
 // What follows once the new version is current (rollout, retire): shown, but nothing for the
 // history.
-void record_aftermath(PolicyStatus& status, const std::string& strategy,
+void record_aftermath(PolicyStatus& status, const StrategySpec& strategy,
                       const std::string& version_id, engine::Step step, const std::string& message,
                       WallTime now);
 // Nothing is under way any more. An attempt that another process ended goes into the history.

@@ -148,9 +148,9 @@ Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
   note_retiring(status, decision.version_id, verdict, policy.spec.retirement.grace_period, time);
   const RetiringStatus& retiring = *status.retiring;
   tell_waiting(turn, decision.version_id, verdict, policy.spec.retirement.grace_period);
-  turn.change([name = turn.strategy_name(), id = turn.view.labels.current,
+  turn.change([strategy = turn.at_work(), id = turn.view.labels.current,
                message = decision.message](PolicyStatus& next, WallTime now) {
-    record_aftermath(next, name, id, engine::Step::Retire, message, now);
+    record_aftermath(next, strategy, id, engine::Step::Retire, message, now);
   });
   deps_.metrics.rotation_step(turn.strategy_name(), engine::to_string(engine::Step::Retire), "wait",
                               Duration(0));

@@ -87,12 +87,14 @@ std::optional<Outcome> RotationPass::roll_out(Turn& turn) {
   if (turn.rollout) return Outcome::after(turn.rollout->look_again);  // seen in this very pass
   const WallTime time = deps_.clock.now();
   auto report = advance_rollout(turn, turn.status(deps_.status, time));
-  if (!report) return Outcome::retry(std::move(report).error());
-  turn.change([name = turn.strategy_name(), r = *report](PolicyStatus& status, WallTime now) {
+  turn.change([strategy = turn.at_work(), id = turn.view.labels.current,
+               message = report ? report->message : report.error().message](PolicyStatus& status,
+                                                                            WallTime now) {
     const Condition* told = status.condition(kRolledOut);  // as often as that, not at every look
-    record_aftermath(status, name, r.version_id, engine::Step::Rollout,
-                     told ? told->message : r.message, now);
+    record_aftermath(status, strategy, id, engine::Step::Rollout, told ? told->message : message,
+                     now);
   });
+  if (!report) return Outcome::retry(std::move(report).error());
   turn.rollout = *report;
   if (turn.due.due && turn.due.trigger == engine::Trigger::Request) {
     emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate",

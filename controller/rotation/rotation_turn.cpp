@@ -25,14 +25,7 @@ Turn::Turn(Gathered g) : gathered(std::move(g)), view(view_of(gathered.sight)) {
 
 Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
                          const PolicyStatus& status) {
-  const StrategySpec& spec = policy().spec.strategy;
-  strategy_name_ = spec.name;
-  std::string options = spec.options;
-  if (status.rotation && !status.rotation->strategy.empty() &&
-      status.rotation->strategy != spec.name) {
-    strategy_name_ = status.rotation->strategy;  // it ends what it began, with its defaults
-    options = "{}";
-  }
+  at_work_ = strategy_at_work(policy(), status);
   const AwsAccess& access = *gathered.access;
   engine::StrategyDeps deps;
   deps.transport = access.transport;
@@ -44,7 +37,7 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
   deps.clock = &clock;
   deps.memory = access.memory;
   deps.request_timeout = gathered.config->request_deadline;
-  auto made = engine::make_strategy(strategy_name_, options, deps);
+  auto made = engine::make_strategy(at_work_.name, at_work_.options, deps);
   if (!made) return std::move(made).error();
   strategy = std::move(made).value();
   engine::Timing timing;
@@ -65,6 +58,10 @@ std::string Turn::subject(const engine::Decision& decision) const {
   if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack)
     return decision.version_id;
   return labels.latest.empty() ? decision.version_id : labels.latest;
+}
+
+bool under_way(const Policy& policy, const PolicyStatus& status) {
+  return policy.has_finalizer || status.rotation || status.retiring;
 }
 
 bool deletion_overdue(const Policy& policy, WallTime now) {

@@ -24,10 +24,12 @@ struct Turn {
 
   const Policy& policy() const { return *gathered.policy; }
   const std::string& arn() const { return gathered.sight->secret.arn; }
-  const std::string& strategy_name() const { return strategy_name_; }
+  const std::string& strategy_name() const { return at_work_.name; }
+  const StrategySpec& at_work() const { return at_work_; }
+  // Another kind than the spec's ends what it began, and begins nothing.
+  bool only_ends() const { return at_work_.name != policy().spec.strategy.name; }
 
-  // The strategy that works now: the one that began, until its rotation ends
-  // (status.rotation.strategy), else the spec's.
+  // Of the strategy at work (strategy_at_work()).
   Status make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status);
 
   // The newest status known, with what this pass did to the targets.
@@ -66,9 +68,12 @@ struct Turn {
   bool put_nothing = false;  // a rotation was refused before anything of it was in Secrets Manager
 
  private:
-  std::string strategy_name_;
+  StrategySpec at_work_;
   std::vector<Change> changes_;
 };
+
+// Something is under way, or was when the policy was last looked at.
+bool under_way(const Policy& policy, const PolicyStatus& status);
 
 // A deleted policy is held at most for the grace period and an hour.
 bool deletion_overdue(const Policy& policy, WallTime now);

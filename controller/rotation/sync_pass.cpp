@@ -152,7 +152,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     tell_change(status, policy, sight->secret.arn,
                 engine::read_labels(sight->secret.arn, sight->secret.stages));
     // Refusals of the rotation lane stay: only it can tell that they are over.
-    if (!rotates(policy)) clear_problem(status);
+    if (!rotates(policy, status)) clear_problem(status);
     if (const auto* stalled = status.condition(kStalled);
         stalled && stalled->observed_generation != policy.generation)
       clear_problem(status);
@@ -190,7 +190,9 @@ bool SyncPass::rotation_must_hear(const Policy& policy, const aws::StagesByVersi
       told_.erase(policy.key());
     }
   }
-  return (news || wrote) && (rotates(policy) || policy.has_finalizer || rolls_out(policy));
+  if (!news && !wrote) return false;
+  const PolicyStatus status = deps_.status.latest(policy);
+  return rotates(policy, status) || policy.has_finalizer || status.retiring || rolls_out(policy);
 }
 
 // Whether the rotation lane has workloads of this policy to restart.
@@ -362,7 +364,7 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
       report_to(status, *policy, report, now);
       if (const auto created = values.created(report.version_id))
         status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
-      if (!rotates(*policy)) clear_problem(status);
+      if (!rotates(*policy, status)) clear_problem(status);
     }));
     if (rolls_out(*policy)) deps_.wake_rotation(policy->key());
   }
@@ -370,7 +372,7 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
 
 void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn,
                            const Labels& labels) const {
-  if (!rotates(policy) || !changed_outside(status, arn, labels)) return;
+  if (!rotates(policy, status) || !changed_outside(status, arn, labels)) return;
   deps_.events.emit({kube::Event::Type::Warning, "ChangedOutside", "Sync",
                      "somebody made version " + labels.current + " current in place of ours, " +
                          labels.latest +

@@ -3,7 +3,7 @@ import json, time
 
 from aws import call
 from commands import ended, run
-from harness import Operator, Subject, check, collection, until
+from harness import MARKER, Operator, Subject, check, collection, until
 from influxdb import RULES, Influx, rotated
 from rollouts import Load, reading, rolled_out
 
@@ -14,13 +14,14 @@ AT_ONCE = {"gracePeriod": "0s"}  # nothing but readers is waited for
 class Token:
     """A token in a secret, its policy, and what the server says of the tokens."""
 
-    def __init__(self, world, name, **spec):
+    def __init__(self, world, name, only_in_options=False, **spec):
         world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
         self.world, self.sandbox = world, world.sandbox
         self.influx = Influx(world, name, "2.7")
         old = self.influx.token(self.influx.user("reader"), type="allAccess")
-        value = json.dumps(self.influx.secret("custom", old["token"], adminSecretArn=self.influx.admin_arn))
-        self.subject = Subject(world.sandbox, "it", name, {"influxdbToken": {}}, value, **{"retirement": AT_ONCE, **spec})
+        value = self.influx.secret("custom", old["token"], adminSecretArn=self.influx.admin_arn, note=MARKER)
+        options = {"dbIdentifier": value.pop("dbIdentifier")} if only_in_options else {}
+        self.subject = Subject(world.sandbox, "it", name, {"influxdbToken": options}, json.dumps(value), **{"retirement": AT_ONCE, **spec})
         self.subject.settle()
         self.token, self.id = old["token"], old["id"]
 

@@ -203,8 +203,8 @@ PolicyStatus full_status() {
   status.current_version_created = at("2026-11-22T05:00:00Z");
   status.last_rotation = at("2026-11-22T05:00:02Z");
   status.next_rotation = at("2026-12-22T05:00:00Z");
-  status.rotation =
-      RotationStatus{"v2", "generic", "testSecret", "waits", at("2026-11-22T06:00:02Z")};
+  status.rotation = RotationStatus{"v2",    "generic",          "testSecret",
+                                   "waits", R"({"fields":[]})", at("2026-11-22T06:00:02Z")};
   status.retiring =
       RetiringStatus{"v0", "Pod/x", at("2026-11-22T06:00:03Z"), at("2026-11-22T08:00:03Z")};
   status.history = {

@@ -85,7 +85,8 @@ TEST_F(DueTest, ARequestIsServedOnceThoughTheClockOfAwsIsBehind) {
   secrets.edit(arn, [&](FakeSecretsManager::Secret& s) {
     s.versions[made].created = clock.now() - Duration(30'000);
   });
-  record_step(status, "generic", made, engine::Step::CreateSecret, "", "request", clock.now());
+  record_step(status, {"generic", "{}"}, made, engine::Step::CreateSecret, "", "request",
+              clock.now());
   look();
   EXPECT_EQ(labels.current, made);
   record_end(status, made, "Succeeded", clock.now());
@@ -99,14 +100,14 @@ TEST_F(DueTest, ARequestIsServedOnceThoughTheClockOfAwsIsBehind) {
 TEST_F(DueTest, ARequestOfTheSecondInWhichTheRetirementStartsWaits) {
   clock.advance(Duration(60'000));
   const std::string made = secrets.put_as_person(arn, "{}");
-  record_step(status, "influxdbToken", made, engine::Step::CreateSecret, "", "request",
+  record_step(status, {"influxdbToken", "{}"}, made, engine::Step::CreateSecret, "", "request",
               clock.now());
   record_end(status, made, "Succeeded", clock.now());
   look();
   ASSERT_EQ(labels.current, made);
   clock.advance(Duration(5'000));
   request(clock.now());
-  record_aftermath(status, "influxdbToken", made, engine::Step::Retire, "", clock.now());
+  record_aftermath(status, {"influxdbToken", "{}"}, made, engine::Step::Retire, "", clock.now());
   EXPECT_TRUE(waits());
   EXPECT_EQ(status.rotation->started_at, status.history.front().started_at);
   record_rest(status, made, clock.now());
@@ -147,7 +148,8 @@ TEST_F(ServedTest, CountsNoMoreThoughItsVersionWasMovedBackAndTheStatusIsLost) {
 }
 
 TEST_F(ServedTest, CountsNoMoreWhereOnlyTheHistoryTells) {
-  record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "request", clock.now());
+  record_step(status, {"generic", "{}"}, "ours", engine::Step::CreateSecret, "", "request",
+              clock.now());
   record_end(status, "ours", "Succeeded", clock.now());
   move_back();
   EXPECT_FALSE(counts());
@@ -166,7 +168,8 @@ TEST_F(ServedTest, AnAttemptThatWasGivenUpHasServedNothing) {
   for (const char* outcome : {"Abandoned", "Failed"}) {
     status = {};
     status.last_handled_rotate_request = policy.rotate_requested_at;
-    record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "request", clock.now());
+    record_step(status, {"generic", "{}"}, "ours", engine::Step::CreateSecret, "", "request",
+                clock.now());
     EXPECT_TRUE(waits()) << "under way";
     record_end(status, "ours", outcome, clock.now());
     clock.advance(2 * kFloor);
@@ -176,7 +179,7 @@ TEST_F(ServedTest, AnAttemptThatWasGivenUpHasServedNothing) {
 
 // It came while an attempt of the schedule's was under way.
 TEST_F(ServedTest, NorHasOneThatBeganBeforeIt) {
-  record_step(status, "generic", "ours", engine::Step::CreateSecret, "", "schedule",
+  record_step(status, {"generic", "{}"}, "ours", engine::Step::CreateSecret, "", "schedule",
               clock.now() - Duration(30'000));
   status.last_handled_rotate_request = policy.rotate_requested_at;
   record_end(status, "ours", "Abandoned", clock.now());

@@ -95,8 +95,8 @@ TEST(History, NewestFirstAtMostTenOneAVersion) {
 
 TEST(Record, AResumedRotationKeepsItsStart) {
   PolicyStatus status;
-  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
-  record_step(status, "generic", "v1", engine::Step::FinishSecret, "", "", kLater);
+  record_step(status, {"generic", "{}"}, "v1", engine::Step::CreateSecret, "", "request", kNow);
+  record_step(status, {"generic", "{}"}, "v1", engine::Step::FinishSecret, "", "", kLater);
   EXPECT_EQ(status.rotation->started_at, kNow);
   EXPECT_EQ(status.rotation->step, "finishSecret");
   record_end(status, "v1", "Succeeded", kLater);
@@ -105,6 +105,30 @@ TEST(Record, AResumedRotationKeepsItsStart) {
   EXPECT_EQ(status.history[0].trigger, "request");
   EXPECT_EQ(status.history[0].started_at, kNow);
   EXPECT_TRUE(status.last_rotation);
+}
+
+// The kind in the spec counts between rotations; the options come with the one that began.
+TEST(Record, TheStrategyThatBeganIsAtWorkUntilItsRotationIsOver) {
+  const StrategySpec began{"influxdbToken", R"({"url":"https://influx.example:8086"})"};
+  Policy policy;
+  policy.spec.strategy = began;
+  PolicyStatus status;
+  EXPECT_EQ(strategy_at_work(policy, status), began);
+  record_step(status, began, "v1", engine::Step::CreateSecret, "", "request", kNow);
+  policy.spec.strategy = {"syncOnly", "{}"};
+  EXPECT_EQ(strategy_at_work(policy, status), began);
+  EXPECT_TRUE(rotates(policy, status));
+  record_end(status, "v1", "Succeeded", kLater);
+  record_aftermath(status, began, "v1", engine::Step::Retire, "", kLater);
+  policy.spec.strategy = {"generic", "{}"};
+  EXPECT_EQ(strategy_at_work(policy, status), began);
+  // Of the same kind the spec's options count: they are how a person corrects them.
+  policy.spec.strategy = {"influxdbToken", "{}"};
+  EXPECT_EQ(strategy_at_work(policy, status), policy.spec.strategy);
+  record_rest(status, "v1", kLater);
+  policy.spec.strategy = {"syncOnly", "{}"};
+  EXPECT_EQ(strategy_at_work(policy, status), policy.spec.strategy);
+  EXPECT_FALSE(rotates(policy, status));
 }
 
 TEST(Record, AbandonedAttemptsInARowAreCountedFromTheNewest) {
@@ -128,9 +152,10 @@ TEST(Record, AbandonedAttemptsInARowAreCountedFromTheNewest) {
 TEST(Record, WhatIsDoneAfterTheEndLeavesTheHistoryAlone) {
   for (const char* outcome : {"Abandoned", "Succeeded"}) {
     PolicyStatus status;
-    record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
+    record_step(status, {"generic", "{}"}, "v1", engine::Step::CreateSecret, "", "request", kNow);
     record_end(status, "v1", outcome, kNow + Duration(1000));
-    record_step(status, "generic", "v1", engine::Step::FinishSecret, "", "schedule", kLater);
+    record_step(status, {"generic", "{}"}, "v1", engine::Step::FinishSecret, "", "schedule",
+                kLater);
     ASSERT_TRUE(status.rotation) << "it is shown";
     EXPECT_EQ(status.rotation->started_at, kNow);
     record_end(status, "v1", outcome, kLater);
@@ -146,9 +171,9 @@ TEST(Record, WhatIsDoneAfterTheEndLeavesTheHistoryAlone) {
 // Nothing of it was put: the next attempt makes the same version.
 TEST(Record, AnAttemptThatFailedMayBeginAnew) {
   PolicyStatus status;
-  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kNow);
+  record_step(status, {"generic", "{}"}, "v1", engine::Step::CreateSecret, "", "request", kNow);
   record_end(status, "v1", "Failed", kNow);
-  record_step(status, "generic", "v1", engine::Step::CreateSecret, "", "request", kLater);
+  record_step(status, {"generic", "{}"}, "v1", engine::Step::CreateSecret, "", "request", kLater);
   EXPECT_EQ(status.history[0].outcome, "InProgress");
   record_end(status, "v1", "Failed", kLater);
   EXPECT_EQ(status.history[0].finished_at, std::chrono::floor<std::chrono::seconds>(kLater));
