@@ -21,11 +21,6 @@ constexpr std::size_t kMostHolders = 50;  // enough to know and to name
 // Pods that ended hold nothing and may be many (Jobs).
 constexpr const char* kLiving = "status.phase!=Succeeded,status.phase!=Failed";
 
-bool denied(const PolicyStatus& status) {
-  const Condition* stalled = status.condition(kStalled);
-  return stalled && stalled->reason == "NoAccessRule";
-}
-
 // The targets that a policy keeps up; of one whose spec cannot be read, those that it kept up last.
 std::vector<TargetSpec> targets_of(const Policy& policy, const PolicyStatus& status) {
   if (!policy.invalid) return policy.spec.targets;
@@ -82,7 +77,7 @@ std::vector<FollowerView> GateKeeper::followers(const Question& question) const 
   std::vector<FollowerView> views;
   for (const Policy& policy : found) {
     const auto known = allowed.find(policy.key());
-    const bool may = known != allowed.end() ? known->second : !denied(deps_.status(policy));
+    const bool may = known != allowed.end() ? known->second : deps_.allowed(policy);
     views.push_back(view(policy, may, question));
   }
   return views;

@@ -27,6 +27,8 @@ class GateKeeper {
     const Owners& owners;
     std::function<void(const std::function<void(const Policy&)>&)> for_each_policy;
     std::function<PolicyStatus(const Policy&)> status;
+    // Whether the access rules let that policy use the secret of its status.
+    std::function<bool(const Policy&)> allowed;
     // Whether that target holds the version and nobody edited it.
     std::function<bool(const Policy&, const TargetSpec&, const std::string& arn,
                        const std::string& version_id)>

@@ -111,6 +111,7 @@ struct Operator::Impl {
   void wake(const std::vector<std::string>& keys);
   void wake_all();
   bool claims(const std::string& policy_key, const std::string& secret_name) const;
+  bool allowed(const Policy& policy) const;
   Status healthy() const;
   Status ready() const;
   void lead();
@@ -219,6 +220,7 @@ Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s
                   [&](const std::string&, const PolicyPtr& policy) { visit(*policy); });
             },
             [this](const Policy& policy) { return status.latest(policy); },
+            [this](const Policy& policy) { return allowed(policy); },
             [this](const Policy& policy, const TargetSpec& target, const std::string& arn,
                    const std::string& version) {
               return sync.in_sync(policy, target, arn, version);
@@ -311,6 +313,12 @@ void Operator::Impl::wake(const std::vector<std::string>& keys) {
 
 void Operator::Impl::wake_all() {
   policies.for_each([&](const std::string& key, const PolicyPtr& policy) { wake(key, policy); });
+}
+
+bool Operator::Impl::allowed(const Policy& policy) const {
+  const std::string& arn = policy.status.secret_arn;
+  return !policy.spec.identity.is_operator() ||
+         config.get()->access.secret(policy.ns, name_of_arn(arn), arn).ok();
 }
 
 bool Operator::Impl::claims(const std::string& policy_key, const std::string& secret_name) const {

@@ -137,10 +137,14 @@ Status StatusBoard::publish(const Policy& policy, const PolicyStatus& status) {
     }
     return std::move(reply).error().with_context("status of RotationPolicy " + policy.key());
   }
-  const std::lock_guard lock(mutex_);
-  const auto it = pending_.find(policy.key());
-  if (it != pending_.end())
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = pending_.find(policy.key());
+    if (it == pending_.end()) return {};
     it->second.resource_version = reply->at("metadata").value("resourceVersion", std::string("0"));
+  }
+  // The watch may have been faster than the reply, and shows it no second time.
+  if (const auto stored = in_store_(policy.key())) observed(*stored);
   return {};
 }
 

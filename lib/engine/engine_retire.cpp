@@ -115,6 +115,23 @@ bool Steps::retirement_may_be_lost() const {
          !deps_.memory.retired(key(), l.previous);
 }
 
+namespace {
+
+// Takes those of a former secret out, and says so: whoever read that one may still use them.
+std::string take_former(std::vector<Leftover>& leftovers) {
+  std::string ids;
+  for (const Leftover& leftover : leftovers) {
+    if (leftover.former) ids += (ids.empty() ? "" : ", ") + leftover.backend_id;
+  }
+  std::erase_if(leftovers, [](const Leftover& leftover) { return leftover.former; });
+  if (ids.empty()) return ids;
+  return "Left as they are, for they were made for a former secret of this name (revoke them by "
+         "hand when nobody uses them): " +
+         ids;
+}
+
+}  // namespace
+
 Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& note) {
   if (!situation_.gate_open || !labels().baton.empty()) return std::nullopt;
   auto leftovers = old_leftovers(current);
@@ -128,9 +145,13 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
     std::erase_if(*leftovers,
                   [&](const Leftover& l) { return strategy().is_leftover(l, **previous); });
   }
+  const std::string former = take_former(*leftovers);
   const bool lost =
       may_be_lost && *previous != nullptr && !strategy().same_credential(**previous, current);
-  if (leftovers->empty() && !lost) return std::nullopt;
+  if (leftovers->empty() && !lost) {
+    note = former;
+    return std::nullopt;
+  }
 
   if (auto stop = quiet()) return stop;
   StepContext ctx = context(labels().previous);
@@ -150,6 +171,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") +
             ("that of version " + labels().previous);
   }
+  if (!former.empty()) note += (note.empty() ? "" : ". ") + former;
   return std::nullopt;
 }
 

@@ -71,6 +71,7 @@ struct Leftover {          // a credential at the backend that carries our mark 
   std::string backend_id;  // what the backend calls it; not secret
   std::string version_id;  // from its mark
   std::optional<WallTime> created;
+  bool former = false;  // of a secret of that name that is gone: told to people, never revoked
 };
 
 class Strategy {
@@ -132,7 +133,8 @@ class Strategy {
   // backends. Invalid: cannot (the reason says why).
   virtual Result<SecretString> carry(const SecretString& from, const SecretString& onto) const = 0;
 
-  // Credentials at the backend with our mark for ctx.arn. Strategies without a backend return none.
+  // Credentials at the backend with our mark for ctx.arn, or (`former`) for another secret of its
+  // name, from before it was made anew. Strategies without a backend return none.
   virtual Result<std::vector<Leftover>> leftovers(const StepContext& ctx,
                                                   const SecretString& current) const = 0;
   // Whether `value` is that leftover's credential.

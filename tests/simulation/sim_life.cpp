@@ -48,6 +48,7 @@ struct Process {
               .owners = owners,
               .for_each_policy = std::move(policies),
               .status = [](const Policy& policy) { return policy.status; },
+              .allowed = [](const Policy&) { return true; },
               .in_sync = [in_sync](const Policy& policy, const rotation::TargetSpec&,
                                    const std::string&,
                                    const std::string& version) { return in_sync(policy, version); },

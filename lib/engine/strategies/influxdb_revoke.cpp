@@ -225,8 +225,9 @@ Result<std::vector<Leftover>> InfluxdbTokenStrategy::leftovers(const StepContext
   std::vector<Leftover> out;
   for (Authorization& one : *all) {
     Description description = Description::read(one.description);
-    if (!description.mark || description.mark->arn != ctx.arn) continue;
-    const Leftover leftover{one.id, description.mark->version_id, one.created};
+    if (!description.mark || !same_secret_name(description.mark->arn, ctx.arn)) continue;
+    const Leftover leftover{one.id, description.mark->version_id, one.created,
+                            description.mark->arn != ctx.arn};
     const bool of_current =
         one.id == secret->authorization_id || (!one.token.empty() && one.token == secret->token);
     {
@@ -262,9 +263,10 @@ Status InfluxdbTokenStrategy::revoke_leftover(const StepContext& ctx, const Left
                                               const SecretString& current) const {
   auto secret = read(current);
   if (!secret) return std::move(secret).error();
-  if (is_leftover(leftover, current)) {
+  if (leftover.former || is_leftover(leftover, current)) {
     return invalid("NotALeftover", "authorization " + leftover.backend_id +
-                                       " is the current token's and is not revoked");
+                                       " is the current token's, or of a former secret, and is "
+                                       "not revoked");
   }
   auto client = actor(*secret, ctx.deadline);
   if (!client) return std::move(client).error();

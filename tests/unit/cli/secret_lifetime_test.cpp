@@ -80,6 +80,30 @@ TEST(DeleteSecret, ACredentialThatKeyturnDidNotMintIsKeptAndSoIsTheSecret) {
   EXPECT_TRUE(rig.tokens.accepts("t0"));
 }
 
+// A server may refuse a living credential once.
+void refuse_once(AloneRig& rig) {
+  rig.tokens.hook = [refused = false](const std::string& request,
+                                      simulation::When) mutable -> std::optional<Error> {
+    if (!request.starts_with("login ") || std::exchange(refused, true)) return std::nullopt;
+    return make_error(ErrorClass::Denied, "CredentialRefused", "by mistake");
+  };
+}
+
+TEST(DeleteSecret, OneRefusalLeavesNoCredentialBehind) {
+  AloneRig rig(Kind::Minting);
+  ASSERT_TRUE(rotate_alone(*rig.alone, true).ok());
+  refuse_once(rig);
+  ASSERT_TRUE(delete_alone(*rig.alone, rig.secrets, 30, false).ok());
+  EXPECT_TRUE(rig.tokens.tokens().empty());
+}
+
+TEST(DeleteSecret, OneRefusalDoesNotDeleteTheSecretOfALivingCredential) {
+  AloneRig rig(Kind::Minting);
+  refuse_once(rig);
+  EXPECT_EQ(delete_alone(*rig.alone, rig.secrets, 30, false).error().code, "CredentialKept");
+  EXPECT_FALSE(rig.secrets.secret(rig.arn).metadata.deleted);
+}
+
 TEST(DeleteSecret, AForwardOnlyBackendsPasswordIsToldToStay) {
   AloneRig rig(Kind::ForwardOnly);
   EXPECT_EQ(delete_alone(*rig.alone, rig.secrets, 30, false).error().code, "CredentialKept");

@@ -4,6 +4,7 @@
 
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/time.h"
+#include "tests/unit/kube/kube_testing.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -194,6 +195,29 @@ TEST(Record, ChangedOutsideOnlyWhenOursStoodThereBefore) {
   labels.current = "newer";
   labels.latest = "newer";
   EXPECT_FALSE(changed_outside(status, "arn", labels)) << "our own rotation";
+}
+
+// A copy that nothing takes away again would stay for every policy, as long as the process lives.
+TEST(StatusBoard, WhatTheWatchShowedBeforeTheReplyIsNotKept) {
+  kube::Bench bench;
+  auto stored = std::make_shared<Policy>();
+  stored->ns = "shop";
+  stored->name = "orders";
+  stored->uid = "u";
+  stored->resource_version = "1";
+  const Policy held = *stored;
+  StatusBoard board(bench.client, bench.clock, [&](const std::string&) { return stored; });
+  bench.transport->on_request([&](const http::Request&) {
+    stored = std::make_shared<Policy>(held);
+    stored->resource_version = "2";
+    stored->status.secret_arn = "ours";
+    board.observed(*stored);
+    return testing::Reply::of(200, R"({"metadata":{"resourceVersion":"2"}})");
+  });
+  ASSERT_TRUE(board.update(held, [](PolicyStatus& s, WallTime) { s.secret_arn = "ours"; }).ok());
+  stored = std::make_shared<Policy>(*stored);
+  stored->status.secret_arn = "what the store shows";
+  EXPECT_EQ(board.latest(held).secret_arn, "what the store shows");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // What influxdbToken takes for a leftover of its own.
+#include "lib/engine/engine.h"
 #include "tests/unit/strategies/influx_fixture.h"
 
 namespace keyturn::engine {
@@ -29,6 +30,34 @@ TEST_F(InfluxdbLeftover, AnIdLeftBesideAnotherTokenHidesNoLeftover) {
   const auto hidden = strategy->leftovers(context("person"), text(saved));
   ASSERT_TRUE(hidden.ok());
   EXPECT_TRUE(hidden->empty());
+}
+
+// The secret was deleted and made anew: another six characters at the end of its ARN.
+TEST_F(InfluxdbLeftover, WhatAFormerSecretOfThatNameMadeIsToldAndStays) {
+  store(original());
+  influx.add(kOldToken, Influx::kShop, narrow());
+  const std::string former = arn.substr(0, arn.size() - 6) + "FoRmEr";
+  const std::string id =
+      influx.add("former", Influx::kShop, narrow(), "[keyturn " + former + "#v-9]");
+  influx.add("other", Influx::kShop, narrow(),
+             "[keyturn arn:aws:secretsmanager:eu-west-1:123456789012:secret:another-AbCdEf#v-9]");
+  clock.advance(Duration(7'200'000));
+  const auto left = strategy->leftovers(context("v-2"), text(original()));
+  ASSERT_TRUE(left.ok());
+  ASSERT_EQ(left->size(), 1u);
+  EXPECT_TRUE(left->at(0).former);
+  EXPECT_FALSE(strategy->revoke_leftover(context("v-2"), left->at(0), text(original())).ok());
+
+  Memory memory;
+  const Engine engine({secrets, *strategy, memory, clock, rng, Timing{}});
+  Pass pass;
+  auto view = engine.look(arn);
+  ASSERT_TRUE(view.ok());
+  const Situation situation{.retire = true, .clean_up = true};
+  const StepResult done = engine.perform(*view, engine.decide(*view, situation), situation, pass);
+  EXPECT_EQ(done.event, Event::CleanedUp);
+  EXPECT_NE(done.note.find(id), std::string::npos) << done.note;
+  EXPECT_NE(influx.find(id), nullptr);
 }
 
 }  // namespace
