@@ -202,6 +202,9 @@ engine::Situation RotationPass::situation(Turn& turn) {
   now.targets_synced = turn.sync_tried_for == labels.current ||
                        deps_.sync.in_sync(policy, turn.arn(), labels.current);
   now.rolled_out = turn.requests.revoke || rolled_out(turn, status);
+  now.judged = now.targets_synced && (now.rolled_out || turn.rollout);
+  now.moved =
+      (turn.synced && turn.synced->wrote()) || (turn.rollout && turn.rollout->restarted > 0);
   judge_gate(turn, status, now);
   now.retire = true;
   now.permit = turn.permit;

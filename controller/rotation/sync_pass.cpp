@@ -33,6 +33,10 @@ kube::ObjectReference reference(const Policy& policy) {
   return {"keyturn.dev/v1alpha1", "RotationPolicy", policy.ns, policy.name, policy.uid, ""};
 }
 
+bool SyncReport::wrote() const {
+  return std::any_of(targets.begin(), targets.end(), [](const Target& t) { return t.wrote; });
+}
+
 const Error* SyncReport::first_error() const {
   for (const auto& t : targets) {
     if (t.error) return &*t.error;
@@ -172,8 +176,6 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
 // and the two would take turns without any back-off.
 bool SyncPass::rotation_must_hear(const Policy& policy, const aws::StagesByVersion& stages,
                                   const SyncReport& report) {
-  const bool wrote = std::any_of(report.targets.begin(), report.targets.end(),
-                                 [](const SyncReport::Target& t) { return t.wrote; });
   bool news = true;
   {
     const std::lock_guard lock(mutex_);
@@ -190,7 +192,7 @@ bool SyncPass::rotation_must_hear(const Policy& policy, const aws::StagesByVersi
       told_.erase(policy.key());
     }
   }
-  if (!news && !wrote) return false;
+  if (!news && !report.wrote()) return false;
   const PolicyStatus status = deps_.status.latest(policy);
   return rotates(policy, status) || policy.has_finalizer || status.retiring || rolls_out(policy);
 }

@@ -37,6 +37,7 @@ struct SyncReport {
   std::string version_id;
   std::vector<Target> targets;
 
+  bool wrote() const;  // any of them
   const Error* first_error() const;
   const Error* retryable_error() const;  // an error that time may mend
 };

@@ -55,7 +55,7 @@ Result<View> Engine::look(const std::string& secret_id) const {
 Decision Engine::decide(const View& view, const Situation& situation) const {
   const Labels& l = view.labels;
   const std::string key = memory_key(view);
-  deps_.memory.observe(key, fingerprint(view, situation), deps_.clock.mono());
+  if (situation.judged) deps_.memory.observe(key, fingerprint(view, situation), deps_.clock.mono());
 
   Known known;
   const bool baton_and_previous = !l.baton.empty() && !l.previous.empty() && l.baton != l.previous;
@@ -99,6 +99,7 @@ std::string Engine::fingerprint(const View& view, const Situation& situation) {
   text += situation.targets_synced ? " synced" : " -";
   text += situation.rolled_out ? " rolled out" : " -";
   text += situation.gate_open ? " open" : " -";
+  if (situation.moved) text += " moved";
   return text;
 }
 

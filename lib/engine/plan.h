@@ -76,6 +76,10 @@ struct Situation {
   bool targets_synced = true;  // every target that can be written is annotated with C
   bool rolled_out = true;      // the workloads run with C
   bool gate_open = true;  // no reader can still hold the old value, and the grace period is over
+  // What quiet sees of them. False: in this pass the driver has yet to write targets or to look at
+  // the roll-out, so that "not yet" is no change; and whether it wrote or restarted something.
+  bool judged = true;
+  bool moved = false;
   std::string waiting_for{};  // while the gate is closed, for people
   // Asked directly before each revocation, after a fresh look at the labels: is the gate still
   // open? Absent: `gate_open` stands.

@@ -105,6 +105,37 @@ def restarted_workloads_let_the_old_one_go(world):
 
 
 @scenario
+def workloads_that_somebody_else_replaces_let_the_old_one_go(world):
+    """A paused Deployment and one with OnDelete hold the roll-out back; when their pods are replaced the old token goes, though they stay as they are."""
+    t = Token(world, "gate-odd", rollout={"restart": "Auto"})
+    paused = Load(t.sandbox, "it", "gate-odd-paused", reading("gate-odd", "env"), paused=True, replicas=1)
+    load = Load(t.sandbox, "it", "gate-odd-load", reading("gate-odd", "env"), "StatefulSet", replicas=1, updateStrategy={"type": "OnDelete"})
+    until("the pods run", lambda: all(p.get("status", {}).get("containerStatuses") for p in load.pods()) and load.pods())
+    going = t.rotate()
+    t.waits_for("gate-odd-load")
+    t.subject.says("RolledOut", "False", "is paused", "OnDelete", reason="HeldBack")
+    check(not t.gone(going), "revoked while pods hold it")
+    for held in load.pods() + paused.pods():
+        delete_pod(t.sandbox, "it", held["metadata"]["name"])
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    t.subject.says("RolledOut", "False", "OnDelete", reason="HeldBack")
+
+
+@scenario
+def after_sync_a_roll_out_that_never_comes_up_is_not_waited_for(world):
+    t = Token(world, "gate-stuck", rollout={"restart": "Auto"}, retirement={"after": "Sync", "gracePeriod": "0s"})
+    load = Load(t.sandbox, "it", "gate-stuck-load", reading("gate-stuck", "env"))
+    t.sandbox.admin("/kube/rollouts", {"automatic": False})
+    try:
+        going = t.rotate()
+        until("the old token is revoked", lambda: t.gone(going), 60)
+        check(load.restarts() == 1, "the workload was not told to restart")
+        t.subject.says("RolledOut", "False")
+    finally:
+        t.sandbox.admin("/kube/rollouts", {"automatic": True})
+
+
+@scenario
 def the_grace_period_is_waited_for(world):
     t = Token(world, "gate-grace", retirement={"gracePeriod": "1h"})
     going = t.rotate()
