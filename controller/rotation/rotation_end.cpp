@@ -69,6 +69,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       // What a rotation that was due waited for is over; what it replaces retires later.
       if (decision.action == Action::Create)
         turn.change([](PolicyStatus& status, WallTime) { status.retiring.reset(); });
+      if (decision.action == Action::CarryBack) answer_rollback(turn);
       break;
     case engine::Event::GaveUp:
       turn.begun.clear();  // what is still to be done for it is under way, too
@@ -101,6 +102,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case StepResult::Kind::Driver:
       return std::nullopt;
     case StepResult::Kind::Terminal:
+      if (decision.action == Action::CarryBack) answer_rollback(turn);
       if (decision.action == Action::Create) {  // nothing was put: no rotation is under way
         turn.put_nothing = true;
         turn.change(

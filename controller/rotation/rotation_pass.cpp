@@ -285,7 +285,7 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   const std::string trigger(back ? kRollbackTrigger : engine::to_string(turn.due.trigger));
   turn.change([=, arn = turn.arn(), strategy = turn.at_work(), current = turn.view.labels.current,
                step = decision.step, message = decision.message,
-               rotate_at = policy.rotate_requested_at, back_at = policy.rollback_requested_at,
+               rotate_at = policy.rotate_requested_at,
                creates = decision.action == Action::Create](PolicyStatus& status, WallTime now) {
     status.secret_arn = arn;
     if (retires) {
@@ -295,7 +295,6 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
       record_step(status, strategy, id, step, message, trigger, now);
     }
     if (asked && creates) status.last_handled_rotate_request = rotate_at;
-    if (back) status.last_handled_rollback_request = back_at;
   });
   // With what this pass has found before: the record of this step must stand on top of it. A
   // revocation goes by the labels alone, and is told with what the pass ends with.

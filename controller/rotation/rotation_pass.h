@@ -83,6 +83,7 @@ class RotationPass {
   bool rolled_out(const Turn& turn, const PolicyStatus& status) const;
   bool wants_rollback(const Turn& turn, const PolicyStatus& status) const;
   void refuse_rollback(Turn& turn, const std::string& why);
+  static void answer_rollback(Turn& turn);
   void tell_rollback(const Turn& turn) const;
   void tell_rollout(const Policy& policy, const PolicyStatus& before,
                     const RolloutReport& report) const;

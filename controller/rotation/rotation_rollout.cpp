@@ -126,8 +126,13 @@ void RotationPass::refuse_rollback(Turn& turn, const std::string& why) {
   const Policy& policy = turn.policy();
   turn.cannot_roll_back = why;
   emit(policy, kube::Event::Type::Warning, "CannotRollBack", "Rollback", why);
-  if (!turn.requests.rollback) return;
-  turn.change([at = policy.rollback_requested_at](PolicyStatus& status, WallTime) {
+  if (turn.requests.rollback) answer_rollback(turn);
+}
+
+// The request counted: once its version is there (or cannot be made), and not before, lest a lost
+// answer or a crash on the way there lose it.
+void RotationPass::answer_rollback(Turn& turn) {
+  turn.change([at = turn.policy().rollback_requested_at](PolicyStatus& status, WallTime) {
     status.last_handled_rollback_request = at;
   });
 }

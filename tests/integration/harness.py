@@ -4,7 +4,7 @@ import base64, http.client, json, os, re, shutil, signal, ssl, subprocess, tempf
 MARKER = "mArKeR"  # begins every secret value of these tests: it may appear nowhere else
 
 
-def until(what, condition, limit=40):
+def until(what, condition, limit=40, every=0.05):
     """Polls until the condition holds; a condition, never a time, is what is waited for."""
     end = time.monotonic() + limit
     last = None
@@ -15,7 +15,7 @@ def until(what, condition, limit=40):
                 return last
         except (AssertionError, KeyError, ConnectionError, http.client.HTTPException) as error:
             last = error
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"not within {limit} s: {what}; last seen: {last}")
 
 
@@ -127,10 +127,11 @@ class Operator:
     CONFIG = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"]}]\nlisten: 127.0.0.1:0\nlogFormat: json\nlogLevel: debug\nminRotationInterval: 1s\nrequestDeadline: 2s\npropagation: 1s\nleaderElection: {enabled: false}\n'
     count = 0
 
-    def __init__(self, sandbox, until_it="works", settings=CONFIG):
+    def __init__(self, sandbox, until_it="works", settings=CONFIG, name=""):
+        """`name`: of one that runs beside others."""
         Operator.count += 1
-        self.log = f"{sandbox.dir}/operator-{Operator.count}.log"
-        self.config = config = f"{sandbox.dir}/config.yaml"
+        self.log = f"{sandbox.dir}/operator-{name}{Operator.count}.log"
+        self.config = config = f"{sandbox.dir}/config{name}.yaml"
         self.configure(settings)
         self.process = subprocess.Popen([f"{sandbox.binaries}/keyturn", "controller", "--config", config], env=sandbox.env, stderr=open(self.log, "w"))
         line = {"works": "working", "listens": "listening"}[until_it]
@@ -164,13 +165,16 @@ class Operator:
 
 
 class Subject:
-    """One secret, the policy that owns it, and its target, all of one name; `secret` names a secret that is there already."""
+    """One secret, the policy that owns it, and its target, all of one name; `secret` names a secret that is there already; `age`: in seconds, of the secret
+    when the operator first sees it (a request counts if it is newer than the version, by whole seconds: one of now, if that is not of now)."""
     asked = 0
 
-    def __init__(self, sandbox, ns, name, strategy=None, value=None, secret=None, **spec):
+    def __init__(self, sandbox, ns, name, strategy=None, value=None, secret=None, age=0, **spec):
         self.sandbox, self.ns, self.name, self.id = sandbox, ns, name, secret or f"{ns}/{name}"
         if secret is None:
             sandbox.admin("/aws/secrets", {"name": self.id, "value": value or json.dumps({"user": MARKER + "-user", "password": MARKER + "-first"})})
+        if age:
+            sandbox.admin(f"/aws/secrets/{self.id}", {"ageSeconds": age}, method="PATCH")
         body = {"apiVersion": "keyturn.dev/v1alpha1", "kind": "RotationPolicy", "metadata": {"name": name},
                 "spec": {"secretId": self.id, "strategy": strategy or {"generic": {"fields": [{"pointer": "/password"}]}}, "targets": [{"name": name}], **spec}}
         sandbox.kube("POST", f"/apis/keyturn.dev/v1alpha1/namespaces/{ns}/rotationpolicies", body)
