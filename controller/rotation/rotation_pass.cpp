@@ -108,7 +108,10 @@ Outcome RotationPass::drive(Turn& turn, const Decision& first) {
     }
     if ((end = driver_step(turn, decision))) break;
     if (is_drivers(turn, decision)) continue;
-    if (auto begun = begin(turn, decision); !begun) return Outcome::retry(std::move(begun).error());
+    if (auto begun = begin(turn, decision); !begun) {
+      end = Outcome::retry(std::move(begun).error());  // what was seen and done is still kept
+      break;
+    }
     const MonoTime started = deps_.clock.mono();
     const StepResult result = turn.engine->perform(turn.view, decision, now, turn.values);
     const bool failed =
