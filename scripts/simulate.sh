@@ -2,7 +2,7 @@
 # simulate.sh [--schedules N] [--seed FIRST] [--preset PRESET]: what the label protocol is proved with, beyond what `make test` has time for.
 #   simulate  N random schedules (20,000) of the real engine on fake time: crashes, lost and late replies, two leaders, meddling people; the coverage is printed
 #   model     docs/protocol/model.py, at larger budgets than in `make test`
-#   explore   every interleaving within the model's budgets, then each rule taken away, which must be missed
+#   explore   every interleaving within the model's budgets, of the label protocol and among readers, then each rule taken away, which must be missed
 # The two programs are loops and are built with -O2 in every preset. explore runs beside the others and wants 2 GB of memory.
 # The last line is `N passed, N failed`. A failing seed is printed with the command that replays it.
 set -uo pipefail

@@ -2,10 +2,14 @@
 // crashes, acts of people and wrong answers; then the same with one rule taken away at a time, each
 // of which must be missed.
 //
+// With --readers: the same for the real writes of targets, roll-out and gate, of one follower with
+// one workload, two leaders, and a third that asks the gate and revokes (readers_world.h).
+//
 // usage: explore [--kind minting|forwardOnly|none|influxdbToken] [--budgets CRASHES PEOPLE WRONG
 // ROTATIONS]
 // [--limit STATES] [--without RULE]
-//        explore --all    (what `make test` runs)
+//        explore --readers [RULE]
+//        explore --all
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/log.h"
 #include "tests/simulation/model_explorer.h"
+#include "tests/simulation/readers_explorer.h"
 
 namespace keyturn::simulation::model {
 namespace {
@@ -119,8 +125,72 @@ bool missed(const Ablation& a, std::size_t limit, bool verbose) {
   return !out.violations.empty();
 }
 
-int all() {
+// --- among readers ---
+
+using ReaderBudgets = readers::Budgets;
+const ReaderBudgets kReaderBudgets[] = {
+    {.leaders = 2},
+    {.crashes = 1, .nodes = 1},
+    {.people = 1},
+    {.people = 1, .restarts_pods = false},
+};
+struct ReaderAblation {
+  const char* name;
+  bool readers::Rules::*rule;
+  ReaderBudgets budgets;
+};
+const ReaderAblation kReaderAblations[] = {
+    {"the gate's look at pods", &readers::Rules::pods, {}},
+    {"waiting for followers", &readers::Rules::follower, {}},
+    {"containers not reported", &readers::Rules::unreported, {.people = 1, .restarts_pods = false}},
+    {"the gate's wait for the spread",
+     &readers::Rules::spread,
+     {.people = 1, .restarts_pods = false}},
+    {"the restart's wait for the spread", &readers::Rules::spread_before_restart, {}},
+};
+
+bool among_readers(const readers::Rules& rules, const ReaderBudgets& b, bool verbose) {
+  const auto start = std::chrono::steady_clock::now();
+  const readers::Outcome out = readers::Explorer(rules, b).explore();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf(
+      "readers       leaders %d, crashes %d, people %d, containers %d, ticks %d, restart %s: %zu "
+      "states (%zu "
+      "after the revocation), %zu of a leader%s%s (%.1f s)\n",
+      b.leaders, b.crashes, b.people, b.nodes, b.ticks, b.restarts_pods ? "Auto" : "None",
+      out.states, out.revoked, out.local_states, out.violation.empty() ? "" : ", VIOLATION ",
+      out.violation.c_str(), seconds);
+  for (std::size_t n = 0; verbose && n < out.trace.size(); ++n)
+    std::printf("    %s\n", out.trace[n].c_str());
+  std::fflush(stdout);
+  return out.violation.empty() && out.revoked > 0;
+}
+
+// Each rule taken away must be missed.
+bool among_readers_without(const std::string& only) {
   bool good = true;
+  for (const ReaderAblation& a : kReaderAblations) {
+    if (!only.empty() && only != a.name) continue;
+    readers::Rules rules;
+    rules.*a.rule = false;
+    std::printf("without %-34s ", a.name);
+    if (!among_readers(rules, a.budgets, !only.empty())) continue;
+    std::printf("    NOT MISSED: the exploration does not see what this rule is for\n");
+    good = false;
+  }
+  return good;
+}
+
+bool all_among_readers() {
+  bool good = true;
+  for (const ReaderBudgets& budgets : kReaderBudgets)
+    good = among_readers({}, budgets, true) && good;
+  return among_readers_without("") && good;
+}
+
+int all() {
+  bool good = all_among_readers();
   for (const Kind kind : {Kind::Minting, Kind::ForwardOnly, Kind::None})
     good = holds(kind, {1, 1, 1, 1}, 60'000'000) && good;
   for (const Budgets& budgets : {Budgets{1, 1, 0, 1}, Budgets{1, 0, 1, 1}})
@@ -139,6 +209,11 @@ int main_of(const std::vector<std::string>& args) {
   for (std::size_t i = 0; i < args.size(); ++i) {
     const auto number = [&] { return static_cast<std::uint8_t>(std::atoi(args.at(++i).c_str())); };
     if (args[i] == "--all") return all();
+    if (args[i] == "--readers") {
+      const bool good =
+          i + 1 < args.size() ? among_readers_without(args[i + 1]) : all_among_readers();
+      return good ? 0 : 1;
+    }
     if (args[i] == "--kind") {
       const std::string& name = args.at(++i);
       kind = name == "forwardOnly"     ? Kind::ForwardOnly
@@ -157,7 +232,8 @@ int main_of(const std::vector<std::string>& args) {
     } else {
       std::fprintf(
           stderr,
-          "usage: explore [--kind K] [--budgets C P W R] [--limit N] [--without RULE] | --all\n");
+          "usage: explore [--kind K] [--budgets C P W R] [--limit N] [--without RULE] | --readers "
+          "[RULE] | --all\n");
       return 2;
     }
   }
@@ -176,6 +252,7 @@ int main_of(const std::vector<std::string>& args) {
 }  // namespace keyturn::simulation::model
 
 int main(int argc, char** argv) {
+  keyturn::log::configure(keyturn::log::Level::Error, keyturn::log::Format::Text);
   try {
     return keyturn::simulation::model::main_of({argv + 1, argv + argc});
   } catch (const std::exception& e) {

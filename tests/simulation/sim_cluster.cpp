@@ -38,6 +38,9 @@ class Small final : public SimCluster {
     schedule_.arrive();
     return Duration(0);
   }
+  void rolls_back(std::size_t, const std::string&) override {}
+  void cannot_roll_back(std::size_t) override {}
+  int rollbacks() const override { return 0; }
   Duration others(std::size_t, const Read&) override { return Duration::max(); }
   void forget(std::size_t) override {}
   void act(bool) override {}

@@ -24,8 +24,11 @@ class SimCluster {
   virtual void look_at_target(std::size_t leader) = 0;  // before the value is read
   // False: not written; look again soon.
   virtual bool sync(std::size_t leader, const std::string& version, const std::string& value) = 0;
-  // Over (0), or look again after that.
+  // Looked at (0: judge() says what was seen), or look again after that.
   virtual Duration roll_out(std::size_t leader) = 0;
+  // A version with the old credential is about to be made; or cannot be, this pass is told.
+  virtual void rolls_back(std::size_t leader, const std::string& version) = 0;
+  virtual void cannot_roll_back(std::size_t leader) = 0;
   // The other policies of the secret: `read` gives version and value of AWSCURRENT, or fails.
   struct Current {
     std::string version, value;
@@ -37,6 +40,7 @@ class SimCluster {
   // --- what happens there ---
   virtual void act(bool calm) = 0;
   virtual void one_act_of_a_person() = 0;
+  virtual int rollbacks() const = 0;  // begun because a roll-out did not become available
 
   // --- the truth; "" or what is wrong ---
   using Accepts = std::function<bool(const std::string& value)>;

@@ -32,15 +32,21 @@ void SimKube::start(Pod& pod, Duration behind) {
   pod.counts = stands_for(pod.ns);
 }
 
-void SimKube::restart(Deployment& deployment, Json annotations) {
-  if (annotations == deployment.annotations) return;
-  deployment.annotations = std::move(annotations);
-  ++deployment.generation;
+void SimKube::restart(Workload& workload, Json annotations) {
+  if (annotations == workload.annotations) return;
+  workload.annotations = std::move(annotations);
+  workload.changed = true;
+  ++workload.generation;
+}
+
+void SimKube::pause(Workload& workload, bool paused) {
+  workload.paused = paused;
+  ++workload.generation;
 }
 
 void SimKube::remove_namespace(const std::string& ns) {
   namespaces.at(ns).going = true;
-  std::erase_if(deployments, [&](const Deployment& d) { return d.ns == ns; });
+  std::erase_if(workloads, [&](const Workload& w) { return w.ns == ns; });
   for (Pod& pod : pods) {
     if (pod.ns == ns && !pod.going()) pod.gone_at = clock_.mono() + Duration(20'000);
   }
@@ -55,35 +61,54 @@ void SimKube::refresh(Pod& pod) {
   if (late >= kRefresh || chance(0.05)) pod.held = found->second.value;
 }
 
-// One step of a rolling update: a new pod before an old one goes.
-void SimKube::control(Deployment& deployment, bool calm) {
-  if (deployment.observed != deployment.generation) {
+void SimKube::control(Workload& workload, bool calm) {
+  if (workload.observed != workload.generation) {
     if (!calm && !chance(0.3)) return;
-    deployment.observed = deployment.generation;
-    ++deployment.revision;
-    deployment.stuck = !calm && chance(0.1);
+    workload.observed = workload.generation;
   }
-  if (calm) deployment.stuck = false;
-  const auto mine = [&](const Pod& pod) {
-    return pod.ns == deployment.ns && pod.owner == deployment.name && !pod.going();
-  };
+  if (calm) workload.stuck = false;
+  if (workload.paused) return;
+  if (workload.changed) {
+    workload.changed = false;
+    ++workload.revision;
+    workload.stuck = !calm && chance(0.1);
+    const auto secret = secrets.find(workload.ns + "/" + workload.secret);
+    if (!calm && secret != secrets.end() && chance(0.25)) {
+      schedule_.note("a workload that never becomes available with the new value");
+      workload.cannot_use = secret->second.value;
+    }
+  }
+  replace_pods(workload, calm);
+}
+
+// One step of a rolling update: a new pod before an old one goes. Or, where pods are replaced only
+// when somebody deletes them, another one for each that is gone.
+void SimKube::replace_pods(Workload& workload, bool calm) {
   int fresh = 0;
   for (Pod& pod : pods) {
-    if (!mine(pod) || pod.revision != deployment.revision) continue;
+    if (!is_of(pod, workload) || pod.revision != workload.revision) continue;
     ++fresh;
-    if (!pod.ready && !deployment.stuck && (calm || chance(0.5))) pod.ready = true;
+    const bool useless = !workload.cannot_use.empty() && pod.held == workload.cannot_use;
+    if (useless || workload.stuck)
+      pod.ready = pod.ready && !useless;
+    else if (!pod.ready && (calm || chance(0.5)))
+      pod.ready = true;
   }
-  const auto ready = std::count_if(pods.begin(), pods.end(), [&](const Pod& pod) {
-    return mine(pod) && pod.revision == deployment.revision && pod.ready;
-  });
-  if (fresh < deployment.replicas && (calm || chance(0.3))) {
-    add_pod(deployment.ns, deployment.name, deployment.secret, deployment.way);
-    pods.back().revision = deployment.revision;
+  const auto count = [&](const auto& which) {
+    return std::count_if(pods.begin(), pods.end(),
+                         [&](const Pod& pod) { return is_of(pod, workload) && which(pod); });
+  };
+  const auto all = count([](const Pod&) { return true; });
+  const auto ready =
+      count([&](const Pod& pod) { return pod.revision == workload.revision && pod.ready; });
+  if ((workload.on_delete ? all : fresh) < workload.replicas && (calm || chance(0.3))) {
+    add_pod(workload.ns, workload.name, workload.secret, workload.way);
+    pods.back().revision = workload.revision;
     pods.back().ready = false;
   }
-  long surplus = std::count_if(pods.begin(), pods.end(), mine) - deployment.replicas;
+  long surplus = all - workload.replicas;
   for (Pod& pod : pods) {
-    const bool old = mine(pod) && pod.revision != deployment.revision;
+    const bool old = is_of(pod, workload) && pod.revision != workload.revision;
     if (!old || surplus <= 0 || ready == 0 || (!calm && !chance(0.3))) continue;
     pod.gone_at =
         clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(30'000)));
@@ -91,10 +116,33 @@ void SimKube::control(Deployment& deployment, bool calm) {
   }
 }
 
+// Whoever is named as holding an old value for long is restarted by a person.
+void SimKube::tidy_up(Workload& workload) {
+  const WallTime since = told_since(workload.ns);
+  const Duration for_long = clock_.now() - since;
+  if (for_long <= Duration(1'200'000)) return;
+  if (workload.paused) return pause(workload, false);
+  if (for_long > Duration(7'200'000)) workload.cannot_use.clear();  // mended at last
+  const auto old = [&](const Pod& pod) {
+    return is_of(pod, workload) && (pod.revision == workload.revision || workload.on_delete) &&
+           pod.created < since + 2 * kPropagation;
+  };
+  if (workload.on_delete) {
+    const auto one = std::find_if(pods.begin(), pods.end(), old);
+    if (one != pods.end()) one->gone_at = clock_.mono() + Duration(5'000);
+    return;
+  }
+  if (workload.observed != workload.generation || std::none_of(pods.begin(), pods.end(), old))
+    return;
+  Json annotations = workload.annotations;
+  annotations["kubectl.kubernetes.io/restartedAt"] = std::to_string(++names_);
+  restart(workload, annotations);
+}
+
 void SimKube::act(bool calm) {
   const MonoTime now = clock_.mono();
   std::erase_if(pods, [&](const Pod& pod) { return pod.gone_at <= now; });
-  for (Deployment& deployment : deployments) control(deployment, calm);
+  for (Workload& workload : workloads) control(workload, calm);
   for (Pod& pod : pods) {
     refresh(pod);
     if (pod.going()) continue;
@@ -111,20 +159,7 @@ void SimKube::act(bool calm) {
     if (space.crash_at <= now) space.crash_at = MonoTime::max();
   }
   if (!calm) return;
-  // Whoever is named as holding an old value for long is restarted by a person.
-  for (Deployment& deployment : deployments) {
-    const WallTime since = told_since(deployment.ns);
-    const bool old = clock_.now() - since > Duration(1'200'000) &&
-                     std::any_of(pods.begin(), pods.end(), [&](const Pod& pod) {
-                       return pod.ns == deployment.ns && pod.owner == deployment.name &&
-                              !pod.going() && pod.revision == deployment.revision &&
-                              pod.created < since + 2 * kPropagation;
-                     });
-    if (!old || deployment.observed != deployment.generation) continue;
-    Json annotations = deployment.annotations;
-    annotations["kubectl.kubernetes.io/restartedAt"] = std::to_string(++names_);
-    restart(deployment, annotations);
-  }
+  for (Workload& workload : workloads) tidy_up(workload);
 }
 
 }  // namespace keyturn::simulation

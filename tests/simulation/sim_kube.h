@@ -1,4 +1,4 @@
-// Namespaces, Secrets, Deployments and pods of the simulated world, with the controllers and the
+// Namespaces, Secrets, workloads and pods of the simulated world, with the controllers and the
 // kubelet that make them move, as far as roll-outs and readers go; and the API through which the
 // real clients of controller/rotation reach them, each request a point of the schedule.
 //
@@ -33,16 +33,21 @@ class SimKube final : public http::Transport {
     std::string value, before;  // "before": what nodes that are behind still show
     WallTime written{};
   };
-  struct Deployment {
+  struct Workload {
     std::string ns, name, secret;
     Way way = Way::Env;
     int replicas = 1;
+    std::string kind = "Deployment";
+    bool on_delete = false;  // its pods are replaced only when somebody deletes them
+    bool paused = false;     // not at all, until a person resumes it
     int generation = 1, observed = 1, revision = 1;
     nlohmann::json annotations = nlohmann::json::object();  // of the pod template
-    bool stuck = false;  // new pods do not become ready until a person mends it
+    bool changed = false;                                   // the template is newer than `revision`
+    bool stuck = false;      // new pods do not become ready until a person mends it
+    std::string cannot_use;  // nor do, for very long, those that read this value
   };
   struct Pod {
-    std::string ns, name, owner;  // a Deployment's name, "" or "job"
+    std::string ns, name, owner;  // a workload's name, "" or "job"
     std::string secret;
     Way way = Way::Env;
     int revision = 0;  // of the owner's template
@@ -67,11 +72,12 @@ class SimKube final : public http::Transport {
   std::function<WallTime(const std::string& ns)> told_since;
   std::map<std::string, Namespace> namespaces;
   std::map<std::string, Secret> secrets;  // by "ns/name"
-  std::vector<Deployment> deployments;
+  std::vector<Workload> workloads;
   std::vector<Pod> pods;
 
   void add_pod(const std::string& ns, const std::string& owner, const std::string& secret, Way way);
-  void restart(Deployment& deployment, nlohmann::json annotations);
+  void restart(Workload& workload, nlohmann::json annotations);
+  void pause(Workload& workload, bool paused);
   void remove_namespace(const std::string& ns);
   void act(bool calm);  // controllers, kubelets and, when it is calm, people who tidy up
 
@@ -85,15 +91,20 @@ class SimKube final : public http::Transport {
   http::Response answer(const http::Request& request);
   http::Response answer_secret(const http::Request& request, const std::string& ns,
                                const std::string& name);
-  http::Response answer_deployments(const http::Request& request, const std::string& ns,
-                                    const std::string& name);
+  http::Response answer_workloads(const http::Request& request, const std::string& kind,
+                                  const std::string& ns, const std::string& name);
   http::Response list_pods(const std::string& ns) const;
-  Json render(const Deployment& deployment) const;
+  Json render(const Workload& workload) const;
   Json render(const Pod& pod) const;
   static Json spec(const std::string& secret, Way way);
 
   void start(Pod& pod, Duration behind);  // its program reads what the node shows
-  void control(Deployment& deployment, bool calm);
+  void control(Workload& workload, bool calm);
+  void replace_pods(Workload& workload, bool calm);
+  void tidy_up(Workload& workload);
+  bool is_of(const Pod& pod, const Workload& workload) const {
+    return pod.ns == workload.ns && pod.owner == workload.name && !pod.going();
+  }
   void refresh(Pod& pod);
   std::string read(const Pod& pod, Duration behind);
   bool chance(double p) { return schedule_.rng().unit() < p; }

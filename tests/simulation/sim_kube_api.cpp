@@ -85,7 +85,8 @@ http::Response SimKube::answer(const http::Request& request) {
     return reply(200, {{"kind", "Namespace"}, {"apiVersion", "v1"}, {"metadata", metadata}});
   }
   if (kind == "secrets") return answer_secret(request, ns, name);
-  if (kind == "deployments") return answer_deployments(request, ns, name);
+  if (kind == "deployments") return answer_workloads(request, "Deployment", ns, name);
+  if (kind == "statefulsets") return answer_workloads(request, "StatefulSet", ns, name);
   if (kind == "pods" && name.empty()) return list_pods(ns);
   return reply(200, list_of("List", json::array()));  // other kinds of workload: none here
 }
@@ -122,26 +123,26 @@ http::Response SimKube::answer_secret(const http::Request& request, const std::s
                      {"metadata", secrets.at(ns + "/" + name).metadata}});
 }
 
-http::Response SimKube::answer_deployments(const http::Request& request, const std::string& ns,
-                                           const std::string& name) {
+http::Response SimKube::answer_workloads(const http::Request& request, const std::string& kind,
+                                         const std::string& ns, const std::string& name) {
   json items = json::array();
-  for (Deployment& deployment : deployments) {
-    if (deployment.ns != ns) continue;
-    if (name.empty()) items.push_back(render(deployment));
-    if (deployment.name != name) continue;
-    if (request.method == "GET") return reply(200, render(deployment));
+  for (Workload& workload : workloads) {
+    if (workload.ns != ns || workload.kind != kind) continue;
+    if (name.empty()) items.push_back(render(workload));
+    if (workload.name != name) continue;
+    if (request.method == "GET") return reply(200, render(workload));
     const json object = json::parse(request.body);
     if (object["metadata"].value("resourceVersion", std::string()) !=
-        render(deployment)["metadata"]["resourceVersion"])
+        render(workload)["metadata"]["resourceVersion"])
       return refusal(409, "Conflict", "the object has been modified");
     // An apply that owns nothing but annotations of ours; those of others stay.
-    json annotations = deployment.annotations;
+    json annotations = workload.annotations;
     annotations.update(object["spec"]["template"]["metadata"]["annotations"]);
-    restart(deployment, annotations);
-    return reply(200, render(deployment));
+    restart(workload, annotations);
+    return reply(200, render(workload));
   }
-  if (!name.empty()) return refusal(404, "NotFound", "no Deployment " + name);
-  return reply(200, list_of("DeploymentList", std::move(items)));
+  if (!name.empty()) return refusal(404, "NotFound", "no " + kind + " " + name);
+  return reply(200, list_of(kind + "List", std::move(items)));
 }
 
 http::Response SimKube::list_pods(const std::string& ns) const {
@@ -167,33 +168,35 @@ json SimKube::spec(const std::string& secret, Way way) {
   return spec;
 }
 
-json SimKube::render(const Deployment& deployment) const {
+json SimKube::render(const Workload& workload) const {
   int updated = 0, available = 0, running = 0;
   for (const Pod& pod : pods) {
-    if (pod.ns != deployment.ns || pod.owner != deployment.name || pod.going()) continue;
+    if (pod.ns != workload.ns || pod.owner != workload.name || pod.going()) continue;
     ++running;
     if (pod.ready) ++available;
-    if (pod.revision == deployment.revision) ++updated;
+    if (pod.revision == workload.revision && !workload.changed) ++updated;
   }
-  const std::string version = std::to_string(deployment.generation) + "-" +
-                              std::to_string(deployment.observed) + "-" + std::to_string(running) +
+  const std::string version = std::to_string(workload.generation) + "-" +
+                              std::to_string(workload.observed) + "-" + std::to_string(running) +
                               std::to_string(available);
-  return {{"kind", "Deployment"},
+  json spec_of{{"replicas", workload.replicas},
+               {"paused", workload.paused},
+               {"template",
+                {{"metadata", {{"annotations", workload.annotations}}},
+                 {"spec", spec(workload.secret, workload.way)}}}};
+  if (workload.on_delete) spec_of["updateStrategy"] = {{"type", "OnDelete"}};
+  return {{"kind", workload.kind},
           {"apiVersion", "apps/v1"},
           {"metadata",
-           {{"name", deployment.name},
-            {"namespace", deployment.ns},
-            {"uid", "uid-" + deployment.name},
+           {{"name", workload.name},
+            {"namespace", workload.ns},
+            {"uid", "uid-" + workload.name},
             {"resourceVersion", version},
             {"creationTimestamp", "2001-01-01T00:00:00Z"},
-            {"generation", deployment.generation}}},
-          {"spec",
-           {{"replicas", deployment.replicas},
-            {"template",
-             {{"metadata", {{"annotations", deployment.annotations}}},
-              {"spec", spec(deployment.secret, deployment.way)}}}}},
+            {"generation", workload.generation}}},
+          {"spec", spec_of},
           {"status",
-           {{"observedGeneration", deployment.observed},
+           {{"observedGeneration", workload.observed},
             {"replicas", running},
             {"updatedReplicas", updated},
             {"readyReplicas", available},

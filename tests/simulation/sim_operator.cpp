@@ -101,13 +101,19 @@ Duration SimOperator::pass() {
       if (wait > Duration(0)) return wait;
       continue;
     }
+    if (d.action == Action::Refuse && s.rollback) {
+      world_.rollback_answered();
+      world_.cluster().cannot_roll_back(number_);
+      continue;
+    }
+    if (d.action == Action::CarryBack && s.rollback)
+      world_.cluster().rolls_back(number_, d.version_id);
     const StepResult r = engine_->perform(*view, d, s, values);
     if (r.event == Event::GaveUp)
       not_before_ = world_.clock().mono() + kBackOff * (1 << std::min(given_up_++, 4));
     if (r.event == Event::Finished) given_up_ = 0;
     if (r.event == Event::Retired || r.event == Event::Kept) world_.cluster().retired(number_);
     if (r.event == Event::CleanedUp) cleaned_up_ = world_.clock().mono();
-    if (d.action == Action::Refuse && s.rollback) world_.rollback_answered();
     world_.tell("leader " + std::to_string(number_) + "   " + std::string(to_string(r.event)) +
                 " " + r.note);
     if (r.kind == StepResult::Kind::Progress) continue;

@@ -64,7 +64,8 @@ class Schedule {
   bool over() const { return over_; }
   Duration away() const;  // the policy is deleted for that long; who comes back remembers nothing
   void tell(const std::string& line);
-  void fired(int row);  // coverage
+  void fired(int row);                             // coverage
+  void note(const char* what) { ++notes_[what]; }  // coverage of what is no fault
 
   // The whole schedule; afterwards failure() and coverage().
   void run(const std::array<std::function<void()>, 2>& leaders);
@@ -74,6 +75,8 @@ class Schedule {
   const std::optional<Failure>& failure() const { return failure_; }
   using Coverage = std::map<std::pair<int, Fault>, int>;  // (row, fault that had happened before)
   const Coverage& coverage() const { return coverage_; }
+  using Notes = std::map<std::string, int>;
+  const Notes& notes() const { return notes_; }
   int requests() const { return requests_; }
 
   enum class Fate { Carried, LostReply, Late, Throttled, Refused };
@@ -143,6 +146,7 @@ class Schedule {
   int requests_ = 0;
   std::array<bool, kFaults> seen_{};
   Coverage coverage_;
+  Notes notes_;
   std::optional<Failure> failure_;
 };
 

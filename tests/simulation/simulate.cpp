@@ -19,6 +19,7 @@ namespace {
 
 struct Totals {
   std::map<Kind, SimWorld::Coverage> coverage;
+  SimWorld::Notes notes;
   long requests = 0, rotations = 0, schedules = 0;
 };
 
@@ -27,6 +28,7 @@ bool run(Kind kind, std::uint64_t seed, bool trace, Totals& totals) {
   SimOperator first(world, 0), second(world, 1);
   world.run({[&] { first.live(); }, [&] { second.live(); }});
   for (const auto& [key, count] : world.coverage()) totals.coverage[kind][key] += count;
+  for (const auto& [what, count] : world.notes()) totals.notes[what] += count;
   totals.requests += world.requests();
   totals.rotations += world.finished();
   ++totals.schedules;
@@ -64,8 +66,28 @@ bool possible(Kind kind, Fault fault) {
   return true;
 }
 
+// What readers and policies of the life among readers (InfluxdbToken) must have met.
+constexpr const char* kReaders[] = {
+    "retired after Rollout",
+    "retired after Sync",
+    "retired after Immediately",
+    "a workload that never becomes available with the new value",
+    "a roll-out timed out and is held",
+    "rolled back after a roll-out that did not become available",
+    "a roll-out held back by a paused workload",
+    "a roll-out held back by OnDelete",
+};
+
 bool print_coverage(const Totals& totals) {
   bool complete = true;
+  if (totals.coverage.contains(Kind::InfluxdbToken)) std::printf("\n");
+  for (const char* what : kReaders) {
+    if (!totals.coverage.contains(Kind::InfluxdbToken)) break;
+    const auto found = totals.notes.find(what);
+    complete = complete && found != totals.notes.end();
+    std::printf("%8d%c %s\n", found == totals.notes.end() ? 0 : found->second,
+                found == totals.notes.end() ? '!' : ' ', what);
+  }
   for (const auto& [kind, coverage] : totals.coverage) {
     std::printf("\n%-12s row", to_string(kind));
     for (std::size_t f = 0; f < kFaults; ++f) std::printf(" %9s", to_string(static_cast<Fault>(f)));
@@ -126,7 +148,9 @@ int main_of(const std::vector<std::string>& args) {
   // A short run cannot meet everything.
   const bool whole = schedules >= 10'000 && only.empty();
   if (whole && !complete)
-    std::printf("a row of the table did not fire after some kind of fault (marked !)\n");
+    std::printf(
+        "a row of the table did not fire after some kind of fault, or readers did not meet all "
+        "(marked !)\n");
   return failed == 0 && (complete || !whole) ? 0 : 1;
 }
 
