@@ -232,7 +232,8 @@ Result<std::vector<Leftover>> InfluxdbTokenStrategy::leftovers(const StepContext
         one.id == secret->authorization_id || (!one.token.empty() && one.token == secret->token);
     {
       const std::lock_guard lock(mutex_);
-      shown_.insert_or_assign(one.id, std::move(one.token));
+      listed_.insert_or_assign(one.id, Listed{std::move(one.token), description.mark->replaces});
+      if (of_current) replaced_ = description.mark->replaces;
     }
     if (!is_leftover(leftover, current)) {
       out.push_back(leftover);
@@ -246,17 +247,20 @@ Result<std::vector<Leftover>> InfluxdbTokenStrategy::leftovers(const StepContext
   return out;
 }
 
-// In doubt it is: what a value without an id holds on a server that hides values is not known.
+// In doubt it is. A value without an id is one that Keyturn did not write; on a server that hides
+// values it holds, for all that is known, any of ours, but not one that was made to replace the
+// same authorization as the current one: then it holds that one.
 bool InfluxdbTokenStrategy::is_leftover(const Leftover& leftover, const SecretString& value) const {
   auto secret = read(value);
   if (!secret) return true;
   if (secret->token.empty()) return false;
-  {  // a shown value is the truth: a person may have saved another token and left our id beside it
-    const std::lock_guard lock(mutex_);
-    const auto shown = shown_.find(leftover.backend_id);
-    if (shown != shown_.end() && !shown->second.empty()) return shown->second == secret->token;
-  }
-  return secret->authorization_id.empty() || secret->authorization_id == leftover.backend_id;
+  const std::lock_guard lock(mutex_);
+  const auto listed = listed_.find(leftover.backend_id);
+  const bool known = listed != listed_.end();
+  // A shown value is the truth: a person may have saved another token and left our id beside it.
+  if (known && !listed->second.token.empty()) return listed->second.token == secret->token;
+  if (!secret->authorization_id.empty()) return secret->authorization_id == leftover.backend_id;
+  return !known || replaced_.empty() || listed->second.replaces != replaced_;
 }
 
 Status InfluxdbTokenStrategy::revoke_leftover(const StepContext& ctx, const Leftover& leftover,

@@ -83,8 +83,12 @@ class InfluxdbTokenStrategy final : public Strategy {
   const influxdb::TokenOptions options_;
   const influxdb::Access access_;
   mutable std::mutex mutex_;
-  // Values of leftovers, from servers that show them; by authorization id.
-  mutable std::map<std::string, SecretString> shown_;
+  struct Listed {
+    SecretString token;    // "" from servers that hide it
+    std::string replaces;  // of its mark
+  };
+  mutable std::map<std::string, Listed> listed_;  // what carries our mark, by authorization id
+  mutable std::string replaced_;  // of the current one's mark: what it took over from; "" = unknown
 };
 
 }  // namespace keyturn::engine

@@ -81,7 +81,6 @@ TEST_F(OriginalsWeakness, One_ACrashBetweenMintAndPutLeavesNoOrphanForEver) {
       return a.token != current().at("token");
     })) << "the orphan of the first try";
     clock.advance(Duration(4'000'000));  // it is old enough now
-    secrets.move_label(arn, "AWSPREVIOUS", "");
     clean_up = true;
     run();
     expect_only_the_current_one();
