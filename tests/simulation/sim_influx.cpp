@@ -186,6 +186,10 @@ class Watched final : public engine::Strategy {
     const Closing closing{gap_};
     return real_->retire(x, r, c, opening(confirm));
   }
+  Status restore(const StepContext& x, const SecretString& value,
+                 const SecretString* other) const override {
+    return real_->restore(x, value, other);
+  }
   Status abandon(const StepContext& x, const SecretString& p,
                  const Confirm& confirm) const override {
     const Closing closing{gap_};
