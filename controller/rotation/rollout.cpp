@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/rotation/status.h"
 #include "controller/rotation/workload_refs.h"
 #include "controller/rotation/workload_state.h"
 #include "lib/base/log.h"
@@ -51,6 +52,7 @@ struct Rollout::Pass {
   WallTime due{};          // when our own value has spread
   WallTime defer_until{};  // a neighbour's value is worth waiting for
   std::map<WorkloadRef, int> restarts{};
+  WallTime since{};  // what the time-out counts from, where the status says nothing later
   int restarted = 0;
   int postponed = 0;  // to be restarted by a later pass
   std::vector<WorkloadRef> waiting;
@@ -201,6 +203,7 @@ Result<RolloutReport> Rollout::advance(const Policy& policy, const PolicyStatus&
                          .version_id = status.current_version_id};
   }
   Watched before = watched(pass);
+  pass.since = before.what.empty() ? pass.now : before.since;
   pass.restarts = std::move(before.restarts);
   if (!before.refs.empty()) {
     auto found = deps_.workloads.get(policy.ns, before.refs);
@@ -225,14 +228,25 @@ Status Rollout::move_all(Pass& pass, const Result<std::vector<Workload>>& found)
   return {};
 }
 
+// The status knows when the Secret was written, or when it was told last; the restarts may have
+// come later, from an operator that was away. What is told once stays until it ends.
+bool Rollout::timed_out(const Pass& pass, WallTime began) {
+  const Condition* told = pass.status.condition(kRolledOut);
+  const bool already = told && told->reason == kRolloutTimedOut;
+  const WallTime start = already ? began : std::max(began, pass.since);
+  return pass.now > start + pass.policy.spec.rollout.timeout;
+}
+
 RolloutReport Rollout::conclude(Pass& pass) {
   RolloutReport report;
   report.version_id = pass.status.current_version_id;
   report.restarted = pass.restarted;
   report.postponed = pass.postponed;
+  if (pass.restarted > 0) pass.since = pass.now;
   {
     const std::lock_guard lock(mutex_);
-    watched_[pass.policy.key()] = {fingerprint(pass.pending), pass.waiting, pass.restarts};
+    watched_[pass.policy.key()] = {fingerprint(pass.pending), pass.waiting, pass.restarts,
+                                   pass.since};
   }
   const std::size_t named = std::min(pass.lines.size(), kNamed);
   report.message = join({pass.lines.begin(), pass.lines.begin() + static_cast<long>(named)}, "; ");
@@ -247,7 +261,7 @@ RolloutReport Rollout::conclude(Pass& pass) {
   } else if (pass.postponed > 0) {
     report.phase = pass.restarted > 0 ? RolloutPhase::Waiting : RolloutPhase::Pending;
     report.look_again = pass.defer_until > pass.now ? pass.defer_until - pass.now : kNextBatch;
-  } else if (began && pass.restarted == 0 && pass.now > *began + pass.policy.spec.rollout.timeout) {
+  } else if (began && pass.restarted == 0 && timed_out(pass, *began)) {
     report.phase = RolloutPhase::TimedOut;
     report.look_again = kTimedOutLook;
   } else {

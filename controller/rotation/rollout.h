@@ -52,6 +52,7 @@ class Rollout {
     std::string what;  // the pending targets and versions
     std::vector<WorkloadRef> refs;
     std::map<WorkloadRef, int> restarts;  // ours; more than one means that somebody undoes them
+    WallTime since{};                     // of our last restart, else of the first look
   };
   Result<std::vector<Workload>> find(const Pass& pass);
   Status move(Pass& pass, const Workload& workload);
@@ -62,6 +63,7 @@ class Rollout {
   // waiting for.
   void add_neighbours(Pass& pass, const Workload& workload, RestartMarks& marks) const;
   Watched watched(const Pass& pass) const;
+  static bool timed_out(const Pass& pass, WallTime began);
   RolloutReport conclude(Pass& pass);
 
   Deps deps_;

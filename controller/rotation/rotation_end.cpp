@@ -53,8 +53,10 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       turn.created_for = id;
       turn.due = {};  // what was due is done; settle(), or the next pass, asks what is due now
       turn.permit.clear();
-      turn.change(
-          [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Succeeded", now); });
+      turn.change([id](PolicyStatus& status, WallTime now) {
+        record_end(status, id, "Succeeded", now);
+        remove_condition(status, kReconciling);  // the wait for the old credential is no trouble
+      });
       deps_.metrics.rotation(turn.strategy_name(), "succeeded",
                              took(deps_.status.latest(policy), id, deps_.clock.now()));
       emit(policy, kube::Event::Type::Normal, "Rotated", "Rotate",
@@ -167,7 +169,7 @@ Outcome RotationPass::settle(Turn& turn) {
   if (policy.deleted) return Outcome::done();
   if (turn.only_ends()) {  // the spec's own kind comes next, here or in another policy
     deps_.wake_sync(policy.key());
-    return Outcome::done();
+    return Outcome::after(Duration(1));
   }
   const bool deferred = turn.due.deferred || !turn.due.next;
   if (deferred && turn.due.trigger == engine::Trigger::Request) {

@@ -54,20 +54,18 @@ Outcome RotationPass::leave(const Policy& policy, const Problem* problem) {
   return Outcome::done();
 }
 
-// The policy only follows, but is still held, or its status tells of something under way: the spec
-// was changed to syncOnly, and what would end it first (status.rotation) was wiped.
-Status RotationPass::drop_unfinished(Turn& turn) {
+// The policy only follows, but is still held, or its status tells of something under way, which
+// cannot be ended here: `why`.
+Status RotationPass::drop_unfinished(Turn& turn, const std::string& why) {
   const Policy& policy = turn.policy();
   const engine::Labels& l = turn.view.labels;
   const bool attempt = !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
   if (policy.has_finalizer && (attempt || !l.baton.empty())) {
-    emit(
-        policy, kube::Event::Type::Warning, "LeftUnfinished", "Rotate",
-        "the strategy is syncOnly now, and nothing says any more what began the rotation that "
-        "version " +
-            (l.baton.empty() ? l.pending : l.baton) +
-            " is left of; its labels stay in Secrets Manager, and the next policy that rotates the "
-            "secret, or `keyturn secret`, finishes the work");
+    emit(policy, kube::Event::Type::Warning, "LeftUnfinished", "Rotate",
+         "the strategy is syncOnly now, and " + why + "; of a rotation that began version " +
+             (l.baton.empty() ? l.pending : l.baton) +
+             " is left: its labels stay in Secrets Manager, and the next policy that rotates the "
+             "secret, or `keyturn secret`, finishes the work");
   }
   turn.change([](PolicyStatus& status, WallTime) {
     status.rotation.reset();
@@ -75,6 +73,15 @@ Status RotationPass::drop_unfinished(Turn& turn) {
   });
   if (auto written = turn.publish(deps_.status); !written) return written;
   return policy.has_finalizer ? hold(turn, false) : Status();
+}
+
+// What began may not be ended here any more, and the spec asks to follow only, as the refusal
+// advises: so it does.
+Outcome RotationPass::let_go(Turn& turn, const std::string& why) {
+  if (auto dropped = drop_unfinished(turn, why); !dropped)
+    return Outcome::retry(std::move(dropped).error());
+  deps_.wake_sync(turn.policy().key());
+  return Outcome::after(Duration(1));
 }
 
 }  // namespace keyturn::rotation

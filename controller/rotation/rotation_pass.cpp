@@ -47,8 +47,9 @@ Outcome RotationPass::run(const runtime::Key& key) {
   if (follows) {
     if (policy->deleted) return leave(*policy, nullptr);
     if (under_way(*policy, status)) {
-      if (auto dropped = drop_unfinished(turn); !dropped)
-        return Outcome::retry(std::move(dropped).error());
+      const Status dropped =
+          drop_unfinished(turn, "nothing says any more which strategy began what is under way");
+      if (!dropped) return Outcome::retry(dropped.error());
     }
     return has_rollout(*policy) ? follow(turn) : Outcome::done();
   }
@@ -62,6 +63,8 @@ Outcome RotationPass::run_owned(Turn& turn) {
   const std::string owner = deps_.owners.owner(turn.arn());
   const std::string other = owner == policy.key() ? older_claim(turn) : owner;
   if (!other.empty()) {
+    if (turn.ends_to_follow())
+      return let_go(turn, "RotationPolicy " + other + " rotates the secret");
     const Outcome refused =
         refuse(turn, invalid("SecretHasAnotherOwner",
                              "RotationPolicy " + other + " rotates " + turn.arn() +
@@ -152,6 +155,8 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
         refuse_rollback(turn, decision.message);
         return std::nullopt;
       }
+      if (turn.ends_to_follow() && decision.reason != "ForeignPending")
+        return let_go(turn, "its own strategy may not go on: " + decision.message);
       return refuse(turn, invalid(decision.reason, decision.message));
     case Action::Rollout:
       return roll_out(turn);

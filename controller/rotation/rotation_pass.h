@@ -76,7 +76,8 @@ class RotationPass {
   runtime::Outcome refuse(Turn& turn, Error error);
   bool namespace_goes(const Policy& policy) const;
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
-  Status drop_unfinished(Turn& turn);
+  Status drop_unfinished(Turn& turn, const std::string& why);
+  runtime::Outcome let_go(Turn& turn, const std::string& why);
   // rotation_rollout.cpp
   runtime::Outcome follow(Turn& turn);
   std::optional<runtime::Outcome> roll_out(Turn& turn);

@@ -28,6 +28,8 @@ struct Turn {
   const StrategySpec& at_work() const { return at_work_; }
   // Another kind than the spec's ends what it began, and begins nothing.
   bool only_ends() const { return at_work_.name != policy().spec.strategy.name; }
+  // The same, and nothing of its own comes after it.
+  bool ends_to_follow() const { return only_ends() && policy().spec.strategy.name == "syncOnly"; }
 
   // Of the strategy at work (strategy_at_work()).
   Status make_engine(engine::Memory& memory, Clock& clock, Rng& rng, const PolicyStatus& status);

@@ -5,9 +5,8 @@
 
 namespace keyturn::engine {
 
-// The first of C, L, V and K that the backend accepts; none and `unclear` not empty: an answer is
-// missing.
-Result<std::optional<std::string>> Steps::which_works(std::string& unclear) {
+// The first of C, L, V and K that the backend accepts; none and `unclear`: an answer is missing.
+Result<std::optional<std::string>> Steps::which_works(std::optional<TestResult>& unclear) {
   std::vector<const SecretString*> asked;
   for (const std::string& id :
        {labels().current, labels().latest, labels().previous, labels().baton}) {
@@ -21,18 +20,18 @@ Result<std::optional<std::string>> Steps::which_works(std::string& unclear) {
     asked.push_back(*candidate);
     const TestResult test = strategy().test(context(id), **candidate);
     if (test.verdict == Verdict::Accepted) return std::optional<std::string>(id);
-    if (test.verdict == Verdict::Unknown) unclear = test.detail.empty() ? "no answer" : test.detail;
+    if (test.verdict == Verdict::Unknown) unclear = test;
   }
   return std::optional<std::string>();
 }
 
 StepResult Steps::rebase() {
   if (auto stop = quiet()) return *stop;
-  std::string unclear;
+  std::optional<TestResult> unclear;
   const auto works = which_works(unclear);
   if (!works.ok()) return failed(works.error());
   if (!works->has_value()) {
-    if (!unclear.empty()) return waiting({.detail = unclear});
+    if (unclear) return waiting(*unclear);
     return failed(
         invalid("NoWorkingCredential", "The backend accepts none of the values that secret " +
                                            view_.secret.name +

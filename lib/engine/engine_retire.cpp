@@ -69,12 +69,16 @@ Steps::Stop Steps::give_back(const std::string& version_id, std::string& note) {
   const auto in_use = value_if_any(version_id);
   if (!in_use.ok()) return failed(in_use.error());
   if (*in_use == nullptr) return std::nullopt;
-  const std::string& helper = labels().current != version_id  ? labels().current
-                              : labels().latest != version_id ? labels().latest
-                                                              : labels().previous;
-  const auto other = value_if_any(helper);
-  if (!other.ok()) return failed(other.error());
-  const Status restored = strategy().restore(context(version_id), **in_use, *other);
+  const SecretString* other =
+      nullptr;  // of another credential: what is disabled cannot help itself
+  for (const std::string& id : {labels().current, labels().latest, labels().previous}) {
+    if (other != nullptr || id == version_id) continue;
+    const auto candidate = value_if_any(id);
+    if (!candidate.ok()) return failed(candidate.error());
+    if (*candidate != nullptr && !strategy().same_credential(**candidate, **in_use))
+      other = *candidate;
+  }
+  const Status restored = strategy().restore(context(version_id), **in_use, other);
   if (!restored.ok()) {
     if (restored.error().cls != ErrorClass::Invalid) return failed(restored.error());
     note += " Its credential may be inactive: " + restored.error().message;

@@ -52,7 +52,7 @@ class Steps {
 
   // engine_forward.cpp: what only forward-only backends need
   StepResult rebase();
-  Result<std::optional<std::string>> which_works(std::string& unclear);
+  Result<std::optional<std::string>> which_works(std::optional<TestResult>& unclear);
 
   // engine_retire.cpp: whatever revokes
   StepResult abandon();

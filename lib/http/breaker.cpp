@@ -169,7 +169,7 @@ void Breaker::failed_locked(const std::string& authority, Host& host, const std:
 // Spread by chance, since all who are refused now would come back together.
 Error Breaker::refusal_locked(const std::string& authority, const Host& host, Duration wait) {
   Error error =
-      host.failures > 0
+      host.failures >= options_.failures
           ? make_error(ErrorClass::Unavailable, std::string(kBackendDown),
                        "not asked: " + authority + " does not answer (" + host.last +
                            "); it is tried again by and by")
@@ -183,7 +183,8 @@ Error Breaker::refusal_locked(const std::string& authority, const Host& host, Du
 void Breaker::forget_some_locked(MonoTime now) {
   if (hosts_.size() < kManyHosts) return;
   std::erase_if(hosts_, [&](const auto& entry) {
-    return entry.second.began.empty() && entry.second.open_until <= now;
+    const Host& host = entry.second;
+    return host.began.empty() && host.failures == 0 && host.open_until <= now;
   });
 }
 

@@ -109,3 +109,23 @@ def another_kind_begins_when_the_first_has_ended_with_its_options(world):
     check(now["token"] == t.token and now["note"] != MARKER, "the other kind did not rotate its own field")
     until("nothing is under way", lambda: at_rest(s), 60)
     s.settle()
+
+
+@scenario
+def what_may_not_be_ended_is_left_when_the_policy_only_follows(world):
+    """AWS was told to rotate the secret in the middle of a retirement. The refusal advises syncOnly, and that is a way out."""
+    t = Token(world, "kind-managed")
+    s = t.subject
+    pod(t.sandbox, "it", "kind-managed-pod", "kind-managed")
+    going = t.rotate()
+    t.waits_for("Pod it/kind-managed-pod")
+    baton = t.sandbox.secret(s.id)["labels"]["KEYTURN_BATON"]
+    t.sandbox.admin(f"/aws/secrets/{s.id}", {"rotationEnabled": True}, "PATCH")
+    s.request()
+    s.says("Stalled", "True", "syncOnly", reason="RotationManagedByAWS")
+    change_kind(s, "influxdbToken", syncOnly={})
+    until("it is told", lambda: baton in (s.event("LeftUnfinished") or {"note": ""})["note"])
+    until("the policy is let go", lambda: not held(s) and "retiring" not in s.status() and "rotation" not in s.status())
+    until("it follows", lambda: (s.condition("Ready") or {}).get("status") == "True")
+    check(t.sandbox.secret(s.id)["labels"]["KEYTURN_BATON"] == baton and not t.gone(going), "the labels did not stay")
+    delete_pod(t.sandbox, "it", "kind-managed-pod")

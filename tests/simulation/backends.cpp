@@ -221,7 +221,9 @@ class Minting final : public Base {
     return revoke(token, confirm);
   }
   Status restore(const StepContext&, const SecretString& value,
-                 const SecretString*) const override {
+                 const SecretString* other) const override {
+    if (other != nullptr && same_credential(value, *other))
+      return make_error(ErrorClass::Transient, "DeadHelper", "what is disabled cannot help itself");
     return options_.soft_revoke ? backend_.set_active(credential(value), true) : Status();
   }
   Result<std::vector<Leftover>> leftovers(const StepContext& ctx,

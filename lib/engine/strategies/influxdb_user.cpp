@@ -30,9 +30,7 @@ Error other_user(const UserSecret& a, const UserSecret& b, const std::string& wh
   return invalid("OtherUser",
                  what +
                      (user ? " is for another server than the current one"
-                           : " is for user \"" + printable(a.login.user.reveal(), 60) +
-                                 "\", and the current one for \"" +
-                                 printable(b.login.user.reveal(), 60) + "\"") +
+                           : " is for another user than the current one") +
                      "; put into the secret a password that works for the user and the server "
                      "that it names");
 }
@@ -41,12 +39,12 @@ bool refused(const Result<Client>& session) {
   return !session && session.error().code == "CredentialRefused";
 }
 
-Error nobody_lets_in(const Client& server, const Login& login) {
+// Names no user: a person may have saved a password in that field.
+Error nobody_lets_in(const Client& server) {
   return make_error(ErrorClass::Denied, "NoPasswordWorks",
                     "InfluxDB " + server.server().host_port +
-                        " accepts neither the current password of user \"" +
-                        printable(login.user.reveal(), 60) +
-                        "\" nor the previous one; set the password of AWSCURRENT there, or put one "
+                        " accepts neither the current password of the secret's user nor the "
+                        "previous one; set the password of AWSCURRENT there, or put one "
                         "that works into the secret");
 }
 
@@ -59,7 +57,7 @@ Status change(const Client& server, const Client& session, const Login& old, con
   // The old password is not the right one any more. It may have been us: where a connection breaks
   // that had been used before, libcurl sends a request once more.
   auto there = server.sign_in(wanted, deadline);
-  if (!there) return changed;
+  if (!there) return refused(there) ? changed : Status(there.error());
   leave(*there, deadline);
   return {};
 }
@@ -162,7 +160,7 @@ Result<SetResult> InfluxdbUserStrategy::set(const StepContext& ctx, const Secret
       session = server->sign_in(old, ctx.deadline);
     }
   }
-  if (refused(session)) return nobody_lets_in(*server, old);
+  if (refused(session)) return nobody_lets_in(*server);
   if (!session) return std::move(session).error();
   if (auto changed = change(*server, *session, old, wanted->login, ctx.deadline); !changed)
     return std::move(changed).error();

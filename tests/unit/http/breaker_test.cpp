@@ -132,9 +132,19 @@ TEST(Breaker, OneProbeAtATimeWhileTheServerFails) {
   std::jthread probe = rig.held(slow);
   const auto refused = rig.ask();
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, kBackendDown);
-  EXPECT_GE(*refused.error().retry_after, 15s);  // the probe may take as long
+  EXPECT_EQ(refused.error().code, "BackendBusy");  // one failure is not told as an outage
+  EXPECT_GE(*refused.error().retry_after, 15s);    // the probe may take as long
   rig.inner->release();
+}
+
+TEST(Breaker, AmongManyServersTheOnesThatFailAreRemembered) {
+  Rig rig;
+  rig.fail(2, "dead");
+  rig.heal();
+  for (int i = 0; i < 1100; ++i) EXPECT_TRUE(rig.ask("h" + std::to_string(i)).ok());
+  rig.fail(1, "dead");
+  rig.heal();
+  EXPECT_EQ(rig.ask("dead").error().code, kBackendDown);
 }
 
 TEST(Breaker, ProbesOfAllServersAreBounded) {
@@ -145,7 +155,7 @@ TEST(Breaker, ProbesOfAllServersAreBounded) {
     return r.url.find("//c:") == std::string::npos ? Reply::of(204).hold() : Reply::of(204);
   });
   std::jthread probe = rig.held(Rig::request("a"));
-  EXPECT_EQ(rig.ask("b").error().code, kBackendDown);
+  EXPECT_EQ(rig.ask("b").error().code, "BackendBusy");
   EXPECT_TRUE(rig.ask("c").ok());  // never failed: no probe
   rig.inner->release();
   probe.join();

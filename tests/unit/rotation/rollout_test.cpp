@@ -252,6 +252,20 @@ TEST_F(RolloutTest, TakesTooLong) {
   EXPECT_EQ(pass().phase, RolloutPhase::Done) << "late is not never";
 }
 
+TEST_F(RolloutTest, AnOperatorThatComesLateGivesWhatWasRestartedItsTime) {
+  policy.spec.rollout.timeout = Duration(60'000);
+  cluster.deployment("a", "s");
+  spread();
+  pass();
+  bench.clock.advance(Duration(3'600'000));
+  rollout.forget(policy.key());  // another process
+  EXPECT_EQ(pass().phase, RolloutPhase::Waiting);
+  bench.clock.advance(Duration(61'000));
+  EXPECT_EQ(pass().phase, RolloutPhase::TimedOut);
+  rollout.forget(policy.key());
+  EXPECT_EQ(pass().phase, RolloutPhase::TimedOut) << "what is told stays told";
+}
+
 // Another controller that owns the template takes the annotation away: each restart would be
 // followed by a second one, for ever.
 TEST_F(RolloutTest, ARestartThatSomebodyUndoesIsNotRepeatedForEver) {
