@@ -119,9 +119,11 @@ class Driver {
   void tell(const Decision& decision, const StepResult& result) {
     const bool inside = decision.action == engine::Action::Compare;
     if (inside && result.event == engine::Event::None) return;
+    std::string note = result.note.empty() ? decision.message : result.note;
+    if (!result.cleaned_up.empty()) note += " " + result.cleaned_up;
     alone_.tell({std::string(to_string(decision.step)), std::string(to_string(decision.action)),
                  result.event == engine::Event::None ? "" : std::string(to_string(result.event)),
-                 result.note.empty() ? decision.message : result.note});
+                 std::move(note)});
   }
 
   Error stopped() const {

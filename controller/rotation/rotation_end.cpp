@@ -40,6 +40,8 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
                                                    const StepResult& result) {
   const Policy& policy = turn.policy();
   const std::string id = turn.subject(decision);
+  if (!result.cleaned_up.empty())
+    emit(policy, kube::Event::Type::Normal, "CleanedUp", "CleanUp", result.cleaned_up);
   switch (result.event) {
     case engine::Event::Finished:
       deps_.sync.noticed(turn.arn());

@@ -69,7 +69,8 @@ struct StepResult {
   Event event = Event::None;
   Duration delay{0};
   Error error{};
-  std::string note{};  // for people
+  std::string note{};        // for people
+  std::string cleaned_up{};  // leftovers that Create revoked on its way, for people
 };
 
 // What one pass knows: values it read or wrote, by version id, wiped at its end.

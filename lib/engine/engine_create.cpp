@@ -4,18 +4,24 @@
 namespace keyturn::engine {
 
 StepResult Steps::create() {
+  std::string cleaned_up;
+  StepResult result = clean_up_and_create(cleaned_up);
+  result.cleaned_up = std::move(cleaned_up);  // told, whatever came after it
+  return result;
+}
+
+StepResult Steps::clean_up_and_create(std::string& cleaned_up) {
   const auto current = value(labels().current);
   if (!current.ok()) return failed(current.error());
   if (const Status known = strategy().recognise(**current); !known.ok())
     return failed(known.error());
 
-  std::string note;
   if (backend() == Backend::ForwardOnly && !situation_.lambda) {
     const TestResult test = strategy().test(context(labels().current), **current);
     if (test.verdict == Verdict::Unknown) return waiting(test);
     if (test.verdict == Verdict::Rejected) return rebase();  // first of all a credential that works
   } else if (backend() == Backend::TwoCredentials) {
-    if (auto stop = revoke_leftovers(**current, note)) return *stop;
+    if (auto stop = revoke_leftovers(**current, cleaned_up)) return *stop;
     if (auto stop = look_whether_taken()) return *stop;  // before the backend mints anything
   }
   if (auto stop = too_old()) return *stop;

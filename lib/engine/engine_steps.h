@@ -41,6 +41,7 @@ class Steps {
 
   // engine_create.cpp: row 12
   StepResult create();
+  StepResult clean_up_and_create(std::string& cleaned_up);
   StepResult carry(const std::string& from,
                    Event event);  // a new version with an existing version's credential
   StepResult put(SecretString value, bool made_here, Event event);

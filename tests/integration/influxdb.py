@@ -13,11 +13,11 @@ RULES = 'access: [{namespaces: ["*"], secrets: ["{namespace}/*"], resources: ["a
 class Influx:
     """One server, its administrator's secret, and clients that hold tokens."""
 
-    def __init__(self, world, name, version, **more):
+    def __init__(self, world, name, version, admin_secret="", **more):
         self.sandbox, self.name, self.issued = world.sandbox, name, set()
         self.about = world.sandbox.admin("/influx/instances", {"name": name, "version": version, "org": "shop", "bucket": "orders", "username": "admin",
                                                                "password": MARKER + "-pass:word", "tls": True, "setUp": True, **more})
-        self.admin_secret = f"it/{name}-admin"
+        self.admin_secret = admin_secret or f"it/{name}-admin"
         world.sandbox.admin("/aws/secrets", {"name": self.admin_secret, "value": json.dumps({"username": "admin", "password": MARKER + "-pass:word"})})
         self.admin_arn = world.sandbox.secret(self.admin_secret)["arn"]
 
@@ -153,5 +153,41 @@ def influxdb_dies_where_a_token_could_be_lost(world):
         orphans += operation == "create"
         ours = [t for t in influx.truth().values() if "[keyturn " in t["description"]]
         check(len(ours) == 1 + orphans, f"after {operation}: {[t['description'] for t in ours]}")
+    influx.says_nothing(world)
+    world.operator.configure(Operator.CONFIG)
+
+
+@scenario
+def influxdb_a_token_whose_answer_was_lost_goes_with_the_next_rotation(world):
+    """The answer to the POST never comes and the operator dies: a token that no version holds. Old enough (by the server's clock: it was two hours behind then),
+    the next rotation revokes it before it makes another, and says so."""
+    influx = Influx(world, "orphaned", "2.9")
+    old = influx.token(influx.user("reader"), type="allAccess")
+    s = Subject(world.sandbox, "it", "influx-orphaned", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn, authorizationId=old["id"])), retirement=SOON)
+    world.operator.read_rules(RULES)
+    s.settle()
+    world.sandbox.admin("/influx/clock", {"offsetMs": -7200_000})
+    world.sandbox.fault(id="lost", service="influxdb", operation="create", resource="authorizations", kind="hold-reply", times=1)
+    s.request()
+    until("the POST", lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0)
+    world.operator.kill()
+    world.sandbox.admin("/faults", method="DELETE")
+    world.sandbox.admin("/influx/clock", {"offsetMs": 0})
+    world.sandbox.patch_policy(s.ns, s.name, {"metadata": {"annotations": {"keyturn.dev/rotate-requested-at": None}}})
+    orphan = next(i for i, t in influx.truth().items() if "[keyturn " in t["description"])
+    world.operator = Operator(world.sandbox)
+    world.operator.read_rules(RULES)
+    until("it rests", lambda: at_rest(s))
+    before = world.sandbox.secret(s.id)
+    check(orphan in influx.truth() and "AWSPENDING" not in before["labels"], f"something is left but the token: {before['labels']}")
+    world.sandbox.forget_calls()
+    s.request()
+    new = rotated(s, before)
+    writes = [(c["operation"], c["name"]) for c in world.sandbox.calls("influxdb") if c["resource"] == "authorizations" and c["operation"] in ("create", "delete")]
+    check(writes[:2] == [("delete", orphan), ("create", "")], f"at the server: {writes}")
+    until("it is told", lambda: orphan in (s.event("CleanedUp") or {"note": ""})["note"])
+    until("the old token is revoked", lambda: old["id"] not in influx.truth(), 60)
+    check([i for i, t in influx.truth().items() if "[keyturn " in t["description"]] == [new["authorizationId"]], "another token of ours lives")
+    check(influx.works(new["token"]), "the current token does not work")
     influx.says_nothing(world)
     world.operator.configure(Operator.CONFIG)
