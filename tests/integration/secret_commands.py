@@ -13,9 +13,9 @@ class Done:
         self.status, self.out, self.err = process.returncode, out, err
 
 
-def start(world, *words):
+def start(world, *words, env=None):
     command = [f"{world.sandbox.binaries}/keyturn", *words]
-    return subprocess.Popen(command, env=world.sandbox.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=env or world.sandbox.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait(process, reveals=False):
@@ -24,8 +24,8 @@ def wait(process, reveals=False):
     return Done(process, out, err)
 
 
-def keyturn(world, *words, status=0, reveals=False):
-    done = wait(start(world, *words), reveals)
+def keyturn(world, *words, status=0, reveals=False, env=None):
+    done = wait(start(world, *words, env=env), reveals)
     check(done.status == status, f"{words}: exit status {done.status}, not {status}\n{done.out}{done.err}")
     return done
 

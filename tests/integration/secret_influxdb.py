@@ -174,3 +174,44 @@ def secret_influxdb_killed_at_every_request(world):
                 break
             deaths += 1
     return f"{deaths} deaths" + (f", {late} answers late" if late else "")
+
+
+@scenario
+def secret_commands_take_an_endpoint_and_answer_as_json(world):
+    """Without AWS_ENDPOINT_URL: the flag alone leads to Secrets Manager and to Timestream. What a program reads along is one object, and nothing else."""
+    env = {name: value for name, value in world.sandbox.env.items() if name != "AWS_ENDPOINT_URL"}
+
+    def told(*words):
+        return json.loads(keyturn(world, "secret", *words, "--endpoint-url", world.sandbox.env["SANDBOX_AWS_TLS"], "-o", "json", env=env).out)
+
+    def labels():
+        return world.sandbox.secret(name)["labels"]
+
+    influx, name = Influx(world, "alone-flag", "2.9"), "alone/influx-flag"
+    old = influx.token(influx.user("reader"), type="allAccess")
+    world.sandbox.admin("/aws/secrets", {"name": name, "value": json.dumps(influx.secret("allAccess", old["token"], adminSecretArn=influx.admin_arn, authorizationId=old["id"]))})
+    arn, first = world.sandbox.secret(name)["arn"], labels()["AWSCURRENT"]
+    world.sandbox.forget_calls()
+
+    stepped = told("step", "createSecret", name, *TOKEN)
+    given_up = labels()["AWSPENDING"]
+    check((stepped["secretArn"], stepped["step"], stepped["versionId"]) == (arn, "createSecret", given_up) and stepped["steps"][0]["step"] == "createSecret", f"{stepped}")
+    check("GetDbInstance" in [c["operation"] for c in world.sandbox.calls("timestream-influxdb")], "Timestream was not asked")
+    abandoned = told("abandon", name, *TOKEN)
+    check((abandoned["secretArn"], abandoned["versionId"]) == (arn, given_up) and abandoned["steps"] and "AWSPENDING" not in labels() and not ours(influx), f"{abandoned}")
+
+    world.sandbox.admin(f"/aws/secrets/{name}", {"value": "{}", "labels": ["AWSPENDING"]}, method="PUT")
+    theirs = labels()["AWSPENDING"]
+    discarded = told("discard-pending", theirs, name)
+    check((discarded["secretArn"], discarded["versionId"], discarded["steps"]) == (arn, theirs, []) and "AWSPENDING" not in labels(), f"{discarded}")
+
+    world.sandbox.admin("/influx/clock", {"offsetMs": -7200_000})
+    left = influx.token(influx.user("left"), f"[keyturn {arn}#{given_up} replaces {old['id']}]", type="allAccess")["id"]
+    world.sandbox.admin("/influx/clock", {"offsetMs": 0})
+    created = told("step", "createSecret", name, *TOKEN, "--force")
+    check(left in created["steps"][-1]["note"] and left not in influx.truth(), f"a leftover: {created}")
+    told("step", "finishSecret", name, *TOKEN)
+    retired = told("retire", name, *TOKEN)
+    check((retired["secretArn"], retired["versionId"]) == (arn, first) and "revoked" in retired["note"] and old["id"] not in influx.truth(), f"{retired}")
+    deleted = told("delete", name, *TOKEN, "--yes", "--recovery-days", "7")
+    check(deleted["secretArn"] == arn and deleted["deletionDate"].endswith("Z") and deleted["note"] and world.sandbox.secret(name)["deleted"] and not ours(influx), f"{deleted}")
