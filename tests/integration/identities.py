@@ -2,6 +2,7 @@
 import base64, json, re
 
 from harness import Subject, check, collection, until
+from influxdb import RULES, SOON, Influx
 
 SCENARIOS, scenario = collection()
 
@@ -69,12 +70,16 @@ def a_role_on_top_needs_a_rule(world):
 
 @scenario
 def the_documented_permissions_are_enough(world):
-    """docs/install.md's policy, word for word, is all that the operator has; a rotation without targets asks for dates, one with targets for values."""
+    """docs/install.md's statements, word for word, are all that the operator has; a rotation without targets asks for dates, one with targets for values. Those for
+    influxdbToken come second: until then no database and no administrator's secret may be looked at."""
     text = open(f"{world.sandbox.source}/docs/install.md").read()
-    policy = json.loads(next(block for block in re.findall(r"```json\n(.*?)```", text, re.S) if "Statement" in block))
+    every, influx_too = (json.loads(block)["Statement"] for block in re.findall(r"```json\n(.*?)```", text, re.S) if "Statement" in block)
     listed = lambda value: [value] if isinstance(value, str) else value
     stars = lambda value: [v.replace("*", "**") for v in listed(value)]  # IAM's star passes a slash
-    world.sandbox.admin("/aws/rules", {"rules": [{"effect": s["Effect"], "actions": stars(s["Action"]), "resources": stars(s["Resource"])} for s in policy["Statement"]]})
+
+    def allow(statements):
+        world.sandbox.admin("/aws/rules", {"rules": [{"effect": s["Effect"], "actions": stars(s["Action"]), "resources": stars(s["Resource"])} for s in statements]})
+    allow(every)
     world.sandbox.namespace("shop")
     world.restart()
     for name, targets in (("with", [{"name": "with"}]), ("without", [])):
@@ -83,7 +88,19 @@ def the_documented_permissions_are_enough(world):
         s.request()
         until(f"a rotation {name} targets", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
         until("Ready", lambda: s.condition("Ready").get("status") == "True")
-    refused = [c for c in world.sandbox.calls("secretsmanager") + world.sandbox.calls("sts") if c["status"] == 400 and "shop/" in c["resource"]]
-    check(not refused, f"refused: {refused}")
+    influx = Influx(world, "permitted", "2.9", admin_secret="influx/admin")
+    old = influx.token(influx.user("reader"), type="allAccess")
+    world.operator.read_rules(RULES.replace('"{namespace}/*"', '"{namespace}/*", "influx/admin"'))
+    s = Subject(world.sandbox, "shop", "influx", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)), retirement=SOON)
+    s.settle()
+    s.request()
+    s.says("Ready", "False", "timestream-influxdb:GetDbInstance")
+    allow(every + influx_too)
+    s.sync_now()
+    until("the old token is revoked", lambda: old["id"] not in influx.truth(), 90)
+    s.settle()
+    # 400 is also the answer to whether the next version's id is taken, which is asked before a token is made.
+    refused = [c for c in world.sandbox.calls("secretsmanager") + world.sandbox.calls("sts") if c["status"] == 400 and ("shop/" in c["resource"] or "influx/" in c["resource"])]
+    check(all(c["operation"] == "GetSecretValue" and "shop/influx" in c["resource"] for c in refused), f"refused: {refused}")
     world.sandbox.admin("/aws/rules", {"rules": ALL})
     world.restart()
