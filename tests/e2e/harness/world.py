@@ -46,7 +46,7 @@ class World:
         self.in_use = None  # the operator that the scenario is about, and its wire
         # For the look for secret values at the end: policies, metrics and operators' processes as scenarios left them; values that
         # no version in Secrets Manager holds; every operator that ran.
-        self.evidence, self.markers, self.operators = [], set(), []
+        self.evidence, self.printed, self.markers, self.operators = [], [], set(), []
         self.token_file = self.folder / "operator.token"
         self._influxes = {}
 
@@ -131,8 +131,10 @@ class World:
                         HELM_CONFIG_HOME=self.folder / "helm", HELM_DATA_HOME=self.folder / "helm").stdout
 
     def keyturn(self, *arguments, **environment):
-        """Runs a keyturn command with the operator's rights; a CompletedProcess."""
-        return self.run(self.binary, *arguments, check_status=False, **{**self.operator.environment, **environment})
+        """Runs a keyturn command with the operator's rights; a CompletedProcess. What it prints is looked through for secret values at the end."""
+        done = self.run(self.binary, *arguments, check_status=False, **{**self.operator.environment, **environment})
+        self.printed += [done.stdout, done.stderr]
+        return done
 
     def run(self, *command, check_status=True, stdin=None, **environment):
         base = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}

@@ -26,7 +26,7 @@ def metrics(world):
     check_equal(world.operator.http("/healthz"), 200, "/healthz")
 
 
-@scenario("no secret value in logs, events, status, annotations, metrics, command lines or environments; no core dumps")
+@scenario("no secret value in logs, events, status, annotations, metrics, workloads, pods, output, command lines or environments; no core dumps")
 def redacted(world):
     world.keep_evidence(world.operator)
     values = {v for v in world.markers if len(v) >= 16}
@@ -47,7 +47,9 @@ def redacted(world):
         "policies, metrics, command lines, environments": shown,
         "events": world.kube.text("/apis/events.k8s.io/v1/events"),
         "Secrets' metadata": json.dumps([s["metadata"] for s in world.kube.items("/api/v1/secrets")]),
-        "workloads": "\n".join(world.kube.text(f"/apis/apps/v1/{kind}") for kind in ("deployments", "statefulsets", "controllerrevisions")),
+        "workloads": "\n".join(world.kube.text(f"/apis/apps/v1/{kind}") for kind in ("deployments", "statefulsets", "daemonsets", "controllerrevisions")),
+        "pods": world.kube.text("/api/v1/pods"),
+        "the output of keyturn's commands": "\n".join(world.printed),
     }
     for place, text in places.items():
         # As JSON shows it, too: quotes and backslashes escaped.
