@@ -87,7 +87,7 @@ void judge_waits(const Policy& policy, const rotation::PersonRequests& requests,
   const std::string& baton = view.labels.baton;
   const bool retiring =
       !baton.empty() && baton != view.labels.current && baton != view.labels.latest;
-  if (!retiring || requests.revoke || requests.drill) return;
+  if (!retiring || requests.revoke) return;
   const auto& waiting = status.retiring;
   if (!waiting || waiting->version_id != baton) {
     situation.gate_open = false;

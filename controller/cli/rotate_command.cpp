@@ -222,7 +222,8 @@ void add_rotate(CLI::App& app, Chosen& chosen) {
   command->add_option("NAME", flags->name, "A RotationPolicy")->required();
   command->add_flag(
       "--revoke-now", flags->revoke_now,
-      "The leak drill: rotate, sync, roll out, then revoke the old credential at once, "
+      "The leak drill: rotate, sync, roll out (followers, too), then revoke the old credential at "
+      "once, "
       "and one whose retirement still waits before that");
   command->add_flag("--wait", flags->wait,
                     "Show progress until the rotation ended; non-zero exit status when it failed");

@@ -146,10 +146,14 @@ GateVerdict judge_followers(const std::vector<FollowerView>& followers, RetireAf
       const std::string which = follower.text() + " (Secret " + target.secret;
       if (!target.ever_synced) {
         verdict.ignored.push_back(which + " was never synced)");
-      } else if (!target.in_sync) {
-        verdict.waiting_for.push_back(which + " is not synced)");
-      } else if (after == RetireAfter::Rollout && !target.rolled_out) {
-        verdict.waiting_for.push_back(which + " is not rolled out)");
+      } else if (!target.in_sync || (after == RetireAfter::Rollout && !target.rolled_out)) {
+        const std::string behind =
+            which + (target.in_sync ? " is not rolled out" : " is not synced");
+        if (target.given_up.empty()) {
+          verdict.waiting_for.push_back(behind + ")");
+        } else {
+          verdict.ignored.push_back(behind + ": " + target.given_up + ")");
+        }
       }
     }
   }

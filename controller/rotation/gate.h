@@ -27,7 +27,9 @@ struct FollowedTarget {
   bool ever_synced = false;
   bool in_sync = false;     // holds the current version
   bool rolled_out = false;  // no restart of its workloads is still to come or under way
-  WallTime written{};       // with in_sync: when; whole seconds, rounded down
+  // Why it is not waited for though it is behind: "RolloutTimedOut". "" when it is.
+  std::string given_up{};
+  WallTime written{};  // with in_sync: when; whole seconds, rounded down
 };
 
 // One policy that follows the secret.

@@ -29,6 +29,15 @@ std::vector<TargetSpec> targets_of(const Policy& policy, const PolicyStatus& sta
   return targets;
 }
 
+// Why a roll-out will not end by itself: the reason of its condition, or "".
+std::string rollout_trouble(const PolicyStatus& status) {
+  const Condition* told = status.condition(kRolledOut);
+  if (!told || told->status != "False") return "";
+  const bool stuck = told->reason == kHeldBack || told->reason == kRolloutTimedOut ||
+                     told->reason == kRolloutFailed;
+  return stuck ? told->reason : "";
+}
+
 }  // namespace
 
 FollowerView GateKeeper::view(const Policy& policy, bool allowed, const Question& question) const {
@@ -39,9 +48,10 @@ FollowerView GateKeeper::view(const Policy& policy, bool allowed, const Question
                     .allowed = allowed,
                     .reloads_volumes = policy.spec.rollout.reloads_volumes,
                     .targets = {}};
-  const Condition* rolled_out = status.condition(kRolledOut);
-  const bool held_back =
-      rolled_out && rolled_out->status == "False" && rolled_out->reason == kHeldBack;
+  const std::string trouble = rollout_trouble(status);
+  const bool drill = question.drill_since.has_value();
+  const bool late =
+      drill && deps_.clock.now() >= *question.drill_since + policy.spec.rollout.timeout;
   const auto pending = pending_targets(policy, status);
   for (const TargetSpec& target : targets_of(policy, status)) {
     const auto known = std::find_if(status.targets.begin(), status.targets.end(),
@@ -54,9 +64,15 @@ FollowerView GateKeeper::view(const Policy& policy, bool allowed, const Question
                           deps_.in_sync(policy, target, status.secret_arn, question.version_id));
       followed.written = known->synced_at.value_or(WallTime{});
     }
-    followed.rolled_out =
-        held_back || std::none_of(pending.begin(), pending.end(),
-                                  [&](const PendingTarget& p) { return p.secret == target.name; });
+    if (late) {
+      followed.given_up = "for longer than its rollout.timeout";
+    } else if (drill && followed.in_sync) {  // else what the status says is of another version
+      followed.given_up = trouble;
+    }
+    followed.rolled_out = (!drill && trouble == kHeldBack) ||
+                          std::none_of(pending.begin(), pending.end(), [&](const PendingTarget& p) {
+                            return p.secret == target.name;
+                          });
     view.targets.push_back(std::move(followed));
   }
   return view;
@@ -110,7 +126,8 @@ Status GateKeeper::look_at_pods(const std::string& ns, const WrittenSecrets& sec
 Result<GateVerdict> GateKeeper::ask(const Question& question) const {
   const auto all = followers(question);
   GateVerdict verdict = judge_followers(all, question.after);
-  if (!verdict.open || question.after != RetireAfter::Rollout) return verdict;
+  if (!verdict.open || question.after != RetireAfter::Rollout || question.drill_since)
+    return verdict;
   const auto spread = all_spread(all, question.propagation);
   if (spread && deps_.clock.now() < *spread) {
     verdict.waiting_for.push_back("the new value to spread until " + format_rfc3339(*spread));

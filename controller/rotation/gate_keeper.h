@@ -42,6 +42,10 @@ class GateKeeper {
     std::string asker;  // the policy that wants to revoke: it counts though it be deleted meanwhile
     RetireAfter after = RetireAfter::Rollout;
     Duration propagation{0};
+    // A leak drill, and since when it waits: what the policies say is waited for, no pod is; and a
+    // policy that is behind for longer than its rollout.timeout, or whose roll-out failed, timed
+    // out or is held back, is not waited for any more.
+    std::optional<WallTime> drill_since{};
     // The asker's status with what its pass has done, where that is not stored yet; and whether
     // that pass has just synced the targets itself, which the watch may not show yet.
     std::optional<PolicyStatus> own{};

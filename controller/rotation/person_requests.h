@@ -18,7 +18,7 @@ namespace keyturn::rotation {
 struct PersonRequests {
   bool rollback = false;
   bool revoke = false;  // without waiting for roll-out, gate and grace
-  bool drill = false;   // this version was made by a drill: roll out, then no gate and no grace
+  bool drill = false;   // this version was made by a drill: roll out, then no pods and no grace
   std::optional<WallTime> later;  // the earliest request that lies in the future
 };
 

@@ -22,6 +22,8 @@ using runtime::Outcome;
 constexpr Duration kLongestSleep{
     3'600'000};  // wall clocks jump: look at the schedule at least so often
 
+constexpr Duration kUnhurried{15'000};  // each look at a roll-out that nothing waits for asks AWS
+
 Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
   return status.rotation && status.rotation->version_id == version_id
              ? now - status.rotation->started_at
@@ -181,8 +183,9 @@ Outcome RotationPass::settle(Turn& turn) {
   const auto no_later_than = [&](WallTime at) { next = next ? std::min(*next, at) : at; };
   if (turn.requests.later) no_later_than(*turn.requests.later);
   if (const auto clean_up = next_clean_up(policy.key())) no_later_than(*clean_up);
-  if (turn.rollout && turn.rollout->phase == RolloutPhase::HeldBack)
-    no_later_than(deps_.clock.now() + turn.rollout->look_again);  // somebody may have moved it
+  // Not waited for, but told of: somebody may have moved it, or it became available.
+  if (turn.rollout && turn.rollout->phase != RolloutPhase::Done)
+    no_later_than(deps_.clock.now() + std::max(turn.rollout->look_again, kUnhurried));
   if (!next) return Outcome::done();
   const Duration until = *next - deps_.clock.now();
   return Outcome::after(std::clamp(until, Duration(1), kLongestSleep));

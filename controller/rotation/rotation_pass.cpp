@@ -138,6 +138,9 @@ Outcome RotationPass::drive(Turn& turn, const Decision& first) {
     return Outcome::retry(make_error(ErrorClass::Conflict, "StillChanging",
                                      "the labels of " + turn.arn() + " keep changing under us"));
   }
+  // A roll-out that failed is tried again, whatever the retirement that did not wait for it does.
+  if (turn.rollout_failed && !turn.policy().deleted && end->kind != Outcome::Kind::Retry)
+    return Outcome::retry(*turn.rollout_failed);
   // A request dated a moment ahead is looked at then, however long something else is waited for.
   if (end->kind == Outcome::Kind::After && turn.requests.later) {
     const Duration until = *turn.requests.later - deps_.clock.now();
@@ -169,6 +172,7 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       turn.sync_tried_for = turn.view.labels.current;
       turn.synced = report;
       turn.rollout.reset();
+      turn.rollout_failed.reset();
       const auto created = turn.created_for == turn.view.labels.current ? turn.created.current
                                                                         : std::optional<WallTime>();
       turn.change(

@@ -25,12 +25,16 @@ Duration next_look(Duration waited) {
   return waited < kHour ? Duration(60'000) : Duration(300'000);
 }
 
+// A leak drill has none.
+Duration grace_of(const Turn& turn) {
+  return turn.requests.drill ? Duration(0) : turn.policy().spec.retirement.grace_period;
+}
+
 // The status is what back-off, metric and grace period are counted by; once a pass.
-void tell_waiting(Turn& turn, const std::string& version_id, const GateVerdict& verdict,
-                  Duration grace) {
+void tell_waiting(Turn& turn, const std::string& version_id, const GateVerdict& verdict) {
   if (turn.retiring_noted) return;
   turn.retiring_noted = true;
-  turn.change([version_id, verdict, grace](PolicyStatus& changed, WallTime at) {
+  turn.change([version_id, verdict, grace = grace_of(turn)](PolicyStatus& changed, WallTime at) {
     note_retiring(changed, version_id, verdict, grace, at);
   });
 }
@@ -88,13 +92,21 @@ const GateVerdict& RotationPass::ask_gate(Turn& turn) {
 }
 
 GateKeeper::Question RotationPass::gate_question(const Turn& turn) const {
+  const WallTime now = deps_.clock.now();
+  const PolicyStatus own = turn.status(deps_.status, now);
+  std::optional<WallTime> drill_since;
+  if (turn.requests.drill) {
+    const bool waits = own.retiring && own.retiring->version_id == turn.view.labels.baton;
+    drill_since = waits ? own.retiring->since : now;
+  }
   return {
       .arn = turn.arn(),
       .version_id = turn.view.labels.current,
       .asker = turn.policy().key(),
       .after = turn.policy().spec.retirement.after,
       .propagation = turn.gathered.config->propagation,
-      .own = turn.status(deps_.status, deps_.clock.now()),
+      .drill_since = drill_since,
+      .own = own,
       .just_synced = turn.synced.has_value() && turn.sync_tried_for == turn.view.labels.current};
 }
 
@@ -111,8 +123,7 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   // No label marks it any more, and a rotation that is due waits for its readers (row 8).
   const bool unmarked = l.baton.empty() && !turn.permit.empty() && status.retiring &&
                         status.retiring->version_id == l.previous;
-  if ((retiring && (turn.requests.revoke || turn.requests.drill)) ||
-      (unmarked && turn.requests.revoke)) {
+  if ((retiring || unmarked) && turn.requests.revoke) {
     now.gate_open = true;  // a person's word
     return;
   }
@@ -131,10 +142,10 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
     return;
   }
   PolicyStatus next = status;
-  note_retiring(next, l.baton, verdict, turn.policy().spec.retirement.grace_period, time);
+  note_retiring(next, l.baton, verdict, grace_of(turn), time);
   now.gate_open = verdict.open && grace_over(next, l.baton, time);
   if (verdict.open && !now.gate_open) now.waiting_for = "its grace period is over";
-  tell_waiting(turn, l.baton, verdict, turn.policy().spec.retirement.grace_period);
+  tell_waiting(turn, l.baton, verdict);
 }
 
 Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
@@ -145,9 +156,9 @@ Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
   const WallTime time = deps_.clock.now();
   PolicyStatus status = deps_.status.latest(policy);
   const GateVerdict& verdict = ask_gate(turn);
-  note_retiring(status, decision.version_id, verdict, policy.spec.retirement.grace_period, time);
+  note_retiring(status, decision.version_id, verdict, grace_of(turn), time);
   const RetiringStatus& retiring = *status.retiring;
-  tell_waiting(turn, decision.version_id, verdict, policy.spec.retirement.grace_period);
+  tell_waiting(turn, decision.version_id, verdict);
   turn.change([strategy = turn.at_work(), id = turn.view.labels.current,
                message = decision.message](PolicyStatus& next, WallTime now) {
     record_aftermath(next, strategy, id, engine::Step::Retire, message, now);

@@ -94,7 +94,12 @@ std::optional<Outcome> RotationPass::roll_out(Turn& turn) {
     record_aftermath(status, strategy, id, engine::Step::Rollout, told ? told->message : message,
                      now);
   });
-  if (!report) return Outcome::retry(std::move(report).error());
+  if (!report) {
+    if (policy.spec.retirement.after == RetireAfter::Rollout)
+      return Outcome::retry(std::move(report).error());
+    turn.rollout_failed = std::move(report).error();
+    return std::nullopt;
+  }
   turn.rollout = *report;
   if (turn.due.due && turn.due.trigger == engine::Trigger::Request) {
     emit(policy, kube::Event::Type::Normal, "RotationDeferred", "Rotate",
@@ -106,6 +111,7 @@ std::optional<Outcome> RotationPass::roll_out(Turn& turn) {
 // After what this pass saw of it, or, before it looked, by the status.
 bool RotationPass::rolled_out(const Turn& turn, const PolicyStatus& status) const {
   const Policy& policy = turn.policy();
+  if (turn.rollout_failed) return true;
   if (!turn.rollout) return pending_targets(policy, status).empty();
   if (turn.rollout->over()) return true;
   return policy.spec.retirement.after != RetireAfter::Rollout && turn.rollout->told();

@@ -58,10 +58,11 @@ struct Turn {
   // What this pass did about targets and workloads, not yet published.
   std::optional<SyncReport> synced;
   std::optional<RolloutReport> rollout;
-  bool rolling_back = false;        // the situation asks for a rollback
-  std::string cannot_roll_back;     // why not; a second try in this pass would end the same
-  std::optional<GateVerdict> gate;  // asked once a pass
-  std::string gate_for;             // the current version that it was asked about
+  std::optional<Error> rollout_failed;  // and the retirement does not wait for it
+  bool rolling_back = false;            // the situation asks for a rollback
+  std::string cannot_roll_back;         // why not; a second try in this pass would end the same
+  std::optional<GateVerdict> gate;      // asked once a pass
+  std::string gate_for;                 // the current version that it was asked about
   bool retiring_noted = false;
   std::string sync_tried_for;  // the version whose targets this pass has tried to write
   bool sync_failed = false;    // worth another try

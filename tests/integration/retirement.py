@@ -74,11 +74,17 @@ def nobody_is_revoked_while_in_use(world):
     check('keyturn_policy_retiring_since_timestamp_seconds{namespace="it",policy="gate-pod"}' in world.operator.metrics(), "no metric")
     policy = t.sandbox.policy("it", "gate-pod")
     check("keyturn.dev/rotation" in policy["metadata"].get("finalizers", []), "nothing holds the policy")
-    t.subject.request()  # while it waits no new rotation starts
+    # While it waits no new rotation starts.
+    versions = lambda: [v["id"] for v in t.sandbox.secret(t.subject.id)["versions"]]
+    before = versions()
+    t.subject.request()
+    until("the request is seen", lambda: t.subject.event("RotationDeferred") or versions() != before)
+    check(versions() == before, f"a rotation started while readers are waited for: {before} became {versions()}")
     for name in ("gate-env", "gate-subpath"):
         delete_pod(t.sandbox, "it", name)
     t.waits_for("Pod it/gate-volume")
     check(not t.gone(going), "one pod still holds it")
+    check(versions() == before, f"a rotation started while readers are waited for: {before} became {versions()}")
     # The operator dies and comes back: what it knows is in the cluster.
     world.operator.kill()
     world.operator = Operator(world.sandbox)
@@ -86,9 +92,10 @@ def nobody_is_revoked_while_in_use(world):
     pod(t.sandbox, "it", "gate-new", "gate-pod")  # reads the new token
     t.waits_for("Pod it/gate-volume")
     check(not t.gone(going), "the operator's start revoked it")
+    check(versions() == before, f"the operator's start began a rotation: {before} became {versions()}")
     delete_pod(t.sandbox, "it", "gate-volume")
     until("the old token is revoked", lambda: t.gone(going), 60)
-    until("the request that waited is served", lambda: t.sandbox.secret(t.subject.id)["labels"].get("KEYTURN_BATON") or "retiring" not in t.subject.status(), 60)
+    until("the request that waited is served", lambda: len(versions()) > len(before), 60)
     t.influx.says_nothing(world)
 
 
@@ -133,6 +140,55 @@ def after_sync_a_roll_out_that_never_comes_up_is_not_waited_for(world):
         t.subject.says("RolledOut", "False")
     finally:
         t.sandbox.admin("/kube/rollouts", {"automatic": True})
+    load.patch({"metadata": {"labels": {"touched": "yes"}}})  # the controller works again
+    t.subject.says("RolledOut", "True")
+
+
+@scenario
+def after_sync_and_after_nothing_a_roll_out_that_fails_is_not_waited_for(world):
+    """The API server refuses the list of workloads for good: the old token goes all the same, and what cannot be told is told once it can be."""
+    for after in ("Sync", "Immediately"):
+        name = f"gate-refused-{after.lower()}"
+        t = Token(world, name, rollout={"restart": "Auto"}, retirement={"after": after, "gracePeriod": "0s"})
+        load = Load(t.sandbox, "it", f"{name}-load", reading(name, "env"))
+        t.sandbox.fault(service="kubernetes", operation="list", resource="deployments", kind="error", status=403)
+        try:
+            going = t.rotate()
+            t.subject.says("RolledOut", "False", reason="RolloutFailed")
+            until(f"the old token is revoked after {after}", lambda: t.gone(going), 60)
+            check(load.restarts() == 0, "the list was not refused")
+            t.subject.says("RolledOut", "False", reason="RolloutFailed")
+        finally:
+            t.sandbox.admin("/faults", method="DELETE")
+        t.subject.says("RolledOut", "True", limit=60)
+        check(load.restarts() == 1, "the workload was never told")
+
+
+@scenario
+def who_is_waited_for_long_is_told_in_an_event(world):
+    """The event StillHeld: after ten minutes, by the time in the status, and not before."""
+    t = Token(world, "gate-long")
+    for name in ("gate-long-pod", "gate-long-8", "gate-long-11"):
+        pod(t.sandbox, "it", name, "gate-long")
+    going = t.rotate()
+    t.waits_for("Pod it/gate-long-pod", "Pod it/gate-long-8", "Pod it/gate-long-11")
+    path = "/apis/keyturn.dev/v1alpha1/namespaces/it/rotationpolicies/gate-long"
+
+    def begun(minutes):
+        """The wait began that long ago. A pod that goes and is not named any more shows that the operator has looked since."""
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60 * minutes))
+        t.sandbox.kube("PATCH", f"{path}/status", {"status": {"retiring": {"since": since}}}, "application/merge-patch+json")
+        delete_pod(t.sandbox, "it", f"gate-long-{minutes}")
+        until("the operator has looked", lambda: f"gate-long-{minutes} " not in t.subject.status()["retiring"]["waitingFor"])
+        check(t.subject.status()["retiring"]["since"] == since, "the wait began anew")
+
+    begun(8)
+    check(not t.subject.event("StillHeld"), "told before ten minutes are over")
+    begun(11)
+    until("it is told", lambda: t.subject.event("StillHeld"))
+    note = t.subject.event("StillHeld")["note"]
+    check("Pod it/gate-long-pod (app: env)" in note and "kubectl keyturn revoke gate-long -n it --yes" in note, note)
+    check(not t.gone(going), "the old token is gone")
 
 
 @scenario
@@ -212,6 +268,43 @@ def the_leak_drill(world):
     until("both old tokens are revoked", lambda: t.gone(first) and t.gone(leaked), 60)
     check(load.restarts() == 2, f"the workload was restarted {load.restarts()} times, not for each version")
     until("the request is noted", lambda: t.subject.status().get("lastHandledRevokeRequest") == at)
+
+
+@scenario
+def a_leak_drill_waits_for_followers_in_other_namespaces(world):
+    """Their Secrets hold the new token and their workloads are restarted before the old one is touched; one that cannot roll out is named and not waited for."""
+    rules = RULES.replace("access: [", 'access: [{namespaces: ["drill-far"], secrets: ["it/gate-*"]}, ')
+    world.sandbox.namespace("drill-far")
+    t = Token(world, "gate-leak", retirement={"gracePeriod": "1h"})
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], rules))
+    follower = Subject(t.sandbox, "drill-far", "reader", {"syncOnly": {}}, secret=t.subject.id, rollout={"restart": "Auto"})
+    follower.settle()
+    load = Load(t.sandbox, "drill-far", "drill-load", reading("reader", "env"))
+    pod(t.sandbox, "drill-far", "drill-pod", "reader")  # nobody restarts it: a drill does not wait for it
+
+    def drill():
+        leaked, before = t.id, t.sandbox.secret(t.subject.id)
+        ask(t.subject, "rotate", "revoke")
+        until("a new token", lambda: t.sandbox.secret(t.subject.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
+        new = json.loads(t.sandbox.value_of(t.subject.id))
+        t.id = new["authorizationId"]
+        return leaked, new["token"]
+
+    load.patch({"spec": {"paused": True}})
+    leaked, new = drill()
+    until("the old token is revoked", lambda: t.gone(leaked), 60)
+    check(t.sandbox.data("drill-far", "reader")["token"] == new, "revoked before the follower had the new token")
+    until("the follower is named", lambda: "not waited for: RotationPolicy drill-far/reader (Secret reader is not rolled out: HeldBack)" in (t.subject.event("Retired") or {}).get("note", ""))
+    until("the drill is over", lambda: "retiring" not in t.subject.status() and "rotation" not in t.subject.status())
+    load.patch({"spec": {"paused": False}})
+    t.sandbox.fault(service="kubernetes", operation="apply", resource="secrets", namespace="drill-far", kind="error", status=500)
+    leaked, new = drill()
+    t.waits_for("RotationPolicy drill-far/reader (Secret reader is not synced)")
+    check(t.influx.truth()[leaked]["status"] == "active", "the old token was touched before the follower had the new one")
+    t.sandbox.admin("/faults", method="DELETE")
+    until("the old token is revoked", lambda: t.gone(leaked), 60)
+    check(t.sandbox.data("drill-far", "reader")["token"] == new, "revoked before the follower had the new token")
+    check(load.mark("reader") == t.sandbox.secret(t.subject.id)["labels"]["AWSCURRENT"], "revoked before the follower restarted its workload")
 
 
 @scenario

@@ -74,6 +74,14 @@ class GateKeeperTest : public ::testing::Test {
                        .after = after,
                        .propagation = Duration(10'000)});
   }
+  Result<GateVerdict> drill(RetireAfter after = RetireAfter::Rollout) {
+    return keeper.ask({.arn = kArn,
+                       .version_id = "v2",
+                       .asker = "shop/owner",
+                       .after = after,
+                       .propagation = Duration(10'000),
+                       .drill_since = written});
+  }
   void later() { bench.clock.advance(Duration(20'000)); }
 
   kube::Bench bench;
@@ -198,6 +206,58 @@ TEST_F(GateKeeperTest, WhatCannotBeSeenIsAnError) {
   EXPECT_EQ(verdict.error().cls, ErrorClass::Denied);
   EXPECT_NE(verdict.error().message.find("pods of namespace shop"), std::string::npos);
   EXPECT_TRUE(ask(RetireAfter::Sync)->open) << "pods are not asked for then";
+}
+
+TEST_F(GateKeeperTest, ALeakDrillWaitsForFollowersAndForNoPod) {
+  policy("shop", "owner");
+  Policy& other = policy("reports", "reader");
+  other.spec.rollout.restart = Restart::Auto;
+  other.status.targets[0].version_id = "v1";
+  pods_by_path["/api/v1/namespaces/reports/pods"] = {reader("old", written)};
+  EXPECT_EQ(drill()->text(), "RotationPolicy reports/reader (Secret s is not synced)");
+  EXPECT_TRUE(drill(RetireAfter::Immediately)->open) << "no more than any retirement waits for";
+  other.status.targets[0].version_id = "v2";
+  other.status.targets[0].rolled_out_version_id = "v1";
+  EXPECT_EQ(drill()->text(), "RotationPolicy reports/reader (Secret s is not rolled out)");
+  EXPECT_TRUE(drill(RetireAfter::Sync)->open);
+  other.status.targets[0].rolled_out_version_id = "v2";
+  EXPECT_TRUE(drill()->open) << drill()->text();
+  EXPECT_TRUE(asked.empty()) << "pods are looked at";
+}
+
+TEST_F(GateKeeperTest, ALeakDrillDoesNotWaitForARollOutThatWillNotEnd) {
+  policy("shop", "owner");
+  Policy& other = policy("reports", "reader");
+  other.spec.rollout.restart = Restart::Auto;
+  other.status.targets[0].rolled_out_version_id = "v1";
+  for (const std::string_view why : {kRolloutTimedOut, kRolloutFailed, kHeldBack}) {
+    set_condition(other.status, kRolledOut, "False", why, "x", written, 1);
+    EXPECT_TRUE(drill()->open) << why;
+    EXPECT_EQ(drill()->left_out(),
+              "; not waited for: RotationPolicy reports/reader (Secret s is not rolled out: " +
+                  std::string(why) + ")");
+    if (why != kHeldBack) {
+      EXPECT_FALSE(ask()->open) << "any other retirement waits: " << why;
+    }
+    in_sync = false;  // the condition is of the version before
+    EXPECT_FALSE(drill()->open) << why;
+    in_sync = true;
+  }
+}
+
+TEST_F(GateKeeperTest, ALeakDrillWaitsForAFollowerAsLongAsItsRollOutMayTake) {
+  policy("shop", "owner");
+  Policy& other = policy("reports", "reader");
+  other.spec.rollout.timeout = Duration(60'000);
+  other.status.targets[0].version_id = "v1";
+  bench.clock.advance(Duration(written + Duration(60'000) - bench.clock.now()) - Duration(1));
+  EXPECT_FALSE(drill()->open);
+  bench.clock.advance(Duration(1));
+  EXPECT_TRUE(drill()->open);
+  EXPECT_EQ(drill()->ignored,
+            (std::vector<std::string>{"RotationPolicy reports/reader (Secret s is not synced: for "
+                                      "longer than its rollout.timeout)"}));
+  EXPECT_FALSE(ask()->open) << "any other retirement waits";
 }
 
 TEST(NextDaily, IsTheSameInstantEveryDay) {

@@ -236,6 +236,24 @@ TEST(Followers, AfterRelaxesWhatIsWaitedFor) {
   EXPECT_TRUE(judge_followers({follower("a", rolling)}, RetireAfter::Immediately).open);
 }
 
+TEST(Followers, WhatIsGivenUpIsNamedAndBlocksNobody) {
+  FollowedTarget rolling = done();
+  rolling.rolled_out = false;
+  rolling.given_up = "RolloutTimedOut";
+  FollowedTarget stale = rolling;
+  stale.in_sync = false;
+  stale.given_up = "late";
+  const auto verdict =
+      judge_followers({follower("a", rolling), follower("b", stale)}, RetireAfter::Rollout);
+  EXPECT_TRUE(verdict.open);
+  EXPECT_EQ(verdict.left_out(),
+            "; not waited for: RotationPolicy shop/a (Secret s is not rolled out: "
+            "RolloutTimedOut), RotationPolicy shop/b (Secret s is not synced: late)");
+  FollowedTarget fine = done();
+  fine.given_up = "HeldBack";
+  EXPECT_TRUE(judge_followers({follower("a", fine)}, RetireAfter::Rollout).ignored.empty());
+}
+
 TEST(Followers, WhoMayNotOrNeverWorkedIsNamedAndBlocksNobody) {
   FollowedTarget never;
   never.secret = "s";
