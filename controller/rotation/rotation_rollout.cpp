@@ -122,9 +122,9 @@ bool RotationPass::wants_rollback(const Turn& turn, const PolicyStatus& status) 
   if (policy.deleted || !turn.cannot_roll_back.empty() || turn.view.foreign_pending) return false;
   if (turn.requests.rollback) return true;
   // A rollback that does not become available either is not rolled back: two bad versions would
-  // take turns for ever.
-  return policy.spec.rollout.on_failure == OnFailure::Rollback && turn.rollout &&
-         turn.rollout->phase == RolloutPhase::TimedOut &&
+  // take turns for ever. Nor does a leaked credential come back unless a person asks for it.
+  return policy.spec.rollout.on_failure == OnFailure::Rollback && !turn.requests.drill &&
+         turn.rollout && turn.rollout->phase == RolloutPhase::TimedOut &&
          trigger_of(status, turn.view.labels.current) != kRollbackTrigger;
 }
 

@@ -271,6 +271,24 @@ def the_leak_drill(world):
 
 
 @scenario
+def a_leaked_token_does_not_come_back_by_itself(world):
+    """onFailure: Rollback is not for a leak drill: its roll-out is held, and a person decides."""
+    t = Token(world, "gate-leaked", rollout={"restart": "Auto", "timeout": "2s", "onFailure": "Rollback"}, retirement={"gracePeriod": "1h"})
+    load = Load(t.sandbox, "it", "gate-leaked-load", reading("gate-leaked", "env"))
+    leaked, before = t.id, t.sandbox.secret(t.subject.id)
+    t.sandbox.admin("/kube/rollouts", {"automatic": False})
+    try:
+        ask(t.subject, "rotate", "revoke")
+        t.subject.says("RolledOut", "False", reason="RolloutTimedOut")
+        ask(t.subject, "revoke")
+        until("the leaked token is revoked", lambda: t.gone(leaked), 60)
+    finally:
+        t.sandbox.admin("/kube/rollouts", {"automatic": True})
+    t.subject.one_new_version(before)
+    load.patch({"metadata": {"labels": {"touched": "yes"}}})
+
+
+@scenario
 def a_leak_drill_waits_for_followers_in_other_namespaces(world):
     """Their Secrets hold the new token and their workloads are restarted before the old one is touched; one that cannot roll out is named and not waited for."""
     rules = RULES.replace("access: [", 'access: [{namespaces: ["drill-far"], secrets: ["it/gate-*"]}, ')
