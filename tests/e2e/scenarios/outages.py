@@ -45,7 +45,7 @@ def midway(world):
         check(cut.wait(30), f"no request number {number} came")
         world.cluster.up("kube-apiserver")
         eventually("the request is handled", lambda: subject.status().get("lastHandledRotateRequest") == at, 60)
-        subject.wait_in_sync(60)
+        subject.wait_rotated(old, 60)  # it is noted as handled when its rotation begins
         subject.check_one_new_version(versions, old)
         subject.check_default_mapping()
         world.fresh_operator()
@@ -111,5 +111,5 @@ def no_aws(world):
     finally:
         world.moto.process.signal(signal.SIGCONT)
     eventually("the request is handled", lambda: subject.status().get("lastHandledRotateRequest") == at, 120)
-    subject.wait_in_sync(60)
+    subject.wait_rotated(old, 60)
     subject.check_one_new_version(versions, old)
