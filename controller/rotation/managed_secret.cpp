@@ -94,4 +94,11 @@ Result<ManagedSecret> decode_managed_secret(const json& object) {
   return secret;
 }
 
+bool same_for_us(const ManagedSecret& a, const ManagedSecret& b) {
+  return a.uid == b.uid && a.labelled == b.labelled && a.policy == b.policy &&
+         a.secret_arn == b.secret_arn && a.version_id == b.version_id && a.keys == b.keys &&
+         a.intact == b.intact && a.owned_metadata == b.owned_metadata &&
+         a.policy_owner_uids == b.policy_owner_uids && a.being_deleted == b.being_deleted;
+}
+
 }  // namespace keyturn::rotation

@@ -35,4 +35,7 @@ struct ManagedSecret {
 // From PartialObjectMetadata (managedFields included).
 Result<ManagedSecret> decode_managed_secret(const nlohmann::json& object);
 
+// Whether a pass would see no difference: a change to foreign labels or annotations costs nothing.
+bool same_for_us(const ManagedSecret& a, const ManagedSecret& b);
+
 }  // namespace keyturn::rotation

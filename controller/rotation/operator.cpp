@@ -90,13 +90,6 @@ void tell_retry(const char* lane, const runtime::Key& key, const runtime::Outcom
                                       {"error", outcome.error.message}});
 }
 
-bool same_for_us(const ManagedSecret& a, const ManagedSecret& b) {
-  return a.uid == b.uid && a.labelled == b.labelled && a.policy == b.policy &&
-         a.secret_arn == b.secret_arn && a.version_id == b.version_id && a.keys == b.keys &&
-         a.intact == b.intact && a.owned_metadata == b.owned_metadata &&
-         a.policy_owner_uids == b.policy_owner_uids && a.being_deleted == b.being_deleted;
-}
-
 }  // namespace
 
 struct Operator::Impl {
