@@ -30,6 +30,17 @@ StepResult Steps::abandon() {
   const auto pending = value_if_any(version);
   if (!pending.ok()) return failed(pending.error());
   if (*pending != nullptr) {
+    // A person may have tried it as current, and saved its credential in a version of their own.
+    for (const std::string& id : {labels().current, labels().previous}) {
+      const auto other = value_if_any(id);
+      if (!other.ok()) return failed(other.error());
+      if (*other == nullptr || !strategy().same_credential(**pending, **other)) continue;
+      std::string note = "Version " + id + " holds the credential of version " + version +
+                         ", too: nothing is revoked.";
+      if (auto stop = give_back(version, note)) return *stop;
+      if (auto stop = move(kPending, version, "")) return *stop;
+      return progress(Event::Abandoned, std::move(note));
+    }
     if (auto stop = too_old()) return *stop;
     StepContext ctx = context(version);
     const Status revoked = strategy().abandon(ctx, **pending, confirmation(Readers::None, &ctx));

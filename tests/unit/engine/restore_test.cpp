@@ -138,6 +138,26 @@ TEST_F(Restore, AnAttemptThatWasCurrentForAWhileWorks) {
   EXPECT_TRUE(rig.current_works());
 }
 
+// Row 6 for a version whose credential a person has put into a version of their own, twice, so that
+// neither label of ours tells of it (a schedule of the simulation).
+TEST_F(Restore, AnAttemptWhoseCredentialAPersonSavedIsNotRevoked) {
+  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
+    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
+    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
+  };
+  rig.adjust = [&](const View&, Situation& s) {
+    if (rig.count(Event::Started) > 0) s.permit.clear();
+  };
+  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
+  ASSERT_EQ(rig.count(Event::GaveUp), 1);
+  rig.secrets.put_as_person(rig.arn, "t1;user=a");
+  rig.secrets.put_as_person(rig.arn, "t1;user=b");
+  ASSERT_TRUE(rig.run());
+  EXPECT_EQ(rig.holder(kPending), "");
+  EXPECT_EQ(rig.current_value(), "t1;user=b");
+  EXPECT_TRUE(rig.current_works());
+}
+
 TEST_F(Restore, ARollbackToACredentialThatWasBeingRevokedSucceeds) {
   crash_while_retiring();
   const std::string second = rig.holder(kCurrent);
