@@ -27,6 +27,18 @@ class Restore : public ::testing::Test {
     rig.rotate = false;
     rig.restart();
   }
+  // The attempt that mints t1 is rejected, wrongly; its token lives until quiet.
+  void give_up() {
+    rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
+      if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
+      return make_error(ErrorClass::Denied, "Rejected", "wrongly");
+    };
+    rig.adjust = [this](const View&, Situation& s) {
+      if (rig.count(Event::Started) > 0) s.permit.clear();
+    };
+    for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
+    ASSERT_EQ(rig.count(Event::GaveUp), 1);
+  }
   void fail_enabling(ErrorClass cls) {
     fault = [cls](const std::string& request, When when) -> std::optional<Error> {
       if (!request.starts_with("enable ") || when != When::Before) return std::nullopt;
@@ -102,15 +114,7 @@ TEST_F(Restore, ACredentialSavedAgainWorksBeforeTheGateOpens) {
 }
 
 TEST_F(Restore, AnAttemptMadeCurrentByHandWhileItWasRevokedWorks) {
-  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
-    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
-    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
-  };
-  rig.adjust = [&](const View&, Situation& s) {
-    if (rig.count(Event::Started) > 0) s.permit.clear();
-  };
-  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
-  ASSERT_EQ(rig.count(Event::GaveUp), 1);
+  give_up();
   crash_while_retiring("t1");
   rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.holder(kPending));
   ASSERT_TRUE(rig.run());
@@ -121,14 +125,7 @@ TEST_F(Restore, AnAttemptMadeCurrentByHandWhileItWasRevokedWorks) {
 
 // Row 6 for a version that was current in between: readers may hold it.
 TEST_F(Restore, AnAttemptThatWasCurrentForAWhileWorks) {
-  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
-    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
-    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
-  };
-  rig.adjust = [&](const View&, Situation& s) {
-    if (rig.count(Event::Started) > 0) s.permit.clear();
-  };
-  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
+  give_up();
   crash_while_retiring("t1");
   rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.holder(kPending));
   rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
@@ -141,15 +138,7 @@ TEST_F(Restore, AnAttemptThatWasCurrentForAWhileWorks) {
 // Row 6 for a version whose credential a person has put into a version of their own, twice, so that
 // neither label of ours tells of it (a schedule of the simulation).
 TEST_F(Restore, AnAttemptWhoseCredentialAPersonSavedIsNotRevoked) {
-  rig.tokens.hook = [this](const std::string& request, When) -> std::optional<Error> {
-    if (request != "login t1" || rig.count(Event::GaveUp) > 0) return std::nullopt;
-    return make_error(ErrorClass::Denied, "Rejected", "wrongly");
-  };
-  rig.adjust = [&](const View&, Situation& s) {
-    if (rig.count(Event::Started) > 0) s.permit.clear();
-  };
-  for (int pass = 0; pass < 10 && rig.count(Event::GaveUp) == 0; ++pass) rig.one_pass();
-  ASSERT_EQ(rig.count(Event::GaveUp), 1);
+  give_up();
   rig.secrets.put_as_person(rig.arn, "t1;user=a");
   rig.secrets.put_as_person(rig.arn, "t1;user=b");
   ASSERT_TRUE(rig.run());
