@@ -63,7 +63,7 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   auto denied = check_access(gathered);
   const auto& secret = gathered.sight->secret;
   const Follower follower{policy->key(), rotates(*policy, deps_.status(*policy)), policy->created,
-                          policy->uid, !denied.has_value()};
+                          !denied.has_value()};
   for (const auto& key : deps_.owners.set(secret.arn, follower)) deps_.wake(key);
   if (denied) return *std::move(denied);
   if (secret.deleted) {

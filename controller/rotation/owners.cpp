@@ -1,6 +1,5 @@
 #include "controller/rotation/owners.h"
 
-#include <tuple>
 #include <utility>
 
 #include "controller/rotation/secret_knowledge.h"
@@ -68,9 +67,7 @@ std::string Owners::owner(const std::string& arn) const {
   const Follower* oldest = nullptr;
   for (const auto& [key, follower] : it->second) {
     if (!follower.rotates || !follower.allowed) continue;
-    if (!oldest ||
-        std::tie(follower.created, follower.uid) < std::tie(oldest->created, oldest->uid))
-      oldest = &follower;
+    if (!oldest || follower.created < oldest->created) oldest = &follower;  // ordered by key
   }
   return oldest ? oldest->key : "";
 }

@@ -20,7 +20,6 @@ struct Follower {
   std::string key;       // policy
   bool rotates = false;  // has a rotating strategy
   WallTime created{};
-  std::string uid;      // breaks ties
   bool allowed = true;  // access rules let it
 };
 
@@ -33,7 +32,8 @@ class Owners {
   std::vector<std::string> deny(const std::string& key);
   std::vector<std::string> remove(const std::string& key);
 
-  // The oldest rotating policy of this secret ("" when none).
+  // The oldest rotating policy of this secret ("" when none); of the same second, the first by
+  // namespace/name: a restart and a person come to the same answer.
   std::string owner(const std::string& arn) const;
   std::vector<Follower> followers(const std::string& arn) const;
 

@@ -271,7 +271,7 @@ std::string RotationPass::older_claim(const Turn& turn) const {
     const std::string& id = other->spec.secret_id;
     const bool same = id == secret.name || (id.starts_with("arn:") && secret.arn.starts_with(id));
     if (!same || !turn.gathered.config->access.secret(other->ns, secret.name, secret.arn)) return;
-    if (std::tie(other->created, other->uid) < std::tie(mine.created, mine.uid))
+    if (std::tuple(other->created, key) < std::tuple(mine.created, mine.key()))
       claims.push_back(other);
   });
   for (const PolicyPtr& other : claims) {

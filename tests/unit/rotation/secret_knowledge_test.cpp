@@ -94,40 +94,43 @@ TEST(Knowledge, AMoveIsForgottenByAllWhoDidNotSeeIt) {
 
 TEST(Owners, TheOldestRotatingPolicyOwnsWhateverTheRegion) {
   Owners owners;
-  owners.set(kArn,
-             {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20), .uid = "2"});
+  owners.set(kArn, {.key = "b/young", .rotates = true, .created = from_epoch_seconds(20)});
   EXPECT_EQ(owners.owner(kArn), "b/young");
   const auto woken =
       owners.set("arn:aws:secretsmanager:us-east-1:1:secret:shop/db-AbCdEf",
-                 {.key = "a/old", .rotates = true, .created = from_epoch_seconds(10), .uid = "1"});
+                 {.key = "a/old", .rotates = true, .created = from_epoch_seconds(10)});
   EXPECT_EQ(woken, std::vector<std::string>{"b/young"}) << "it has to stall now";
   EXPECT_EQ(owners.owner(kArn), "a/old") << "a replica is the same secret";
-  owners.set(kArn,
-             {.key = "c/reader", .rotates = false, .created = from_epoch_seconds(1), .uid = "0"});
+  owners.set(kArn, {.key = "c/reader", .rotates = false, .created = from_epoch_seconds(1)});
   EXPECT_EQ(owners.owner(kArn), "a/old");
   EXPECT_EQ(owners.followers(kArn).size(), 3U);
   EXPECT_EQ(owners.remove("a/old"), std::vector<std::string>{"b/young"});
   EXPECT_EQ(owners.owner(kArn), "b/young");
 }
 
+// creationTimestamp has whole seconds.
+TEST(Owners, OfTheSameSecondTheFirstByNameOwns) {
+  Owners owners;
+  const WallTime second = from_epoch_seconds(10);
+  owners.set(kArn, {.key = "a/later", .rotates = true, .created = second});
+  owners.set(kArn, {.key = "a/first", .rotates = true, .created = second});
+  EXPECT_EQ(owners.owner(kArn), "a/first");
+}
+
 TEST(Owners, ADeniedPolicyOwnsNothing) {
   Owners owners;
-  owners.set(kArn, {.key = "a/denied",
-                    .rotates = true,
-                    .created = from_epoch_seconds(1),
-                    .uid = "1",
-                    .allowed = false});
-  owners.set(kArn,
-             {.key = "b/fine", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
+  owners.set(
+      kArn,
+      {.key = "a/denied", .rotates = true, .created = from_epoch_seconds(1), .allowed = false});
+  owners.set(kArn, {.key = "b/fine", .rotates = true, .created = from_epoch_seconds(2)});
   EXPECT_EQ(owners.owner(kArn), "b/fine");
 }
 
 TEST(Owners, RulesThatChangeWakeWhoeverTheyMakeOrUnmakeOwner) {
   Owners owners;
-  Follower old{.key = "a/old", .rotates = true, .created = from_epoch_seconds(1), .uid = "1"};
+  Follower old{.key = "a/old", .rotates = true, .created = from_epoch_seconds(1)};
   owners.set(kArn, old);
-  owners.set(kArn,
-             {.key = "b/young", .rotates = true, .created = from_epoch_seconds(2), .uid = "2"});
+  owners.set(kArn, {.key = "b/young", .rotates = true, .created = from_epoch_seconds(2)});
   EXPECT_EQ(owners.deny("a/old"), std::vector<std::string>{"b/young"}) << "it may rotate now";
   EXPECT_EQ(owners.owner(kArn), "b/young");
   EXPECT_TRUE(owners.deny("a/old").empty()) << "nothing changes";
