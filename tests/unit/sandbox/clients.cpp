@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "lib/base/digest.h"
 #include "lib/base/text.h"
@@ -28,11 +29,15 @@ std::string hmac(const std::string& key, const std::string& data) {
   return {reinterpret_cast<const char*>(mac.data()), mac.size()};
 }
 
-std::string write_ca(const Sandbox& sandbox, int port) {
+void trust(httplib::SSLClient& client, const std::string& pem) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's farewell to a connection that was reset
-  std::string file = ::testing::TempDir() + "ca-" + std::to_string(port) + ".crt";
-  std::ofstream(file) << sandbox.ca_pem();
-  return file;
+  BIO* bytes = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  X509* certificate = PEM_read_bio_X509(bytes, nullptr, nullptr, nullptr);
+  X509_STORE* store = X509_STORE_new();
+  X509_STORE_add_cert(store, certificate);
+  X509_free(certificate);
+  BIO_free(bytes);
+  client.set_ca_cert_store(store);  // which is the client's from here on
 }
 
 }  // namespace
@@ -45,14 +50,12 @@ std::string Reply::header(const std::string& name) const {
 }
 
 KubeClient::KubeClient(Sandbox& sandbox, std::string token)
-    : port_(sandbox.kube_server().port()),
-      token_(std::move(token)),
-      ca_file_(write_ca(sandbox, port_)) {}
+    : port_(sandbox.kube_server().port()), token_(std::move(token)), ca_pem_(sandbox.ca_pem()) {}
 
 Reply KubeClient::send(const std::string& method, const std::string& path, const std::string& type,
                        const std::string& body, const std::string& accept) const {
   httplib::SSLClient client("127.0.0.1", port_);
-  client.set_ca_cert_path(ca_file_.c_str());
+  trust(client, ca_pem_);
   client.set_read_timeout(0, read_timeout_ms * 1000);
   httplib::Request request;
   request.method = method;
@@ -88,7 +91,7 @@ Reply KubeClient::apply(const std::string& path, const std::string& manager, con
 std::string KubeClient::watch_bytes(const std::string& path,
                                     const std::function<bool(const std::string&)>& stop) const {
   httplib::SSLClient client("127.0.0.1", port_);
-  client.set_ca_cert_path(ca_file_.c_str());
+  trust(client, ca_pem_);
   client.set_read_timeout(0, read_timeout_ms * 1000);
   std::string seen;
   client.Get(path, {{"Authorization", "Bearer " + token_}, {"Accept", "application/json"}},
@@ -102,7 +105,7 @@ std::string KubeClient::watch_bytes(const std::string& path,
 std::vector<Json> KubeClient::watch(const std::string& path, std::size_t count,
                                     const std::string& accept) const {
   httplib::SSLClient client("127.0.0.1", port_);
-  client.set_ca_cert_path(ca_file_.c_str());
+  trust(client, ca_pem_);
   client.set_read_timeout(0, read_timeout_ms * 1000);
   std::string bytes;
   std::vector<Json> out;
@@ -173,7 +176,7 @@ Json AdminClient::send(const std::string& method, const std::string& path, const
 }
 
 InfluxClient::InfluxClient(Sandbox& sandbox, const InfluxInstance& instance)
-    : tls_(instance.tls), port_(instance.server->port()), ca_file_(write_ca(sandbox, port_)) {}
+    : tls_(instance.tls), port_(instance.server->port()), ca_pem_(sandbox.ca_pem()) {}
 
 Reply InfluxClient::send(const std::string& method, const std::string& path, const Headers& headers,
                          const std::string& body) const {
@@ -187,7 +190,7 @@ Reply InfluxClient::send(const std::string& method, const std::string& path, con
     return to_reply(client.send(request));
   }
   httplib::SSLClient client("127.0.0.1", port_);
-  client.set_ca_cert_path(ca_file_.c_str());
+  trust(client, ca_pem_);
   return to_reply(client.send(request));
 }
 

@@ -53,7 +53,7 @@ class KubeClient {
   Reply send(const std::string& method, const std::string& path, const std::string& type,
              const std::string& body, const std::string& accept) const;
   int port_;
-  std::string token_, ca_file_;
+  std::string token_, ca_pem_;
 };
 
 // What differs between two services that speak JSON.
@@ -110,7 +110,7 @@ class InfluxClient {
  private:
   bool tls_;
   int port_;
-  std::string ca_file_;
+  std::string ca_pem_;
 };
 
 // {"apiVersion":"v1","kind":"Secret",…} with data taken as given (base64).
