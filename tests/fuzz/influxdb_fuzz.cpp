@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lib/engine/strategies/influxdb_codec.h"
-#include "lib/engine/strategies/influxdb_mark.h"
+#include "lib/engine/strategies/mark.h"
 
 namespace influxdb = keyturn::engine::influxdb;
 
@@ -38,8 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   (void)influxdb::decode_error(body);
 
-  const auto description = influxdb::Description::read(body);
-  const auto again = influxdb::Description::read(description.write());
+  const auto description = keyturn::engine::Description::read(body);
+  const auto again = keyturn::engine::Description::read(description.write());
   require(again.mark == description.mark);
   if (!description.mark) require(description.text == body && description.write() == body);
   return 0;

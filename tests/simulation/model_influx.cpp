@@ -4,14 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "lib/engine/strategies/influxdb_mark.h"
+#include "lib/engine/strategies/mark.h"
 #include "lib/engine/strategies/registry.h"
 
 namespace keyturn::simulation::model {
 namespace {
 
 using nlohmann::json;
-namespace influxdb = engine::influxdb;
 
 constexpr const char* kOrg = "00000000000000aa";
 constexpr const char* kUser = "00000000000000bb";
@@ -81,8 +80,8 @@ class Wire final : public http::Transport {
   }
 
   Result<http::Response> update(Cred token, const json& body) {
-    const auto mark = influxdb::Description::read(body.value("description", std::string()))
-                          .mark.value_or(influxdb::Mark{});
+    const auto mark = engine::Description::read(body.value("description", std::string()))
+                          .mark.value_or(engine::Mark{});
     Request request{.kind = Request::Kind::Switch, .token = token};
     request.version = version_number(mark.version_id);
     request.other_token = mark.replaces.empty() ? Cred{0} : token_of(mark.replaces);
@@ -95,7 +94,7 @@ class Wire final : public http::Transport {
 
   Result<http::Response> create(const json& body) {
     const auto mark =
-        influxdb::Description::read(body.at("description").get<std::string>()).mark.value();
+        engine::Description::read(body.at("description").get<std::string>()).mark.value();
     Request request{.kind = Request::Kind::Mint, .version = version_number(mark.version_id)};
     request.other_token = mark.replaces.empty() ? Cred{0} : token_of(mark.replaces);
     const auto token = static_cast<Cred>(ask_(request)[0]);
@@ -118,11 +117,11 @@ class Wire final : public http::Transport {
   }
 
   json render(Cred token, const Shown& shown, const std::string& year) const {
-    influxdb::Description description;
+    engine::Description description;
     if (shown.mark != 0) {
       description.mark =
-          influxdb::Mark{arn_, version_name(shown.mark),
-                         shown.replaces == 0 ? "" : id_of(shown.replaces), (shown.flags & 2) != 0};
+          engine::Mark{arn_, version_name(shown.mark),
+                       shown.replaces == 0 ? "" : id_of(shown.replaces), (shown.flags & 2) != 0};
     }
     return {{"id", id_of(token)},
             {"status", (shown.flags & 1) != 0 ? "active" : "inactive"},

@@ -4,24 +4,12 @@
 #include <utility>
 
 #include "lib/base/text.h"
-#include "lib/http/url.h"
 
 namespace keyturn::engine::influxdb {
 namespace {
 
 constexpr Duration kRemember{60'000};
 constexpr Duration kRememberDatabase{86'400'000};
-
-Error no_access() {
-  return make_error(ErrorClass::Unavailable, "NoBackendAccess",
-                    "the strategy was made without a way to reach its server");
-}
-
-// Not a thing to try again by and by: a person must change the rules or the secret.
-Error denied(Error error) {
-  error.cls = ErrorClass::Invalid;
-  return error;
-}
 
 // "2.7.12", "v2.9.1"; what does not tell its version is taken for a 2.
 Status check_version(const std::string& version, const std::string& host) {
@@ -60,15 +48,9 @@ Result<Login> read_admin(const aws::SecretValue& value) {
 
 }  // namespace
 
-TestResult rejected(std::string why) { return {Verdict::Rejected, std::move(why), std::nullopt}; }
-
-TestResult unknown(const Error& error) {
-  return {Verdict::Unknown, error.describe(), error.retry_after, error};
-}
-
 template <class Make>
 Result<Client> Access::remembered(const std::string& key, Make make) const {
-  if (!deps_.complete()) return no_access();
+  if (!deps_.complete()) return no_backend_access();
   const MonoTime now = deps_.clock->mono();
   {
     const std::lock_guard lock(mutex_);
@@ -110,22 +92,16 @@ Result<Client> Access::administrator(const Location& location, const std::string
   });
 }
 
-Result<SecretString> Access::current_value(const std::string& arn) const {
-  if (!deps_.complete()) return no_access();
-  auto value = deps_.secrets->get_value(arn, "", "AWSCURRENT");
-  if (!value) return std::move(value).error();
-  return std::move(value->value);
-}
-
 Result<Server> Access::find(const Location& location) const {
-  return location.url.empty() ? find_instance(location.db_identifier) : allowed(location.url);
+  return location.url.empty() ? find_instance(location.db_identifier)
+                              : allowed_server(deps_, location.url);
 }
 
 Result<Server> Access::find_instance(const std::string& identifier) const {
   if (deps_.memory) {
     if (const auto known = deps_.memory->database(identifier, deps_.clock->mono())) {
       if (auto may = deps_.guard->resource(known->arn); !may) return denied(std::move(may).error());
-      return allowed(known->base);
+      return allowed_server(deps_, known->base);
     }
   }
   auto instance = deps_.timestream->get_instance(identifier);
@@ -165,37 +141,13 @@ Result<Server> Access::found(const std::string& identifier, const std::string& a
     deps_.memory->remember_database(identifier,
                                     {arn, base, deps_.clock->mono() + kRememberDatabase});
   }
-  return allowed(base);
-}
-
-// By its whole ARN a secret is known once it was resolved; a name may come to mean another one.
-Result<Access::Named> Access::resolve(const std::string& secret_id) const {
-  if (deps_.memory) {
-    if (auto name = deps_.memory->secret_name(secret_id)) return Named{*std::move(name), secret_id};
-  }
-  auto known = deps_.secrets->describe(secret_id);
-  if (!known) return std::move(known).error();
-  if (deps_.memory && known->arn == secret_id)
-    deps_.memory->remember_secret(known->arn, known->name);
-  return Named{known->name, known->arn};
-}
-
-Result<Server> Access::allowed(const std::string& base) const {
-  auto url = http::parse_url(base);
-  if (!url) return std::move(url).error();
-  const std::string host_port = url->authority();
-  if (auto may = deps_.guard->backend(host_port); !may) return denied(std::move(may).error());
-  std::string path = url->path;
-  while (path.ends_with('/')) path.pop_back();
-  return Server{url->origin() + path, host_port};
+  return allowed_server(deps_, base);
 }
 
 Result<Client> Access::sign_in(const Client& client, const std::string& admin_secret,
                                MonoTime deadline) const {
-  auto known = resolve(admin_secret);
+  auto known = allowed_secret(deps_, admin_secret);
   if (!known) return std::move(known).error().with_context("adminSecretArn");
-  if (auto may = deps_.guard->secret(known->name, known->arn); !may)
-    return denied(std::move(may).error()).with_context("adminSecretArn");
   auto value = deps_.secrets->get_value(known->arn, "", "AWSCURRENT");
   if (!value) return std::move(value).error().with_context("adminSecretArn");
   auto admin = read_admin(*value);

@@ -18,6 +18,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/engine/strategies/backend_access.h"
 #include "lib/engine/strategies/deps.h"
 #include "lib/engine/strategies/influxdb_client.h"
 #include "lib/engine/strategies/influxdb_fields.h"
@@ -35,7 +36,9 @@ class Access {
   Result<Client> administrator(const Location& location, const std::string& admin_secret,
                                MonoTime deadline) const;
   // The value of AWSCURRENT.
-  Result<SecretString> current_value(const std::string& arn) const;
+  Result<SecretString> current_value(const std::string& arn) const {
+    return engine::current_value(deps_, arn);
+  }
 
  private:
   Result<Server> find(const Location& location) const;
@@ -43,11 +46,6 @@ class Access {
   Result<Server> find_cluster(const std::string& id) const;
   Result<Server> found(const std::string& identifier, const std::string& arn,
                        const std::string& host, int port) const;
-  Result<Server> allowed(const std::string& base) const;
-  struct Named {
-    std::string name, arn;
-  };
-  Result<Named> resolve(const std::string& secret_id) const;
   Result<Client> sign_in(const Client& client, const std::string& admin_secret,
                          MonoTime deadline) const;
   template <class Make>
@@ -61,9 +59,5 @@ class Access {
   mutable std::mutex mutex_;
   mutable std::map<std::string, Known> known_;
 };
-
-// A test's answers.
-TestResult rejected(std::string why);
-TestResult unknown(const Error& error);
 
 }  // namespace keyturn::engine::influxdb

@@ -1,6 +1,5 @@
 #include "lib/engine/strategies/influxdb_client.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "lib/base/text.h"
@@ -67,11 +66,6 @@ Error classify(int status, const ApiError& api, const http::Headers& headers, Wa
 
 bool contains(const std::string& text, const SecretString& secret) {
   return !secret.empty() && text.find(secret.reveal()) != std::string::npos;
-}
-
-void wipe(http::Response& response) {
-  cleanse(response.body);
-  for (auto& header : response.headers) cleanse(header.second);
 }
 
 }  // namespace
@@ -210,11 +204,6 @@ Status Client::remove(const std::string& id, MonoTime deadline) const {
 
 Result<http::Response> Client::send(const Call& call, MonoTime deadline,
                                     const http::Headers& extra) const {
-  const Duration left = deadline - deps_.clock->mono();
-  if (left <= Duration(0)) {
-    return in_context(
-        call, make_error(ErrorClass::Unavailable, "ViewTooOld", "no time was left to send it"));
-  }
   http::Request request;
   request.method = call.method;
   request.url = server_.base + call.path;
@@ -228,16 +217,14 @@ Result<http::Response> Client::send(const Call& call, MonoTime deadline,
     request.headers.emplace_back(proof_->header, std::move(value));
   }
   request.body = call.body;
-  request.timeout = call.changes ? deps_.request_timeout : std::min(deps_.request_timeout, left);
-  if (call.brief) request.timeout = std::min(request.timeout, kBrief);
-  request.connect_timeout = std::min(request.connect_timeout, request.timeout);
-  request.takes_back = call.changes && deadline == MonoTime::max();
-  request.sensitive = true;
   request.fresh_connection = call.connection == Connection::Fresh;
   request.max_reply_bytes = kMaxReply;
-  auto response = deps_.transport->send(request);
-  for (auto& header : request.headers) cleanse(header.second);
-  cleanse(request.body);
+  auto response = engine::send(deps_, std::move(request),
+                               {.changes = call.changes,
+                                .deadline = deadline,
+                                .at_most = call.brief ? kBrief : Duration::max()});
+  if (!response && response.error().code == "ViewTooOld")
+    return in_context(call, std::move(response).error());
   if (!response)  // which request it was, the transport says
     return std::move(response).error().with_context("InfluxDB " + server_.host_port);
   // Some versions answer /ping with 200.

@@ -26,16 +26,12 @@
 #include <string>
 #include <vector>
 
+#include "lib/engine/strategies/backend_access.h"
 #include "lib/engine/strategies/deps.h"
 #include "lib/engine/strategies/influxdb_codec.h"
 #include "lib/engine/strategies/influxdb_fields.h"
 
 namespace keyturn::engine::influxdb {
-
-struct Server {
-  std::string base;       // "https://host:8086", perhaps with a path; no slash at the end
-  std::string host_port;  // for messages and the access rules
-};
 
 // Whether that error of a request says no to the credential that it was sent with.
 inline bool credential_refused(const Error& error) {

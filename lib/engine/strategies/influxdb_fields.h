@@ -1,5 +1,5 @@
 // What the secrets and the options of the InfluxDB strategies have in common: where the server is,
-// the name and password of a user, and fields that are read one by one.
+// and the name and password of a user.
 //
 // What the secret says and what the policy says must agree; where both speak and differ that is an
 // error, never a guess. An empty string counts as absent. Errors are Invalid and name the field;
@@ -8,7 +8,6 @@
 // Thread rule: plain values; a Fields is used by one thread.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/base/secret_string.h"
 #include "lib/engine/document.h"
+#include "lib/engine/strategies/fields.h"
 #include "lib/engine/strategies/options.h"
 
 namespace keyturn::engine::influxdb {
@@ -42,34 +42,23 @@ struct Login {
   static Result<Login> read(const Document& document);
 };
 
-// Reads fields and remembers the first problem: "MissingField", "BadField", "WrongEngine",
-// "Contradiction".
-class Fields {
+// Beside Fields' own problems "WrongEngine" and "Contradiction".
+class Fields : public engine::Fields {
  public:
-  // `strategy`: whose secret it is, for messages. `document` must be an object and outlive this.
+  // `strategy`: whose secret it is, for messages.
   Fields(const Document& document, std::string_view strategy)
-      : document_(document), strategy_(strategy) {}
+      : engine::Fields(document), strategy_(strategy) {}
 
-  SecretString secret(const char* name);
-  std::string text(const char* name);
-  std::string required(const char* name, const char* what);
-  std::vector<std::string> list(const char* name);
   // The field engine, where there is one.
   void check_engine();
   // What the secret says together with what the options say.
   Location location(const Location& option);
 
-  void complain(Error error);
-  const std::optional<Error>& problem() const { return problem_; }
-
  private:
-  std::optional<SecretString> member(const char* name);
   void complain_of(const char* name, const Status& status);
   void not_both(const char* name, const std::string& own, const std::string& option);
 
-  const Document& document_;
   const std::string strategy_;
-  std::optional<Error> problem_;
 };
 
 }  // namespace keyturn::engine::influxdb

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/influxdb_mark.h"
+#include "lib/engine/strategies/mark.h"
 
 namespace keyturn::engine::influxdb {
 namespace {

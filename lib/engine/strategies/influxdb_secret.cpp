@@ -1,6 +1,5 @@
 #include "lib/engine/strategies/influxdb_secret.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -15,12 +14,6 @@ std::optional<TokenType> type_of(std::string_view text) {
   if (text == "allAccess") return TokenType::AllAccess;
   if (text == "custom") return TokenType::Custom;
   return std::nullopt;
-}
-
-// It goes into a header as it is.
-bool fits_a_header(const SecretString& token) {
-  const std::string_view text = token.reveal();
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 //
 // Who acts: with adminSecretArn the user in that secret, else the token itself (an operator or
 // all-access one). A new token has the old one's permissions and owner; its authorization's id goes
-// into the secret and our mark into its description (influxdb_mark.h), because InfluxDB 2.9 shows
+// into the secret and our mark into its description (mark.h), because InfluxDB 2.9 shows
 // no token value and so nothing can be found by it.
 //
 // Thread rule: any thread; what is remembered between calls is behind locks.
@@ -21,8 +21,8 @@
 
 #include "lib/engine/strategies/deps.h"
 #include "lib/engine/strategies/influxdb_access.h"
-#include "lib/engine/strategies/influxdb_mark.h"
 #include "lib/engine/strategies/influxdb_secret.h"
+#include "lib/engine/strategies/mark.h"
 #include "lib/engine/strategy.h"
 
 namespace keyturn::engine {

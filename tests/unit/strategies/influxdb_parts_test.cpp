@@ -3,7 +3,7 @@
 
 #include "lib/engine/strategies/influxdb_client.h"
 #include "lib/engine/strategies/influxdb_codec.h"
-#include "lib/engine/strategies/influxdb_mark.h"
+#include "lib/engine/strategies/mark.h"
 #include "tests/unit/strategies/influx_fixture.h"
 
 namespace keyturn::engine::influxdb {

@@ -1,10 +1,10 @@
-#include "lib/engine/strategies/influxdb_mark.h"
+#include "lib/engine/strategies/mark.h"
 
 #include <vector>
 
 #include "lib/base/text.h"
 
-namespace keyturn::engine::influxdb {
+namespace keyturn::engine {
 namespace {
 
 constexpr std::string_view kBegin = "[keyturn ";
@@ -60,4 +60,4 @@ bool same_secret_name(std::string_view arn, std::string_view other) {
   return arn == other || without_ending(arn) == without_ending(other);
 }
 
-}  // namespace keyturn::engine::influxdb
+}  // namespace keyturn::engine

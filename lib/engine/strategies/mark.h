@@ -1,17 +1,18 @@
-// Our mark in the description of an authorization: how leftovers are found, and how it is known
-// what may be revoked. What people wrote there stays in front of it:
+// Our mark in the description of what a backend made for us (an authorization of InfluxDB, a client
+// of Astra): how leftovers are found, and how it is known what may be revoked. What people wrote
+// there stays in front of it:
 //
 //   orders service [keyturn arn:aws:secretsmanager:…#9c41… replaces 0b3d5e7f90a1b2c3]
 //
-// `replaces` is the authorization that the token takes over from (absent for a first one);
-// `retiring` says that we set it inactive on the way to deleting it. Thread rule: pure functions.
+// `replaces` is the backend's id of what it takes over from (absent for a first one); `retiring`
+// says that we set it inactive on the way to deleting it. Thread rule: pure functions.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace keyturn::engine::influxdb {
+namespace keyturn::engine {
 
 struct Mark {
   std::string arn;  // of the secret
@@ -33,4 +34,4 @@ struct Description {
 // that Secrets Manager adds change when a secret is made anew.
 bool same_secret_name(std::string_view arn, std::string_view other);
 
-}  // namespace keyturn::engine::influxdb
+}  // namespace keyturn::engine
