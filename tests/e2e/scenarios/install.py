@@ -99,6 +99,14 @@ def refused(world):
     check(not accepted, f"accepted: {', '.join(accepted)}")
 
 
+@scenario("CRD: the API server decides each case of the unit tests as the operator's own parser does")
+def decided_alike(world):
+    done = world.run("python3", world.repository / "tests" / "e2e" / "crd_cases.py", check_status=False,
+                     PATH=f"{world.programs}:/usr/bin:/bin", KUBECONFIG=world.cluster.admin_kubeconfig)
+    check(done.returncode == 0, f"{done.stdout}{done.stderr}")
+    return done.stdout.splitlines()[-1]
+
+
 @scenario("CRD: the identity of a secret cannot be changed")
 def immutable(world):
     namespace = world.namespace("schema")
