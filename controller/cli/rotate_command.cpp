@@ -25,6 +25,7 @@ namespace {
 using rotation::Policy;
 
 constexpr Duration kPatience{3'000};  // nothing new for so long: say what it waits for
+constexpr int kLooks = 3;             // so many times: nor will an old stall go
 
 struct RotateFlags {
   ClusterFlags cluster;
@@ -43,19 +44,21 @@ int fail(const std::string& message) {
 // did.
 class Follower {
  public:
-  Follower(std::string asked, WallTime since, bool revokes)
-      : asked_(std::move(asked)), since_(since), revokes_(revokes) {}
+  // `before`: the policy as it was when it was asked.
+  Follower(std::string asked, WallTime since, bool revokes, const Policy& before)
+      : asked_(std::move(asked)), since_(since), revokes_(revokes) {
+    if (const auto* stalled = stalled_now(before)) old_stall_ = *stalled;
+  }
 
   std::optional<int> look(const Policy& policy) {
     const auto& status = policy.status;
+    quiet_ = 0;
     if (rotated_) return until_revoked(policy);
     if (status.rotation)
       say(status.rotation->step +
           (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
-    if (const auto* stalled = status.condition("Stalled");
-        stalled && stalled->observed_generation == policy.generation && !status.rotation) {
-      return fail(policy.key() + " is stalled (" + stalled->reason + "): " + stalled->message);
-    }
+    if (const auto* stalled = stalled_anew(policy); stalled && !status.rotation)
+      return fail(stalled_text(policy, *stalled));
     for (const auto& entry : status.history) {
       if (entry.started_at < since_ || !entry.finished_at) continue;
       if (entry.outcome != "Succeeded")
@@ -68,20 +71,46 @@ class Follower {
     return std::nullopt;
   }
 
-  // Nothing has begun yet: why, if the status tells.
-  void still_waiting(const Policy& policy) {
-    if (rotated_ || policy.status.rotation || policy.status.last_handled_rotate_request == asked_)
-      return;
-    if (policy.spec.suspend) {
-      say("waiting: spec.suspend is true, no rotation starts until it is false");
-      return;
+  // Nothing new for kPatience: why, if the status tells.
+  std::optional<int> still_waiting(const Policy& policy) {
+    const auto& status = policy.status;
+    if (const auto* stalled = stalled_now(policy); stalled && (rotated_ || !status.rotation)) {
+      if (++quiet_ >= kLooks) return fail(stalled_text(policy, *stalled));
+      say("waiting: it was stalled already (" + stalled->reason + "), the operator looks again");
+      return std::nullopt;
     }
-    say(policy.status.next_rotation
-            ? "waiting: the rotation may start at " + format_rfc3339(*policy.status.next_rotation)
-            : "waiting: the operator has not begun (is it running?)");
+    if (rotated_ || status.rotation || status.last_handled_rotate_request == asked_)
+      return std::nullopt;
+    if (policy.spec.suspend)
+      say("waiting: spec.suspend is true, no rotation starts until it is false");
+    else
+      say(status.next_rotation
+              ? "waiting: the rotation may start at " + format_rfc3339(*status.next_rotation)
+              : "waiting: the operator has not begun (is it running?)");
+    return std::nullopt;
   }
 
  private:
+  static const rotation::Condition* stalled_now(const Policy& policy) {
+    const auto* stalled = policy.status.condition("Stalled");
+    return stalled && stalled->observed_generation == policy.generation ? stalled : nullptr;
+  }
+  // An annotation does not raise the generation: what stalled the policy when it was asked is shown
+  // until the operator has looked again, and is no answer.
+  const rotation::Condition* stalled_anew(const Policy& policy) {
+    const auto* stalled = stalled_now(policy);
+    const bool handled = policy.status.last_handled_rotate_request == asked_;
+    if (!handled && stalled && old_stall_ == *stalled) return nullptr;
+    old_stall_.reset();
+    return stalled;
+  }
+  std::string stalled_text(const Policy& policy, const rotation::Condition& stalled) const {
+    const bool stands = policy.status.last_handled_rotate_request != asked_;
+    return policy.key() + " is stalled (" + stalled.reason + "): " + stalled.message +
+           (rotated_ ? "; the old credential is not revoked yet"
+            : stands ? "; the request stands, and is served once that is mended"
+                     : "");
+  }
   // The operator has settled the request without a rotation since it was made: somebody was faster.
   std::optional<int> overtaken(const Policy& policy) {
     return fail("the request of " + asked_ + " for " + policy.key() +
@@ -113,9 +142,7 @@ class Follower {
       std::printf("the old credential of %s is revoked\n", policy.key().c_str());
       return static_cast<int>(kDone);
     }
-    if (const auto* stalled = status.condition("Stalled"))
-      return fail(policy.key() + " is stalled (" + stalled->reason + "): " + stalled->message +
-                  "; the old credential is not revoked yet");
+    if (const auto* stalled = stalled_anew(policy)) return fail(stalled_text(policy, *stalled));
     if (status.rotation)
       say(status.rotation->step +
           (status.rotation->message.empty() ? "" : ": " + status.rotation->message));
@@ -135,12 +162,15 @@ class Follower {
   const std::string asked_;
   const WallTime since_;
   const bool revokes_;
+  std::optional<rotation::Condition> old_stall_;
+  int quiet_ = 0;  // how often nothing was new since the last look
   bool rotated_ = false;
   std::string last_;
 };
 
 // Watches the one policy: every step that reaches its status is seen, however short.
-int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked, WallTime since) {
+int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked, WallTime since,
+           const Policy& before) {
   auto limit = parse_duration(flags.timeout);
   if (!limit) return fail("--timeout: " + limit.error().message);
   std::mutex mutex;
@@ -164,7 +194,7 @@ int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked,
       });
   if (auto started = informer.start(); !started) return fail(started.error().message);
   const MonoTime deadline = cluster.clock().mono() + *limit;
-  Follower follower(asked, since, flags.revoke_now);
+  Follower follower(asked, since, flags.revoke_now, before);
   std::shared_ptr<const Policy> last;
   std::unique_lock lock(mutex);
   while (cluster.clock().mono() < deadline) {
@@ -172,7 +202,8 @@ int follow(Cluster& cluster, const RotateFlags& flags, const std::string& asked,
       cluster.clock().wait_until(lock, changed,
                                  std::min(deadline, cluster.clock().mono() + kPatience));
     if (news.empty()) {
-      if (last) follower.still_waiting(*last);
+      if (!last) continue;
+      if (auto status = follower.still_waiting(*last)) return *status;
       continue;
     }
     last = std::move(news.front());
@@ -211,7 +242,7 @@ int rotate(const RotateFlags& flags) {
   if (!asked) return fail(asked.error().message);
   std::printf("rotation of %s asked for at %s%s\n", policy->key().c_str(), asked->c_str(),
               flags.revoke_now ? "; the old credential is revoked without a grace period" : "");
-  return flags.wait ? follow(**cluster, flags, *asked, now) : static_cast<int>(kDone);
+  return flags.wait ? follow(**cluster, flags, *asked, now, *policy) : static_cast<int>(kDone);
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       turn.permit.clear();
       turn.change([id](PolicyStatus& status, WallTime now) {
         record_end(status, id, "Succeeded", now);
-        remove_condition(status, kReconciling);  // the wait for the old credential is no trouble
+        clear_problem(status);  // the wait for the old credential is no trouble
       });
       deps_.metrics.rotation(turn.strategy_name(), "succeeded",
                              took(deps_.status.latest(policy), id, deps_.clock.now()));
@@ -72,9 +72,12 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
                                    {"step", "finishSecret"}});
       break;
     case engine::Event::Started:
-      // What a rotation that was due waited for is over; what it replaces retires later.
-      if (decision.action == Action::Create)
-        turn.change([](PolicyStatus& status, WallTime) { status.retiring.reset(); });
+      // What a rotation that was due waited for, or was refused for, is over; what it replaces
+      // retires later.
+      turn.change([creates = decision.action == Action::Create](PolicyStatus& status, WallTime) {
+        if (creates) status.retiring.reset();
+        clear_problem(status);
+      });
       if (decision.action == Action::CarryBack) answer_rollback(turn);
       break;
     case engine::Event::GaveUp:

@@ -59,6 +59,8 @@ def plan_names_the_rule_that_is_missing(world):
     s.says("Stalled", "True", reason="NoAccessRule")
     for more in (("--config", world.operator.config), ()):
         ended(run(world, "plan", "cmd-denied", "-n", "it", *more), 1, "DENIED", 'secrets: ["somewhere/else"]')
+    # The operator finds what it found before and writes nothing.
+    ended(run(world, "rotate", "cmd-denied", "-n", "it", "--wait"), 1, "stalled already", "NoAccessRule", "the request stands")
 
 
 @scenario
@@ -73,6 +75,34 @@ def a_suspended_request_is_shown_not_dropped(world):
     world.sandbox.patch_policy("it", "suspended", {"spec": {"suspend": False}})
     until("the deferred rotation", lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
     s.settle()
+
+
+def foreign_pending(world, s):
+    """Stalls the policy: AWSPENDING on a version that somebody else put. Its id."""
+    world.sandbox.admin(f"/aws/secrets/{s.id}", {"value": json.dumps({"password": MARKER + "-foreign"}), "labels": ["AWSPENDING"]}, "PUT")
+    return world.sandbox.secret(s.id)["labels"]["AWSPENDING"]
+
+
+def mend_while_the_stall_shows(world, s, foreign):
+    """What the operator makes of the next command reaches the status only after that command has seen the old condition."""
+    ended(run(world, "secret", "discard-pending", foreign, s.id), 0)
+    check(s.condition("Stalled").get("reason") == "ForeignPending", "the operator has looked already")
+    world.sandbox.fault(service="kubernetes", operation="apply", resource="rotationpolicies/status", name=s.name, kind="delay", delayMs=1500, times=1)
+
+
+@scenario
+def rotate_waits_past_an_old_stall_but_not_a_real_one(world):
+    s = Subject(world.sandbox, "it", "cmd-stalled")
+    s.settle()
+    foreign = foreign_pending(world, s)
+    before = world.sandbox.secret(s.id)
+    rotate = ("rotate", "cmd-stalled", "-n", "it", "--wait")  # would watch for ten minutes
+    for _ in range(2):
+        ended(run(world, *rotate), 1, "ForeignPending", foreign, "discard-pending", "the request stands")
+    mend_while_the_stall_shows(world, s, foreign)
+    ended(run(world, *rotate), 0, "rotated it/cmd-stalled")
+    s.settle()
+    s.one_new_version(before)
 
 
 @scenario

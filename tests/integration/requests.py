@@ -1,7 +1,7 @@
 """What a person asks the operator for: rollback, revoke, the leak drill."""
 import json, signal, subprocess
 
-from commands import ended, run
+from commands import ended, foreign_pending, mend_while_the_stall_shows, run
 from harness import Subject, check, collection, until
 from influxdb import RULES, Influx
 
@@ -55,6 +55,10 @@ def leak_drill_rotates_and_revokes_at_once(world):
     s.settle()
     ended(run(world, "rollback", "ask-drill", "-n", "it"), 1, "no old credential that still lives")
     ended(run(world, "revoke", "ask-drill", "-n", "it", "--yes"), 1, "no old credential waits")
+    foreign = foreign_pending(world, s)
+    s.request()
+    s.says("Stalled", "True", foreign, reason="ForeignPending")
+    mend_while_the_stall_shows(world, s, foreign)  # what stalled it before ends no drill
     drill = ended(run(world, "rotate", "ask-drill", "-n", "it", "--revoke-now", "--wait", "--timeout", "50s"), 0, "rotated it/ask-drill", "is revoked")
     check(old["id"] not in influx.truth(), f"the leaked token is still there: {drill.said}")
     check(influx.works(json.loads(world.sandbox.value_of(s.id))["token"]), "the new token does not work")

@@ -2,7 +2,7 @@
 import json, time
 
 from aws import call
-from commands import ended, run
+from commands import ended, foreign_pending, run
 from harness import MARKER, Operator, Subject, check, collection, until
 from influxdb import RULES, Influx, rotated
 from rollouts import Load, reading, rolled_out
@@ -97,6 +97,22 @@ def nobody_is_revoked_while_in_use(world):
     until("the old token is revoked", lambda: t.gone(going), 60)
     until("the request that waited is served", lambda: len(versions()) > len(before), 60)
     t.influx.says_nothing(world)
+
+
+@scenario
+def what_stalled_it_before_is_not_told_while_a_retirement_waits(world):
+    world.operator.read_rules(RULES)
+    t = Token(world, "gate-unstalled", retirement={"gracePeriod": "2h"})
+    s = t.subject
+    foreign = foreign_pending(world, s)
+    before = t.sandbox.secret(s.id)
+    s.request()
+    s.says("Stalled", "True", foreign, reason="ForeignPending")
+    ended(run(world, "secret", "discard-pending", foreign, s.id), 0)
+    s.sync_now()
+    rotated(s, before)
+    until("the old token waits", lambda: s.status().get("retiring"))
+    check(not s.condition("Stalled") and s.condition("Ready")["status"] == "True", f"{s.status()['conditions']}")
 
 
 @scenario
