@@ -134,8 +134,41 @@ StepResult Steps::move_current(Event event) {
   return progress(event, "Version " + decision_.version_id + " is current.");
 }
 
+// Where nothing is ever revoked, a baton that another kind of strategy has left must not go: it
+// marks a credential that only that kind can revoke. No label says who left it, the values do: K's
+// must be one of this kind, and where C was made from it, this kind put another credential there.
+Steps::Stop Steps::left_by_another_kind() {
+  const std::string& old = decision_.version_id;
+  const bool made_from_it = made_from(view_.secret.arn, labels().current, old);
+  if (made_from_it && deps_.memory.equal(key(), old, labels().current) == false)
+    return std::nullopt;  // put here, by this strategy
+  const auto retired = value_if_any(old);
+  if (!retired.ok()) return failed(retired.error());
+  if (*retired == nullptr) return std::nullopt;
+  std::string why;
+  if (const Status ours = strategy().recognise(**retired); !ours.ok()) {
+    why = ours.error().message;
+  } else if (made_from_it) {
+    const auto current = value(labels().current);
+    if (!current.ok()) return failed(current.error());
+    if (strategy().same_credential(**retired, **current))
+      why = "the version that was made from it holds the same credential";
+  }
+  if (why.empty()) return std::nullopt;
+  return failed(invalid(
+      "OtherStrategyUnderWay",
+      "Version " + old + " holds KEYTURN_BATON, which strategy " + strategy().traits().name +
+          " did not leave there (" + why +
+          "): a credential of another kind may wait to be revoked. Finish it with that kind "
+          "(`keyturn secret retire`), or revoke it by hand and run `keyturn secret abandon "
+          "--keep-credential` with strategy generic."));
+}
+
 StepResult Steps::drop_baton() {
   std::string note = decision_.message;
+  if (decision_.row == 9 && !strategy().traits().can_revoke) {
+    if (auto stop = left_by_another_kind()) return *stop;
+  }
   if (decision_.quiet) {
     if (auto stop = give_back(decision_.version_id, note)) return *stop;
   }

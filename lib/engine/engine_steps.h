@@ -37,6 +37,7 @@ class Steps {
   StepResult retest_and_move();
   StepResult move_current(Event event);
   StepResult drop_baton();
+  Stop left_by_another_kind();
   Stop set(const SecretString& pending, const SecretString& current);
 
   // engine_create.cpp: row 12

@@ -19,8 +19,9 @@ std::optional<Decision> foreign_baton(const Input& in) {
                   .message = "Version " + l.baton + " holds KEYTURN_BATON, which strategy " +
                              in.traits.name +
                              " does not use: a rotation "
-                             "of another kind is not finished. Finish it with that kind, or run "
-                             "`keyturn secret abandon`."};
+                             "of another kind is not finished. Finish it with that kind "
+                             "(`keyturn secret rotate`, `retire`), or run `keyturn secret abandon "
+                             "--keep-credential`."};
 }
 
 std::optional<Decision> move_current(const Input& in) {  // instead of row 6

@@ -154,7 +154,7 @@ class InfluxEngineTest : public InfluxTest {
  protected:
   bool one_pass() {
     use(options);
-    const Engine engine({secrets, *strategy, memory, clock, rng, Timing{}});
+    const Engine engine({secrets, *strategy, *memory, clock, rng, Timing{}});
     Pass pass;
     auto view = engine.look(arn);
     if (!view.ok()) return true;
@@ -169,6 +169,7 @@ class InfluxEngineTest : public InfluxTest {
       if (result.event == Event::CleanedUp) clean_up = false;
       if (result.event != Event::None) events.emplace_back(to_string(result.event));
       last = result.note;
+      if (result.kind == StepResult::Kind::Terminal) refused = result.error.code;
       if (result.kind == StepResult::Kind::Progress) continue;
       if (result.kind == StepResult::Kind::Driver || result.kind == StepResult::Kind::Terminal)
         return false;
@@ -187,8 +188,11 @@ class InfluxEngineTest : public InfluxTest {
   bool moved() const { return secrets.holder(arn, "AWSCURRENT") != first; }
 
   nlohmann::json options = nlohmann::json::object();
-  Memory memory;
+  // What only this process knew is gone.
+  void forget() { memory = std::make_unique<Memory>(); }
+  std::unique_ptr<Memory> memory = std::make_unique<Memory>();
   std::string first, last;  // the version that is to be rotated, the last note
+  std::string refused;      // the code of what was refused last
   std::vector<std::string> events;
   bool gate_open = true, clean_up = false;
   std::function<bool()> gate_still_open;

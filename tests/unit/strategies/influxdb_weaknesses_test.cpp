@@ -268,7 +268,7 @@ TEST_F(OriginalsWeakness, ARollbackMakesTheOldTokenCurrentAndRevokesTheNew) {
   ASSERT_TRUE(moved());
   const std::string failed = current().at("token");
   use(options);
-  const Engine engine({secrets, *strategy, memory, clock, rng, Timing{}});
+  const Engine engine({secrets, *strategy, *memory, clock, rng, Timing{}});
   gate_open = true;
   for (int pass_no = 0; pass_no < 40; ++pass_no) {
     Pass pass;
