@@ -83,9 +83,13 @@ StepResult Steps::put(SecretString value, bool made_here, Event event) {
   return failed(error);
 }
 
-// Best effort: what cannot be deleted now carries our mark and is found as a leftover.
+// Best effort: what cannot be deleted now carries our mark and is found as a leftover. Nobody else
+// knows what was minted a moment ago, so that deleting it has no deadline: a put that came too late
+// is one of its reasons.
 void Steps::discard(const SecretString& value) {
-  (void)strategy().discard(context(next_id()), value);
+  StepContext ctx = context(next_id());
+  ctx.deadline = MonoTime::max();
+  (void)strategy().discard(ctx, value);
 }
 
 // The id of the next version exists. Either somebody was faster, or the version lost our label and

@@ -88,8 +88,8 @@ class Strategy {
   virtual Result<SecretString> create(const StepContext& ctx,
                                       const SecretString& current) const = 0;
 
-  // Deletes what create() minted for a value that lost the race for its version id. Absent is
-  // success.
+  // Deletes what create() minted for a value that lost the race for its version id, or was not put.
+  // Comes without a deadline (MonoTime::max()). Absent is success.
   virtual Status discard(const StepContext& ctx, const SecretString& minted) const = 0;
 
   // Makes the backend accept the pending value where create() did not: first asks whether it

@@ -8,6 +8,23 @@ namespace {
 using nlohmann::json;
 
 class InfluxdbLeftover : public InfluxTest {};
+using InfluxdbMinted = InfluxEngineTest;
+
+// The put came too late to be sent; so would be a deletion that kept to the same deadline.
+TEST_F(InfluxdbMinted, WhatWasMintedForAPutThatCameTooLateIsDeleted) {
+  influx.add(kOldToken, Influx::kShop, narrow());
+  store(original());
+  first = secrets.holder(arn, "AWSCURRENT");
+  secrets.set_fault([this](const keyturn::testing::FakeSecretsManager::Call& call,
+                           keyturn::testing::FakeSecretsManager::When) -> std::optional<Error> {
+    if (call.operation != "PutSecretValue") return std::nullopt;
+    clock.advance(Timing{}.view_age() + Duration(1));
+    return make_error(ErrorClass::Unavailable, "ViewTooOld", "not sent");
+  });
+  one_pass();
+  EXPECT_EQ(secrets.holder(arn, "AWSPENDING"), "");
+  EXPECT_EQ(influx.auths.size(), 1u);
+}
 
 // Found by the simulation: the person's new token stood beside the id of one that Keyturn had made.
 TEST_F(InfluxdbLeftover, AnIdLeftBesideAnotherTokenHidesNoLeftover) {
