@@ -37,12 +37,13 @@ Result<Cookie> session_cookie(const http::Headers& headers) {
 Error classify(int status, const ApiError& api, const http::Headers& headers, WallTime now) {
   const std::string said = lower_ascii(api.message);
   const auto says = [&said](std::string_view word) { return said.find(word) != std::string::npos; };
-  if (status == 401) {
+  // Whoever is told that he may not do this has a credential that works, and who is refused has
+  // none: only InfluxDB itself may say so, no proxy before it.
+  if (status == 401 && api.code == "unauthorized") {
     if (says("inactive")) return make_error(ErrorClass::Denied, "TokenInactive", "");
     if (says("unauthorized access")) return make_error(ErrorClass::Denied, "CredentialRefused", "");
     if (says("unauthorized") || says("is authorized"))
       return make_error(ErrorClass::Denied, "NotPermitted", "");
-    return make_error(ErrorClass::Denied, "Http401", "");  // a proxy's?
   }
   if (status == 403 && says("password change required")) {
     return make_error(ErrorClass::Denied, "PasswordTooOld",
@@ -50,7 +51,10 @@ Error classify(int status, const ApiError& api, const http::Headers& headers, Wa
                       "72 bytes), so that nobody may sign in with it: have an operator set "
                       "another, and store that: ");
   }
-  if (status == 403) return make_error(ErrorClass::Denied, "NotPermitted", "");
+  if (status == 403 && api.code == "forbidden")
+    return make_error(ErrorClass::Denied, "NotPermitted", "");
+  if (status == 401 || status == 403)
+    return make_error(ErrorClass::Denied, "Http" + std::to_string(status), "");
   // Only InfluxDB itself may say that something is not there: that is success for who revokes it.
   if (status == 404 && api.code == "not found")
     return make_error(ErrorClass::NotFound, "NotFound", "");

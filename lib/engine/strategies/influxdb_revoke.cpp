@@ -169,16 +169,17 @@ Status InfluxdbTokenStrategy::restore(const StepContext& ctx, const SecretString
   auto secret = read(value);
   // What cannot be read was never taken away by us.
   if (!secret || secret->token.empty()) return {};
+  auto server = access_.server(secret->location, ctx.deadline);
+  if (!server) return std::move(server).error();
+  // Asked of itself first: while it works, no administrator who is refused holds anything up.
+  auto me = server->with_token(secret->token).me(ctx.deadline);
+  if (me || me.error().code == "NotPermitted") return {};  // active, if narrow
+  if (!credential_refused(me.error())) return std::move(me).error();
   if (!secret->single_user()) {
     auto administrator = actor(*secret, ctx.deadline);
     if (!administrator) return std::move(administrator).error();
     return restore_as(ctx, *secret, *administrator);
   }
-  auto server = access_.server(secret->location, ctx.deadline);
-  if (!server) return std::move(server).error();
-  auto me = server->with_token(secret->token).me(ctx.deadline);
-  if (me || me.error().code == "NotPermitted") return {};  // active, if narrow
-  if (!credential_refused(me.error())) return std::move(me).error();
   // An inactive token cannot set itself active; the secret's other one can.
   auto helper = other == nullptr ? Result<TokenSecret>(me.error()) : read(*other);
   if (helper && helper->single_user() && helper->location == secret->location) {

@@ -107,6 +107,31 @@ TEST_P(InfluxdbRestore, AbsentIsSuccess) {
   EXPECT_TRUE(strategy->restore(context(first), SecretString("not ours"), nullptr).ok());
 }
 
+// A proxy's refusal is no word about the token.
+TEST_P(InfluxdbRestore, AProxysRefusalIsNoSignThatTheTokenWorks) {
+  single_user();
+  crash(text(value), next, first);
+  for (const int status : {401, 403}) {
+    influx.fault = [=](const http::Request& r, Influx::When) -> std::optional<testing::Reply> {
+      if (!r.url.ends_with("/me")) return std::nullopt;
+      return testing::Reply::of(status, R"({"message":"Unauthorized"})");
+    };
+    EXPECT_FALSE(strategy->restore(context(first), text(value), &next).ok());
+  }
+  influx.fault = nullptr;
+  ASSERT_TRUE(strategy->restore(context(first), text(value), &next).ok());
+  EXPECT_TRUE(influx.accepts(kOldToken));
+}
+
+TEST_P(InfluxdbRestore, ATokenThatWorksNeedsNoAdministrator) {
+  with_administrator();
+  secrets.put_as_person(admin_arn, R"({"username":"admin","password":"wrong"})");
+  use({});
+  EXPECT_TRUE(strategy->restore(context("v-2"), next, nullptr).ok());
+  influx.find(new_id)->active = false;
+  EXPECT_EQ(strategy->restore(context("v-2"), next, nullptr).error().code, "SignInRefused");
+}
+
 TEST_P(InfluxdbRestore, AnAnswerThatIsLostIsAskedForAgain) {
   with_administrator();
   crash(text(value), next, first);
