@@ -158,8 +158,11 @@ Operator::Impl::Impl(OperatorOptions o, const OperatorConfig& c, aws::Settings s
       metrics(options.version),
       transport(std::make_shared<NotingTransport>(http::make_curl_transport(
           {.max_idle_handles = 32, .user_agent = "keyturn/" + options.version}))),
-      backends(http::make_breaker(transport, clock, rng,
-                                  {.probes = std::max(1, c.rotation_workers / 2)})),
+      backends(http::make_breaker(
+          transport, clock, rng,
+          {.probes = std::max(1, c.rotation_workers / 2),
+           // What a strategy gives a request that should cost a server nothing.
+           .enough = [this] { return std::min(config.get()->request_deadline, Duration(5000)); }})),
       connection(std::move(conn)),
       client(transport, connection, clock, &metrics),
       lease_client(http::make_curl_transport(

@@ -60,6 +60,11 @@ class Breaker final : public Transport {
   Error refusal_locked(const std::string& authority, const Host& host, Duration wait)
       KT_REQUIRES(mutex_);
   void forget_some_locked(MonoTime now) KT_REQUIRES(mutex_);
+  // By the clock: a connection that is not made in time is another error than a reply.
+  bool was_cut_short(const Request& request, MonoTime asked) const {
+    return options_.enough && request.timeout < options_.enough() &&
+           clock_.mono() - asked >= request.timeout;
+  }
   Duration part_of(Duration d) {
     return Duration(
         static_cast<Duration::rep>(jitter_.below(static_cast<std::uint64_t>(d.count()) + 1)));
@@ -98,7 +103,7 @@ Result<Response> Breaker::guarded(const Request& request, const Exchange& exchan
   }();
   if (result) {
     (*entry)->end = End::Reply;
-  } else if (result.error().cls == ErrorClass::Transient) {
+  } else if (result.error().cls == ErrorClass::Transient && !was_cut_short(request, asked)) {
     (*entry)->end = End::NoReply;
     (*entry)->code = result.error().code;
   }

@@ -11,7 +11,8 @@
 //
 // A failure is an exchange that ended without a reply (Transient, see transport.h). Any HTTP status
 // is an answer: a 503 costs no time, and says itself when to come back. What is neither (cancelled,
-// never sendable) counts for nothing.
+// never sendable) counts for nothing, and so does what ran out of less time than `enough`: the
+// deadline of its sender was near, and that says nothing about the server.
 // Errors besides the transport's: Unavailable "BackendBusy", "BackendDown", with retry_after;
 // nothing was sent. The texts stay the same from one refusal to the next. The time that was waited
 // is taken off the request's timeout.
@@ -19,6 +20,7 @@
 // Thread rule: any thread. The lock is held for no request.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -38,6 +40,7 @@ struct BreakerOptions {
   Duration remembered{60'000};
   Duration first_pause{10'000};
   Duration longest_pause{300'000};
+  std::function<Duration()> enough{};  // absent: any timeout is
 };
 
 // `clock` and `jitter` outlive it.

@@ -99,6 +99,24 @@ TEST(Breaker, WhatIsNoFaultOfTheServerCountsForNothing) {
   EXPECT_EQ(rig.inner->request_count(), 10u);
 }
 
+// The deadline of its sender was near: the server may answer who asks with the usual time.
+TEST(Breaker, WhatRunsOutOfTooLittleTimeCountsForNothing) {
+  Rig rig({.enough = [] { return Duration(5000); }});
+  const auto asked = [&rig](Duration timeout, Duration passes) {
+    rig.inner->on_request([&rig, passes](const Request&) {
+      rig.clock.advance(passes);
+      return Reply::failed(keyturn::http::timeout());
+    });
+    Request request = Rig::request("a");
+    request.timeout = timeout;
+    return rig.breaker->send(request).error().code;
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(asked(700ms, 700ms), "Timeout");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(asked(700ms, 100ms), "Timeout");  // the server's doing
+  EXPECT_EQ(asked(5s, 5s), "Timeout");                                    // enough
+  EXPECT_EQ(asked(700ms, 700ms), kBackendDown);
+}
+
 TEST(Breaker, ThePausesGrowAndAreBounded) {
   Rig rig({.first_pause = 10s, .longest_pause = 60s});
   rig.fail(3);
