@@ -108,8 +108,8 @@ class Operator:
         except urllib.error.HTTPError:
             return ""
 
-    def metric(self, name):
-        return sum(float(line.rsplit(" ", 1)[1]) for line in self.get("/metrics").splitlines() if line.startswith(name))
+    def metric(self, name, label=""):
+        return sum(float(line.rsplit(" ", 1)[1]) for line in self.get("/metrics").splitlines() if line.startswith(name) and label in line)
 
     def rss(self):
         return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{self.process.pid}/status").read()).group(1)) / 1024
@@ -195,7 +195,7 @@ def real_fleet(binaries, programs, count):
     cluster = RealCluster(binaries, programs)
     make_fleet(binaries, cluster, count, "real API server")
     operator = restart(binaries, cluster, count, "real API server")
-    written = operator.metric('keyturn_kube_requests_total{verb="apply"') + operator.metric('keyturn_kube_requests_total{verb="create"')
+    written = sum(operator.metric("keyturn_kube_requests_total", f'verb="{verb}"') for verb in ("patch", "create", "delete"))
     row(f"real API server: restart with {count} in sync: Kubernetes writes", written, "calls", "0", written == 0)
     memory(operator, count, "real API server")
     operator.end()

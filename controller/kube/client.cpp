@@ -90,7 +90,7 @@ void cleanse_json(json& object) noexcept {
 }
 
 struct Client::Call {
-  std::string_view verb;       // as RBAC names it
+  std::string_view verb;       // as RBAC names it: a server-side apply is a patch
   std::string resource;        // "secrets", "rotationpolicies/status"
   std::string object;          // "shop/orders", "shop/" for a collection
   std::string target;          // path and query
@@ -319,7 +319,7 @@ Result<json> Client::apply(const ResourceType& type, std::string_view ns, const 
   std::string query;
   add_query(query, "fieldManager", kFieldManager);
   add_query(query, "force", options.force ? "true" : "false");
-  Call call("apply", type, ns, name, options.subresource, query);
+  Call call("patch", type, ns, name, options.subresource, query);
   call.accept(options.metadata_only_reply ? kMetadata : kJson)
       .sensitive(options.sensitive || holds_secrets(type, options.subresource, false));
   return patch(call, object, "application/apply-patch+yaml");

@@ -8,8 +8,10 @@
 
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "controller/rotation/metrics_text.h"
+#include "lib/engine/plan.h"
 #include "lib/engine/strategies/registry.h"
 
 namespace keyturn::rotation {
@@ -68,6 +70,7 @@ class QueueMetrics final : public runtime::QueueObserver {
 
 struct Metrics::Impl {
   void seed_strategy(const std::string& strategy);
+  void seed_steps(const std::string& strategy, const std::vector<engine::Step>& steps);
   void seed_requests();
 
   prometheus::Registry registry;
@@ -113,19 +116,61 @@ struct Metrics::Impl {
   PolicyVisitor policies;
 };
 
-// A rate needs the zero before the first event.
-void Metrics::Impl::seed_strategy(const std::string& strategy) {
-  for (const char* outcome : {"succeeded", "abandoned", "failed"})
-    rotations.Add({{"strategy", strategy}, {"outcome", outcome}});
-  rotation_seconds.Add({{"strategy", strategy}}, kRotationBuckets);
-  for (const char* step : {"createSecret", "setSecret", "testSecret", "finishSecret"}) {
-    for (const char* outcome : {"ok", "wait", "error"})
-      step_seconds.Add({{"strategy", strategy}, {"step", step}, {"outcome", outcome}},
+void Metrics::Impl::seed_steps(const std::string& strategy,
+                               const std::vector<engine::Step>& steps) {
+  for (const engine::Step step : steps) {
+    for (const char* outcome : {"ok", "wait", "error"}) {
+      if (step == engine::Step::Sync && outcome == std::string_view("wait")) continue;
+      step_seconds.Add({{"strategy", strategy},
+                        {"step", std::string(engine::to_string(step))},
+                        {"outcome", outcome}},
                        kRequestBuckets);
+    }
   }
 }
 
-// Codes are an open set: what succeeds is known beforehand.
+// A rate needs the zero before the first event.
+void Metrics::Impl::seed_strategy(const std::string& strategy) {
+  using engine::Step;
+  if (strategy == "syncOnly") {
+    seed_steps(strategy, {Step::Rollout});
+    return;
+  }
+  for (const char* outcome : {"succeeded", "abandoned", "failed"})
+    rotations.Add({{"strategy", strategy}, {"outcome", outcome}});
+  rotation_seconds.Add({{"strategy", strategy}}, kRotationBuckets);
+  seed_steps(strategy, {Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret,
+                        Step::Sync, Step::Rollout, Step::Retire});
+}
+
+// What the operator asks of the API server, and how it succeeds; the chart allows just this. Codes
+// of failures are an open set.
+struct KubeRequests {
+  const char* resource;
+  std::vector<const char*> verbs;
+  std::vector<const char*> codes{"200"};
+};
+const std::vector<KubeRequests>& kube_requests_made() {
+  static const std::vector<KubeRequests> all{
+      {"rotationpolicies", {"list", "watch", "patch"}},
+      {"rotationpolicies/status", {"patch"}},
+      {"secrets", {"get", "list", "watch", "delete"}},
+      {"secrets", {"patch"}, {"200", "201"}},  // an apply makes what is not there
+      {"events", {"create"}, {"201"}},
+      {"events", {"patch"}},
+      {"leases", {"get", "update"}},
+      {"leases", {"create"}, {"201"}},
+      {"pods", {"list"}},
+      {"deployments", {"get", "list", "patch"}},
+      {"statefulsets", {"get", "list", "patch"}},
+      {"daemonsets", {"get", "list", "patch"}},
+      {"namespaces", {"get"}},
+      {"serviceaccounts", {"get"}},
+      {"serviceaccounts/token", {"create"}, {"201"}},
+  };
+  return all;
+}
+
 void Metrics::Impl::seed_requests() {
   for (const char* operation : {"DescribeSecret", "GetSecretValue", "ListSecretVersionIds",
                                 "ListSecrets", "PutSecretValue", "UpdateSecretVersionStage"}) {
@@ -135,12 +180,12 @@ void Metrics::Impl::seed_requests() {
     aws_requests.Add(counted);
     aws_seconds.Add(what, kRequestBuckets);
   }
-  for (const char* resource : {"rotationpolicies", "secrets"}) {
-    for (const char* verb : {"list", "watch", "patch"})
-      kube_requests.Add({{"verb", verb}, {"resource", resource}, {"code", "200"}});
+  for (const auto& [resource, verbs, codes] : kube_requests_made()) {
+    for (const char* verb : verbs) {
+      for (const char* code : codes)
+        kube_requests.Add({{"verb", verb}, {"resource", resource}, {"code", code}});
+    }
   }
-  kube_requests.Add({{"verb", "patch"}, {"resource", "rotationpolicies/status"}, {"code", "200"}});
-  kube_requests.Add({{"verb", "create"}, {"resource", "events"}, {"code", "201"}});
 }
 
 Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
@@ -152,9 +197,8 @@ Metrics::Metrics(const std::string& version) : impl_(std::make_unique<Impl>()) {
     for (const auto reason : kube::kWatchEndReasons)
       impl_->watch_restarts.Add({{"resource", resource}, {"reason", std::string(reason)}});
   }
-  for (const std::string_view name : engine::strategy_names()) {
-    if (name != "syncOnly") impl_->seed_strategy(std::string(name));
-  }
+  for (const std::string_view name : engine::strategy_names())
+    impl_->seed_strategy(std::string(name));
   impl_->seed_requests();
 }
 

@@ -165,30 +165,35 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       return roll_out(turn);
     case Action::WaitGate:
       return wait_gate(turn, decision);
-    case Action::Sync: {
-      const SyncReport report =
-          deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret,
-                                  turn.view.labels, turn.values, SyncPass::Also::Nothing);
-      turn.sync_tried_for = turn.view.labels.current;
-      turn.synced = report;
-      turn.rollout.reset();
-      turn.rollout_failed.reset();
-      const auto created = turn.created_for == turn.view.labels.current ? turn.created.current
-                                                                        : std::optional<WallTime>();
-      turn.change(
-          [report, created, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) {
-            SyncPass::report_to(status, *policy, report, now);
-            // Else every pass until the retirement is over would ask AWS for it.
-            if (created)
-              status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
-          });
-      turn.sync_failed = report.retryable_error() != nullptr;
-      wake_followers(turn);
+    case Action::Sync:
+      sync(turn);
       return std::nullopt;
-    }
     default:
       return std::nullopt;
   }
+}
+
+void RotationPass::sync(Turn& turn) {
+  const MonoTime started = deps_.clock.mono();
+  const SyncReport report =
+      deps_.sync.sync_targets(turn.policy(), *turn.gathered.access, turn.view.secret,
+                              turn.view.labels, turn.values, SyncPass::Also::Nothing);
+  deps_.metrics.rotation_step(turn.strategy_name(), engine::to_string(engine::Step::Sync),
+                              report.first_error() ? "error" : "ok", deps_.clock.mono() - started);
+  turn.sync_tried_for = turn.view.labels.current;
+  turn.synced = report;
+  turn.rollout.reset();
+  turn.rollout_failed.reset();
+  const auto created = turn.created_for == turn.view.labels.current ? turn.created.current
+                                                                    : std::optional<WallTime>();
+  turn.change([report, created, policy = turn.gathered.policy](PolicyStatus& status, WallTime now) {
+    SyncPass::report_to(status, *policy, report, now);
+    // Else every pass until the retirement is over would ask AWS for it.
+    if (created)
+      status.current_version_created = std::chrono::floor<std::chrono::seconds>(*created);
+  });
+  turn.sync_failed = report.retryable_error() != nullptr;
+  wake_followers(turn);
 }
 
 void RotationPass::wake_followers(const Turn& turn) const {

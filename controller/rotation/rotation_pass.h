@@ -59,6 +59,7 @@ class RotationPass {
   Status look(Turn& turn);
   bool waits_on_last_sight(const Turn& turn, const engine::Decision& decision) const;
   std::optional<runtime::Outcome> driver_step(Turn& turn, const engine::Decision& decision);
+  void sync(Turn& turn);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
   static void tell_backend_down(Turn& turn, const Error& error);

@@ -1,5 +1,5 @@
 """Roll-outs: who is restarted, when, and what happens when it does not become available."""
-import hashlib, json, time
+import hashlib, json, re, time
 
 from commands import ended, run
 from harness import Operator, Subject, check, collection, until
@@ -244,3 +244,25 @@ def rollback_on_request(world):
     s.settle()
     until("the new spec is seen", lambda: s.status()["observedGeneration"] == sandbox.policy("it", s.name)["metadata"]["generation"])
     check(len(sandbox.secret(s.id)["versions"]) == versions, "one request, two rollbacks")
+
+
+@scenario
+def what_a_rotation_counts_was_there_at_zero(world):
+    """A rate misses what a series begins with: each that a rotation moves stands in the scrape of an operator that has done nothing yet."""
+    def series(operator):
+        lines = [line.rsplit(" ", 1)[0] for line in operator.metrics().splitlines()]
+        return {line for line in lines if line.startswith("keyturn_rotation_step_duration_seconds_count") or re.match(r'keyturn_kube_requests_total\{code="2', line)}
+
+    idle = Operator(world.sandbox, settings=Operator.CONFIG + "namespaces: [nowhere]\n", name="idle-", until_it="listens")
+    zero = series(idle)
+    idle.end()
+    load = Load(world.sandbox, "it", "counted", reading("counted", "env"))
+    s = Subject(world.sandbox, "it", "counted", rollout={"restart": "Auto"})
+    s.settle()
+    before = load.restarts()
+    s.request()
+    until("a rotation and its roll-out", lambda: load.restarts() > before)
+    s.settle()
+    seen = series(world.operator)
+    check('keyturn_rotation_step_duration_seconds_count{outcome="ok",step="sync",strategy="generic"}' in seen, "no step sync")
+    check(not seen - zero, f"not there at 0: {sorted(seen - zero)}")

@@ -273,11 +273,14 @@ TEST(Client, ObserverSeesEveryExchange) {
   bench.transport->push(Reply::of(404, ""));
   bench.transport->push(Reply::failed(unreachable()));
   bench.transport->push(Reply::of(200, "{}"));
+  bench.transport->push(Reply::of(201, "{}"));
   EXPECT_EQ(client.get(kSecrets, "shop", "x").error().cls, ErrorClass::NotFound);
   EXPECT_FALSE(client.get(kSecrets, "shop", "x"));
   EXPECT_TRUE(client.create(kServiceAccounts, "s", json::object(), "token", "sa"));
-  EXPECT_EQ(counter.calls, (std::vector<std::string>{"get secrets 404", "get secrets 0",
-                                                     "create serviceaccounts/token 200"}));
+  EXPECT_TRUE(client.apply(kSecrets, "shop", {{"metadata", {{"name", "x"}}}}, {}));
+  EXPECT_EQ(counter.calls,
+            (std::vector<std::string>{"get secrets 404", "get secrets 0",
+                                      "create serviceaccounts/token 200", "patch secrets 201"}));
 }
 
 TEST(Client, WithTimeoutChangesOnlyTheCopy) {

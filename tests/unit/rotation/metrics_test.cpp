@@ -124,6 +124,27 @@ TEST_F(MetricsTest, TheReadmeListsThemAll) {
     EXPECT_TRUE(found.contains((*it)[1])) << (*it)[1] << " in README.md is not exported";
 }
 
+// Else the first of its kind is missing in every rate.
+TEST_F(MetricsTest, WhatSucceedsIsThereBeforeItHappens) {
+  for (const char* step :
+       {"createSecret", "setSecret", "testSecret", "finishSecret", "sync", "rollout", "retire"}) {
+    for (const char* outcome : {"ok", "error"}) {
+      const std::string labels =
+          std::string("{outcome=\"") + outcome + "\",step=\"" + step + "\",strategy=\"generic\"} 0";
+      EXPECT_TRUE(shows("keyturn_rotation_step_duration_seconds_count" + labels)) << labels;
+    }
+  }
+  EXPECT_TRUE(shows(
+      R"(keyturn_rotation_step_duration_seconds_count{outcome="ok",step="rollout",strategy="syncOnly"} 0)"));
+  for (const char* labels : {R"(code="200",resource="secrets",verb="patch")",
+                             R"(code="201",resource="secrets",verb="patch")",
+                             R"(code="200",resource="rotationpolicies/status",verb="patch")",
+                             R"(code="200",resource="deployments",verb="patch")",
+                             R"(code="201",resource="events",verb="create")"}) {
+    EXPECT_TRUE(shows("keyturn_kube_requests_total{" + std::string(labels) + "} 0")) << labels;
+  }
+}
+
 TEST_F(MetricsTest, WhatIsCounted) {
   EXPECT_TRUE(shows(R"(keyturn_rotations_total{outcome="succeeded",strategy="generic"} 0)"));
   metrics.rotation("generic", "succeeded", Duration(1500));
