@@ -1,8 +1,10 @@
 #include "controller/rotation/listener.h"
 
 #include <httplib.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -16,8 +18,11 @@ constexpr int kThreads = 2;  // a scrape and a probe at the same time
 constexpr time_t kReadSeconds = 5;
 constexpr time_t kKeepAliveSeconds = 1;  // a stop waits for idle connections; scrapes are far apart
 
+constexpr const char* kEveryAddress = "::";    // of both families
+constexpr const char* kEveryIPv4 = "0.0.0.0";  // where the machine has no IPv6
+
 struct Address {
-  std::string host;
+  std::string host;  // "" for every address
   int port = 0;
 };
 
@@ -33,7 +38,18 @@ Result<Address> parse_address(const std::string& text) {
   std::string host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
-  return Address{host.empty() ? "0.0.0.0" : host, std::stoi(port)};
+  return Address{host, std::stoi(port)};
+}
+
+// The port that was bound; 0 when none could be had.
+int bind_port(httplib::Server& server, const std::string& host, int port) {
+  if (port == 0) return std::max(server.bind_to_any_port(host), 0);
+  return server.bind_to_port(host, port) ? port : 0;
+}
+
+std::string shown(const std::string& host, int port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 void answer(httplib::Response& response, const Status& status) {
@@ -62,6 +78,8 @@ Listener::Listener(std::string address, Pages pages) : impl_(std::make_unique<Im
   server.set_socket_options([](int socket) {
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const int no = 0;  // [::] is for IPv4, too, whatever the machine's default; fails on IPv4's own
+    setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
   });
   server.set_keep_alive_timeout(kKeepAliveSeconds);
   server.set_read_timeout(kReadSeconds, 0);
@@ -81,20 +99,18 @@ Listener::~Listener() { stop(); }
 Status Listener::start() {
   auto address = parse_address(impl_->address);
   if (!address) return std::move(address).error();
-  impl_->port = address->port;
-  bool bound = false;
-  if (address->port == 0) {
-    impl_->port = impl_->server.bind_to_any_port(address->host.c_str());
-    bound = impl_->port > 0;
-  } else {
-    bound = impl_->server.bind_to_port(address->host.c_str(), address->port);
+  std::string host = address->host.empty() ? kEveryAddress : address->host;
+  impl_->port = bind_port(impl_->server, host, address->port);
+  if (impl_->port == 0 && address->host.empty()) {
+    host = kEveryIPv4;
+    impl_->port = bind_port(impl_->server, host, address->port);
   }
-  if (!bound) {
+  if (impl_->port == 0) {
     return invalid("ListenFailed",
                    "cannot listen on " + impl_->address +
                        "; is another process there? Choose another `listen` in the config file");
   }
-  log::info("listening", {{"address", address->host + ":" + std::to_string(impl_->port)}});
+  log::info("listening", {{"address", shown(host, impl_->port)}});
   impl_->thread = std::thread([this] {
     impl_->server.listen_after_bind();
     impl_->ended = true;

@@ -18,7 +18,8 @@ class Listener {
     std::function<Status()> healthy;  // the error's message is shown
     std::function<Status()> ready;
   };
-  Listener(std::string address, Pages pages);  // ":8080", "127.0.0.1:0"
+  // ":8080" (every address, of IPv6 and IPv4), "127.0.0.1:0", "[::1]:8080"
+  Listener(std::string address, Pages pages);
   ~Listener();
   Status start();  // Invalid "ListenFailed" with the address and why
   void stop();

@@ -1,18 +1,33 @@
 #include "controller/rotation/listener.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/http/curl_transport.h"
 
 namespace keyturn::rotation {
 namespace {
 
+bool has_ipv6() {
+  const int probe = socket(AF_INET6, SOCK_STREAM, 0);
+  if (probe < 0) return false;
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool bound = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(probe);
+  return bound;
+}
+
 class ListenerTest : public ::testing::Test {
  protected:
-  http::Response get(const std::string& page) {
+  http::Response get(const std::string& page) { return get("127.0.0.1", listener.port(), page); }
+  http::Response get(const std::string& host, int port, const std::string& page) {
     http::Request request;
     request.method = "GET";
-    request.url = "http://127.0.0.1:" + std::to_string(listener.port()) + page;
+    request.url = "http://" + host + ":" + std::to_string(port) + page;
     auto response = transport->send(request);
     EXPECT_TRUE(response) << response.error().message;
     return response ? *response : http::Response{};
@@ -49,6 +64,19 @@ TEST_F(ListenerTest, StopsAtOnceAfterItsStart) {
     Listener other("127.0.0.1:0", {});
     ASSERT_TRUE(other.start());
   }
+}
+
+// The kubelet of an IPv6-only cluster knows the pod by no other address.
+TEST_F(ListenerTest, WithoutAHostItIsThereForBothFamilies) {
+  Listener everywhere(":0", {[] { return std::string("up 1\n"); }, {}, {}});
+  ASSERT_TRUE(everywhere.start());
+  EXPECT_EQ(get("127.0.0.1", everywhere.port(), "/metrics").body, "up 1\n");
+  if (has_ipv6()) {
+    EXPECT_EQ(get("[::1]", everywhere.port(), "/metrics").body, "up 1\n");
+  }
+  transport.reset();  // its connections first
+  everywhere.stop();
+  if (!has_ipv6()) GTEST_SKIP() << "THIS MACHINE HAS NO IPv6: ONLY IPv4 WAS TRIED";
 }
 
 TEST_F(ListenerTest, AnAddressThatCannotBeHadIsNamed) {
