@@ -61,6 +61,7 @@ struct ChangeDetector::Impl {
   Result<bool> learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed,
                      MonoTime at);
   void describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock);
+  Duration interval_of_locked(const std::set<std::string>& policies) const;
   std::vector<std::string> interested_locked(const Scope& scope,
                                              const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
@@ -107,6 +108,8 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
   if (scope.state == State::Starting && !scope.trouble)
     scope.next = std::min(now + kGather, scope.first_seen + kGatherAtMost);
   if (scope.state == State::Ready) scope.next = std::min(scope.next, now + interval);
+  const auto look = scope.next_describe.find(secret_id);
+  if (look != scope.next_describe.end()) look->second = std::min(look->second, now + interval);
   if (!old.empty() && old != access->scope) impl_->recompute_interval_locked(old);
   impl_->wake.notify_all();
 }
@@ -292,8 +295,8 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
       if (secret.last_changed) {
         if (before && *secret.last_changed > *before && shadow.order_honoured) {
           shadow.order_honoured = false;
-          log::warn("ListSecrets does not honour the order asked for: every sweep is a full one",
-                    {{"identity", scope}});
+          log::error("ListSecrets does not honour the order asked for: every sweep is a full one",
+                     {{"identity", scope}});
         }
         before = secret.last_changed;
         if (!shadow.newest || *secret.last_changed > *shadow.newest)
@@ -361,8 +364,9 @@ void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std
     last_turn = deps.clock.mono();
     const auto it = scopes.find(scope);
     if (stopping || it == scopes.end()) return;
-    if (!it->second.policies_of.contains(id)) continue;  // forgotten meanwhile
-    it->second.next_describe[id] = now + spread(it->second.interval, id);
+    const auto policies_of = it->second.policies_of.find(id);
+    if (policies_of == it->second.policies_of.end()) continue;  // forgotten meanwhile
+    it->second.next_describe[id] = now + spread(interval_of_locked(policies_of->second), id);
     if (!secret) {
       if (secret.error().cls == ErrorClass::NotFound) deps.knowledge.gone(scope, id);
       continue;  // the policy's own pass tells what is wrong
@@ -373,6 +377,13 @@ void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std
     deps.on_changed(*secret, policies);
     lock.lock();
   }
+}
+
+// The shortest one: of a secret, not of the identity, where each costs a call of its own.
+Duration ChangeDetector::Impl::interval_of_locked(const std::set<std::string>& policies) const {
+  Duration shortest = Duration::max();
+  for (const auto& policy : policies) shortest = std::min(shortest, interests.at(policy).interval);
+  return shortest;
 }
 
 std::vector<std::string> ChangeDetector::Impl::interested_locked(

@@ -3,9 +3,9 @@
 //
 // ListSecrets sorted by last-changed-date, newest first, stops at what it has already seen, with an
 // overlap of 10 minutes (the list lags up to five); a full sweep at the start and once a day, or
-// always where the server is seen not to honour the order. Sweeps are spread by stable jitter.
-// Where ListSecrets is denied it says so once, loudly, and each secret is described at its
-// policies' refreshInterval.
+// always where the server is seen not to honour the order, which is said once, loudly. Sweeps are
+// spread by stable jitter. Where ListSecrets is denied it says so once, loudly, and each secret is
+// described at its policies' refreshInterval.
 //
 // Thread rule: one thread of its own; watch(), forget() and state() from any; callbacks run on its
 // thread and must not block.
@@ -46,8 +46,8 @@ class ChangeDetector {
   explicit ChangeDetector(Deps deps);
   ~ChangeDetector();
 
-  // Registers a policy's interest; the shortest interval of a scope counts. Cheap when nothing
-  // changes.
+  // Registers a policy's interest; the shortest interval of a scope counts (where listing is
+  // denied, of a secret). Cheap when nothing changes.
   void watch(const std::string& policy_key, const std::shared_ptr<AwsAccess>& access,
              const std::string& secret_id, Duration interval);
   void forget(const std::string& policy_key);

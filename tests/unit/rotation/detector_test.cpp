@@ -150,6 +150,36 @@ TEST_F(DetectorTest, DeniedListingFallsBackToDescribingEachSecret) {
   EXPECT_GE(count("DescribeSecret"), 1U);
 }
 
+TEST_F(DetectorTest, WhereListingIsDeniedEachSecretHasAnIntervalOfItsOwn) {
+  secrets->add_secret("shop/slow", "x");
+  secrets->add_secret("shop/quick", "x");
+  deny_listing();
+  watch("shop/slow", "shop/slow");
+  watch("shop/quick", "shop/quick", Duration(120'000));
+  watch("shop/lazy", "shop/quick");
+  start();
+  const auto described = [&](const std::string& id) {
+    const auto calls = secrets->calls();
+    return std::count_if(calls.begin(), calls.end(), [&](const auto& call) {
+      return call.operation == "DescribeSecret" && call.secret_id == id;
+    });
+  };
+  clock.advance(Duration(30'000));
+  clock.await_waiters(1);
+  ASSERT_EQ(described("shop/slow"), 1);
+  ASSERT_EQ(described("shop/quick"), 1);
+  for (int i = 0; i < 3; ++i) {
+    clock.advance(Duration(120'000));
+    clock.await_waiters(1);
+  }
+  EXPECT_EQ(described("shop/quick"), 4) << "the shortest of its policies counts";
+  EXPECT_EQ(described("shop/slow"), 1) << "another secret's interval is none of its own";
+  watch("shop/slow", "shop/slow", Duration(60'000));
+  clock.advance(Duration(60'000));
+  clock.await_waiters(1);
+  EXPECT_EQ(described("shop/slow"), 2) << "a shorter interval counts at once";
+}
+
 TEST_F(DetectorTest, WhereListingIsDeniedASecretThatNobodyNamesIsNotWaitedFor) {
   for (const char* name : {"shop/a", "shop/b", "shop/c"}) secrets->add_secret(name, "x");
   deny_listing();
