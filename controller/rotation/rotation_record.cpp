@@ -111,4 +111,25 @@ bool changed_outside(const PolicyStatus& status, const std::string& arn,
          status.current_version_id != labels.current && status.current_version_id == labels.latest;
 }
 
+std::string outside_change(const engine::Traits& traits, const Policy& policy,
+                           const engine::Labels& labels) {
+  const std::string told = "somebody made version " + labels.current +
+                           " current in place of ours, " + labels.latest + "; ";
+  const std::string rotate = "keyturn rotate " + policy.name + " -n " + policy.ns;
+  switch (traits.backend) {
+    case engine::Backend::TwoCredentials:
+      return told + "the credential of ours is still valid. A clean-up after the next rotation (" +
+             rotate + ") revokes it, within a day; if it leaked, delete it at the backend now";
+    case engine::Backend::ForwardOnly:
+      return told +
+             "the backend accepts one credential, which may still be ours. The next rotation (" +
+             rotate + ") asks it, and replaces whichever it is";
+    default:
+      return told + "with strategy " + traits.name +
+             " there is no backend to revoke it at: it is valid wherever it is still accepted, and "
+             "a rotation (" +
+             rotate + ") replaces the one by hand";
+  }
+}
+
 }  // namespace keyturn::rotation

@@ -8,6 +8,7 @@
 #include "controller/rotation/policy.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/plan.h"
+#include "lib/engine/strategy.h"
 
 namespace keyturn::rotation {
 
@@ -48,5 +49,8 @@ Failures abandoned_in_a_row(const PolicyStatus& status);
 // Somebody put another version where ours stood, since this status was written.
 bool changed_outside(const PolicyStatus& status, const std::string& arn,
                      const engine::Labels& labels);
+// What to tell people of that: what became of our credential, and how it is ended.
+std::string outside_change(const engine::Traits& traits, const Policy& policy,
+                           const engine::Labels& labels);
 
 }  // namespace keyturn::rotation

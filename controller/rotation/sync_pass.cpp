@@ -6,6 +6,7 @@
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/log.h"
 #include "lib/base/time.h"
+#include "lib/engine/strategies/registry.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -375,12 +376,11 @@ void SyncPass::sync_followers(const Gathered& gathered, const aws::SecretMetadat
 void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, const std::string& arn,
                            const Labels& labels) const {
   if (!rotates(policy, status) || !changed_outside(status, arn, labels)) return;
+  const StrategySpec spec = strategy_at_work(policy, status);
+  auto strategy = engine::make_strategy(spec.name, spec.options);
+  if (!strategy) return;  // as the policy's condition tells
   deps_.events.emit({kube::Event::Type::Warning, "ChangedOutside", "Sync",
-                     "somebody made version " + labels.current + " current in place of ours, " +
-                         labels.latest +
-                         "; where a backend holds credentials ours is still valid until a later "
-                         "rotation's clean-up revokes it",
-                     reference(policy)});
+                     outside_change((*strategy)->traits(), policy, labels), reference(policy)});
 }
 
 void SyncPass::noticed(const std::string& arn) {

@@ -116,6 +116,21 @@ def what_stalled_it_before_is_not_told_while_a_retirement_waits(world):
 
 
 @scenario
+def a_change_by_hand_tells_what_becomes_of_our_token(world):
+    world.operator.read_rules(RULES)
+    t = Token(world, "gate-by-hand")
+    s = t.subject
+    t.rotate()
+    until("it is at rest", lambda: "rotation" not in s.status())
+    theirs = t.influx.token(t.influx.user("by-hand"), type="allAccess")
+    world.sandbox.admin(f"/aws/secrets/{s.id}", {"value": json.dumps(t.influx.secret("custom", theirs["token"], adminSecretArn=t.influx.admin_arn)), "labels": []}, "PUT")
+    s.sync_now()
+    told = until("it is told", lambda: s.event("ChangedOutside"))["note"]
+    check(all(words in told for words in ("still valid", "revokes it", "keyturn rotate gate-by-hand -n it")), told)
+    check(t.influx.truth()[t.id]["status"] == "active", "our token is not valid")
+
+
+@scenario
 def restarted_workloads_let_the_old_one_go(world):
     t = Token(world, "gate-load", rollout={"restart": "Auto"})
     loads = [Load(t.sandbox, "it", f"gate-{kind.lower()}", reading("gate-load", "env"), kind) for kind in ("Deployment", "StatefulSet")]

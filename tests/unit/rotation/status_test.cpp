@@ -4,6 +4,7 @@
 
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/time.h"
+#include "lib/engine/strategies/registry.h"
 #include "tests/unit/kube/kube_testing.h"
 
 namespace keyturn::rotation {
@@ -195,6 +196,29 @@ TEST(Record, ChangedOutsideOnlyWhenOursStoodThereBefore) {
   labels.current = "newer";
   labels.latest = "newer";
   EXPECT_FALSE(changed_outside(status, "arn", labels)) << "our own rotation";
+}
+
+TEST(Record, AChangeOutsideSaysHowOursIsEnded) {
+  Policy policy;
+  policy.ns = "shop";
+  policy.name = "orders";
+  engine::Labels labels;
+  labels.current = "theirs";
+  labels.latest = "ours";
+  const auto text = [&](const char* strategy) {
+    return outside_change((*engine::make_strategy(strategy, "{}"))->traits(), policy, labels);
+  };
+  for (const char* strategy : {"influxdbToken", "influxdbUser"}) {
+    for (const char* said : {"theirs", "ours", "keyturn rotate orders -n shop"})
+      EXPECT_NE(text(strategy).find(said), std::string::npos) << text(strategy);
+  }
+  EXPECT_NE(text("influxdbToken").find("still valid"), std::string::npos);
+  EXPECT_NE(text("influxdbToken").find("revokes it"), std::string::npos);
+  EXPECT_EQ(text("influxdbUser").find("revokes"), std::string::npos) << "one password: replaced";
+  engine::Traits generic;
+  generic.name = "generic";
+  EXPECT_NE(outside_change(generic, policy, labels).find("no backend to revoke it at"),
+            std::string::npos);
 }
 
 // A copy that nothing takes away again would stay for every policy, as long as the process lives.
