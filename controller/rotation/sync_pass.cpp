@@ -298,7 +298,7 @@ SyncReport::Target SyncPass::sync_target(const Policy& policy, const TargetSpec&
   auto written = deps_.targets.write(policy, target, arn, labels.current, *data);
   if (!written) return fail(std::move(written).error());
   deps_.metrics.sync("ok");
-  if (state == TargetState::OldVersion) observe_lag(arn);
+  if (state == TargetState::OldVersion) observe_lag(arn, policy.key() + "/" + target.name);
   if (state == TargetState::Drifted) {
     deps_.events.emit({kube::Event::Type::Normal, "DriftRepaired", "Sync",
                        "Secret " + target.name + " was changed by somebody else and written again",
@@ -386,14 +386,16 @@ void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, con
 void SyncPass::noticed(const std::string& arn) {
   const MonoTime now = deps_.clock.mono();
   const std::lock_guard lock(mutex_);
-  std::erase_if(noticed_, [&](const auto& entry) { return entry.second + kLagMemory < now; });
-  noticed_[arn] = now;
+  std::erase_if(noticed_, [&](const auto& entry) { return entry.second.at + kLagMemory < now; });
+  noticed_[arn] = Noticed{now, {}};
 }
 
-void SyncPass::observe_lag(const std::string& arn) {
+// Once for each target: who puts an old one back later, from a backup, makes no lag of ours.
+void SyncPass::observe_lag(const std::string& arn, const std::string& target) {
   const std::lock_guard lock(mutex_);
   const auto it = noticed_.find(arn);
-  if (it != noticed_.end()) deps_.metrics.sync_lag(deps_.clock.mono() - it->second);
+  if (it != noticed_.end() && it->second.observed.insert(target).second)
+    deps_.metrics.sync_lag(deps_.clock.mono() - it->second.at);
 }
 
 void SyncPass::force_next(const std::string& key) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -102,7 +103,7 @@ class SyncPass {
                                  const engine::Labels& labels, engine::Pass& values, Also also);
   bool spec_written(const Policy& policy) const;
   bool rolls_out(const Policy& policy) const;
-  void observe_lag(const std::string& arn);
+  void observe_lag(const std::string& arn, const std::string& target);
   bool rotation_must_hear(const Policy& policy, const aws::StagesByVersion& stages,
                           const SyncReport& report);
   bool take_force(const std::string& key);
@@ -119,7 +120,11 @@ class SyncPass {
     bool operator==(const Told&) const = default;
   };
   std::mutex mutex_;  // guards the three below
-  std::unordered_map<std::string, MonoTime> noticed_;
+  struct Noticed {
+    MonoTime at{};
+    std::set<std::string> observed;  // targets whose lag is counted
+  };
+  std::unordered_map<std::string, Noticed> noticed_;  // by ARN
   std::map<std::string, bool> forced_;
   std::map<std::string, Told> told_;
 };

@@ -67,6 +67,23 @@ def a_change_by_hand_is_followed_and_told(world):
 
 
 @scenario
+def an_old_version_put_back_is_no_lag(world):
+    """As a restored backup does: what the operator then mends did not wait for it since the rotation."""
+    s = Subject(world.sandbox, "it", "put-back")
+    s.settle()
+    before = metadata(world, "put-back")["annotations"]["keyturn.dev/version-id"]
+    s.request()
+    until("a rotation", lambda: current(s) != before)
+    s.settle()
+    count = lambda name: sum(float(line.rsplit(" ", 1)[1]) for line in world.operator.metrics().splitlines() if line.startswith(name))
+    lags, syncs = count("keyturn_sync_lag_seconds_count"), count('keyturn_syncs_total{outcome="ok"}')
+    check(lags > 0, "the rotation had no lag")
+    world.sandbox.kube("PATCH", "/api/v1/namespaces/it/secrets/put-back", {"data": {"password": "b2xk"}, "metadata": {"annotations": {"keyturn.dev/version-id": before}}}, "application/merge-patch+json")
+    until("it is mended", lambda: count('keyturn_syncs_total{outcome="ok"}') > syncs and s.in_sync())
+    check(count("keyturn_sync_lag_seconds_count") == lags, "what a person put back counts as lag")
+
+
+@scenario
 def a_secret_that_comes_anew_is_followed_with_a_warning(world):
     s = Subject(world.sandbox, "it", "anew")
     s.settle()
