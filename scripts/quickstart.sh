@@ -40,7 +40,6 @@ kube() { # METHOD PATH [CURL ARGUMENTS…]
   shift 2
   curl -sS --fail-with-body --cacert "$work/ca.crt" -H "Authorization: Bearer $(cat "$work/token")" -X "$method" "$server$path" "$@"
 }
-aws_values() { curl -sS --fail "$SANDBOX_ADMIN/aws/secrets/$1?values=true"; }
 # The value of one string field of a JSON text on standard input (first match).
 field() { sed -n "s|.*\"$1\": *\"\([^\"]*\)\".*|\1|p" | head -n 1; }
 
@@ -54,14 +53,17 @@ show_secret() {
   value=$(in_kubernetes)
   printf 'Kubernetes Secret shop/orders-api: version %s, API_KEY %s… (%s characters)\n' "$(version_in_kubernetes | cut -c1-8)" "${value:0:6}" "${#value}"
 }
-# The Secret holds exactly what Secrets Manager calls AWSCURRENT.
+current_in_aws() { curl -sS --fail "$SANDBOX_ADMIN/aws/secrets/shop/orders-api" | tr ',{' '\n\n' | field AWSCURRENT; }
+value_in_aws() { "$bin/keyturn" secret get shop/orders-api --reveal --field /apiKey; }
+# The Secret holds exactly what Secrets Manager calls AWSCURRENT, and (a rotation later) not what it held before.
+value_before=''
 check_equal() {
-  local version value
-  version=$(version_in_kubernetes)
+  local value
   value=$(in_kubernetes)
-  curl -sS --fail "$SANDBOX_ADMIN/aws/secrets/shop/orders-api?values=true" >"$work/secret.json"
-  grep -qF "$value" "$work/secret.json" || die "the Kubernetes Secret does not hold a value of the secret"
-  grep -qF "$version" "$work/secret.json" || die "the Kubernetes Secret names a version that the secret does not have"
+  [ -n "$value" ] && [ "$value" = "$(value_in_aws)" ] || die "the Kubernetes Secret does not hold the current value of the secret"
+  [ "$(version_in_kubernetes)" = "$(current_in_aws)" ] || die "the Kubernetes Secret names another version than AWSCURRENT"
+  [ "$value" != "$value_before" ] || die "the Kubernetes Secret names a new version and holds the value of the one before"
+  value_before=$value
 }
 
 say "Starting the sandbox: a Kubernetes API and AWS Secrets Manager in one process"
