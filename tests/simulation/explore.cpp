@@ -58,8 +58,9 @@ const Ablation kAblations[] = {
     {"row 9 before the gate", &Rules::equal_first, Kind::Influx, {1, 1, 0, 1}},
 };
 // Second lines: not missed one at a time within these budgets. Each has a unit test of its own
-// (tests/unit/engine/engine_test.cpp; of what was minted: strategies/influxdb_revoke_test.cpp,
-// since what C or V holds, too, is not revoked anyway).
+// (tests/unit/engine/second_lines_test.cpp; of what was minted:
+// strategies/influxdb_revoke_test.cpp, since what C or V holds, too, is not revoked anyway; of the
+// resourceVersion: rotation/target_sync_test.cpp).
 const Ablation kSecondLines[] = {
     {"revoking only what was minted", &Rules::only_minted, Kind::Minting, {0, 1, 1, 1}},
     {"looking again before revoking", &Rules::confirm, Kind::Minting, {0, 1, 0, 1}},

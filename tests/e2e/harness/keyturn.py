@@ -54,7 +54,7 @@ class Operator:
             eventually("the operator is ready", lambda: self._process.must_run() or self.ready(), 60)
 
     def stop(self):
-        """SIGTERM; the exit status. Fails if the end takes longer than the 10 s that the contract gives it."""
+        """SIGTERM; the exit status. Fails if the end takes longer than the 10 s that the contract gives it, and two for a busy machine."""
         self._process.signal(signal.SIGTERM)
         status = self._process.wait(12)
         self._wire.drop_connections()
