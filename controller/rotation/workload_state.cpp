@@ -53,8 +53,9 @@ WorkloadState stateful_set(const json& spec, const json& status, bool observed) 
     return state(WorkloadPhase::NotDriven, std::min(updated, available), wanted,
                  "has updateStrategy OnDelete; its pods are replaced when somebody deletes them");
   }
-  const std::int64_t partition = integer_of(member_of(strategy, "rollingUpdate"), "partition");
-  const std::int64_t reached = std::max<std::int64_t>(wanted - partition, 0);
+  const std::int64_t partition =
+      std::max<std::int64_t>(integer_of(member_of(strategy, "rollingUpdate"), "partition"), 0);
+  const std::int64_t reached = wanted > partition ? wanted - partition : 0;
   const bool one_revision = text_of(status, "currentRevision") == text_of(status, "updateRevision");
   if (!observed || updated < reached || available < wanted || running > wanted ||
       (partition == 0 && !one_revision)) {

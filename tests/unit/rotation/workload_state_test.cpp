@@ -88,6 +88,11 @@ TEST(WorkloadStateOf, StatefulSet) {
         R"({"observedGeneration": 5, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3,
                "currentRevision": "a", "updateRevision": "b"})",
         Phase::NotDriven},
+       {"a partition that is no number of pods is none",
+        R"({"replicas": 2, "updateStrategy": {"rollingUpdate": {"partition": -1}}})",
+        R"({"observedGeneration": 5, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2,
+               "currentRevision": "b", "updateRevision": "b"})",
+        Phase::Available},
        {"scaled to zero", R"({"replicas": 0})", R"({"observedGeneration": 5})", Phase::Available}});
 }
 
