@@ -311,6 +311,27 @@ TEST(Engine, LeftoversGoAtTheStartOfARotationAndWhenAsked) {
   EXPECT_TRUE(rig.tokens.accepts("t0"));
 }
 
+// What the operator's event ChangedOutside promises.
+TEST(Engine, OursInWhosePlaceAPersonPutAnotherIsCleanedUpAfterTheNextRotation) {
+  Rig rig(Kind::Minting);
+  ASSERT_TRUE(rig.run());
+  const std::string ours = simulation::credential_of(rig.current_value());
+  rig.tokens.add("by-hand");
+  rig.secrets.put_as_person(rig.arn, "by-hand;user=shop");
+  rig.clock.advance(Duration(2 * 3'600'000));
+  rig.clean_up = true;
+  ASSERT_TRUE(rig.run());
+  EXPECT_TRUE(rig.tokens.accepts(ours)) << "AWSPREVIOUS: a person may still go back to it";
+  rig.first = rig.holder(kCurrent);
+  ASSERT_TRUE(rig.run());
+  ASSERT_NE(rig.holder(kCurrent), rig.first);
+  EXPECT_FALSE(rig.tokens.accepts("by-hand"));
+  rig.clean_up = true;
+  ASSERT_TRUE(rig.run());
+  EXPECT_FALSE(rig.tokens.accepts(ours));
+  EXPECT_TRUE(rig.current_works());
+}
+
 TEST(Engine, ALostRetirementIsMadeUpFor) {
   Rig rig(Kind::Minting);
   rig.retire = false;
