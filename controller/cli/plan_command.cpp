@@ -11,11 +11,10 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/describe.h"
 #include "controller/cli/plan_references.h"
+#include "controller/cli/plan_waits.h"
 #include "controller/rotation/operator_config.h"
 #include "controller/rotation/person_requests.h"
-#include "controller/rotation/rollout_status.h"
 #include "controller/rotation/rotation_due.h"
-#include "controller/rotation/rotation_record.h"
 #include "lib/base/time.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/strategies/registry.h"
@@ -31,11 +30,6 @@ struct PlanFlags {
   std::string name;
   std::string config;
   std::string operator_config = "keyturn/keyturn";
-};
-
-// What is printed, in order; with -o json the same as an object.
-struct Plan {
-  std::string next, reason, message, when, access, note;
 };
 
 int fail(const std::string& message) {
@@ -74,40 +68,12 @@ std::string access_text(const Policy& policy, const Result<rotation::OperatorCon
                  : "DENIED: " + allowed.error().message;
 }
 
-// What a roll-out, readers and the grace period leave the operator to wait for, by the status: it
-// alone sees workloads and pods.
-void judge_waits(const Policy& policy, const rotation::PersonRequests& requests,
-                 const engine::View& view, WallTime now, engine::Situation& situation, Plan& plan) {
-  const auto& status = policy.status;
-  const auto* rollout = status.condition("RolledOut");
-  const bool held_back = rollout != nullptr && rollout->reason == rotation::kHeldBack;
-  situation.rolled_out =
-      requests.revoke || held_back || rotation::pending_targets(policy, status).empty();
-  if (!situation.rolled_out && rollout != nullptr) plan.note = rollout->message;
-  const std::string& baton = view.labels.baton;
-  const bool retiring =
-      !baton.empty() && baton != view.labels.current && baton != view.labels.latest;
-  if (!retiring || requests.revoke) return;
-  const auto& waiting = status.retiring;
-  if (!waiting || waiting->version_id != baton) {
-    situation.gate_open = false;
-    situation.waiting_for = "the operator has looked at who can still hold it";
-  } else if (!waiting->earliest) {
-    situation.gate_open = false;
-    situation.waiting_for = waiting->waiting_for;
-  } else if (*waiting->earliest > now) {
-    situation.gate_open = false;
-    situation.waiting_for = "its grace period is over";
-    plan.when = format_rfc3339(*waiting->earliest) + " (" + until(waiting->earliest, now) + ")";
-  }
-}
-
 Status decide(const Policy& policy, const engine::View& view, aws::SecretsManager& secrets,
-              Clock& clock, Rng& rng, Duration floor, Plan& plan) {
+              Clock& clock, Rng& rng, const rotation::OperatorConfig& config, Plan& plan) {
   auto created = rotation::created_times(secrets, view.secret.arn, view.labels, policy.status);
   if (!created) return std::move(created).error();
   auto due = rotation::judge_due(policy, policy.status, view.secret.arn, view.labels, *created,
-                                 floor, clock.now(), clock.now());
+                                 config.min_rotation_interval, clock.now(), clock.now());
   if (!due) return std::move(due).error();
   const rotation::StrategySpec spec = rotation::strategy_at_work(policy, policy.status);
   auto strategy = engine::make_strategy(spec.name, spec.options);
@@ -122,7 +88,7 @@ Status decide(const Policy& policy, const engine::View& view, aws::SecretsManage
   if (due->due && begins) situation.permit = engine::next_version(view);
   const auto requests =
       rotation::person_requests(policy, policy.status, view.labels, *created, clock.now());
-  judge_waits(policy, requests, view, clock.now(), situation, plan);
+  judge_waits(policy, requests, view.labels, config.propagation, clock.now(), situation, plan);
   engine::Decision decision = engine.decide(view, situation);
   if (decision.action == engine::Action::Compare) {  // they differ, but for what a person saved
     memory.remember_equal(engine.memory_key(view), decision.version_id, decision.compare_with,
@@ -227,10 +193,9 @@ int run_plan(const PlanFlags& flags) {
     return show(*policy, plan, flags.cluster.output);
   }
   if (owned_by_another(*policy, plan)) return show(*policy, plan, flags.cluster.output);
-  const Duration floor =
-      config ? config->min_rotation_interval : rotation::OperatorConfig().min_rotation_interval;
+  const rotation::OperatorConfig usual;
   if (auto decided = decide(*policy, view, (*access)->secrets(), (*access)->clock(),
-                            (*access)->rng(), floor, plan);
+                            (*access)->rng(), config ? *config : usual, plan);
       !decided)
     return fail(decided.error().message);
   ReferenceCheck references = check_references(*policy, config ? &config->access : nullptr,
