@@ -3,13 +3,17 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 
-.PHONY: build quickstart test simulate e2e fuzz bench lint sanitize clean
+.PHONY: build lambda quickstart test simulate e2e fuzz bench lint sanitize clean
 
 build:
 	scripts/deps.sh
 	scripts/build.sh release
 	mkdir -p bin && ln -sf ../build/release/bin/keyturn bin/keyturn && ln -sf ../build/release/bin/keyturn-sandbox bin/keyturn-sandbox \
 	  && ln -sf keyturn bin/kubectl-keyturn
+
+# SECRET=arn:… FUNCTION=name: whom the IAM policies are for. KEYTURN=PROGRAM packs that program instead of building the release.
+lambda: $(if $(KEYTURN),,build)
+	scripts/lambda.sh
 
 quickstart: build
 	scripts/quickstart.sh $(if $(STAY),--stay)

@@ -2,11 +2,13 @@
 """The table of `make bench`: the operator against the budgets, on keyturn-sandbox and, with --programs, on a real API server. Figures of one run on one machine; rates are
 ratios to a raw loop in the same run.
 usage: run.py [--counts 1000,10000] [--bin DIR] [--out FILE] [--programs FOLDER of tests/e2e/control-plane.sh]"""
-import argparse, json, os, re, shutil, signal, ssl, subprocess, sys, tempfile, time, urllib.request
+import argparse, concurrent.futures, json, os, re, shutil, signal, ssl, subprocess, sys, tempfile, time, urllib.request, uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "e2e"))
 from harness.cluster import ControlPlane  # noqa: E402
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "integration"))
+import aws as aws_client  # noqa: E402
 
 CRD = "crds/rotationpolicies.keyturn.dev.yaml"
 ROWS = []
@@ -232,6 +234,46 @@ def one_rotation(binaries):
     sandbox.end()
 
 
+def cold_start(binaries, times=7):
+    """The Lambda package, from the start of its process until an invocation that waits for it is answered: one that asks nobody, and a step that asks AWS. Medians."""
+    sandbox = Sandbox(binaries)
+    package = f"{sandbox.dir}/lambda"
+    subprocess.run(["scripts/lambda.sh", package], env={**os.environ, "KEYTURN": f"{binaries}/keyturn"}, check=True, stdout=subprocess.DEVNULL)
+    function = sandbox.admin("/lambda/functions", {"name": "bench"})
+    env = {**sandbox.env, "AWS_LAMBDA_RUNTIME_API": function["runtimeApi"], "KEYTURN_STRATEGY": "generic", "KEYTURN_SECRETS": "bench/*"}
+
+    def first_step(name):
+        """Of a secret that AWS has begun to rotate; its function is called by hand."""
+        arn, version = sandbox.admin("/aws/secrets", {"name": f"bench/{name}", "value": "x"})["arn"], str(uuid.uuid4())
+        aws_client.call(sandbox, "RotateSecret", SecretId=arn, ClientRequestToken=version, RotationLambdaARN="arn:aws:lambda:eu-west-1:123456789012:function:by-hand")
+        return {"Step": "createSecret", "SecretId": arn, "ClientRequestToken": version}
+
+    def timed(event, start):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            begun = time.monotonic()
+            process = subprocess.Popen([f"{package}/package/bootstrap"], env=env, stderr=subprocess.DEVNULL) if start else None
+            pool.submit(sandbox.admin, "/lambda/functions/bench/invoke", event).result()
+            return 1000 * (time.monotonic() - begun), process
+
+    def gone(process):
+        process.kill()
+        process.wait()
+        sandbox.admin("/lambda/functions/bench/restart", {})
+
+    took = {"cold start": [], "cold start and createSecret": [], "createSecret, warm": []}
+    for n in range(times):
+        idle, process = timed({}, True)
+        gone(process)
+        cold, process = timed(first_step(f"cold-{n}"), True)
+        warm, _ = timed(first_step(f"warm-{n}"), False)
+        gone(process)
+        for name, value in zip(took, (idle, cold, warm)):
+            took[name].append(value)
+    for name, values in took.items():
+        row(f"lambda package, generic: {name}", sorted(values)[times // 2], "ms")
+    sandbox.end()
+
+
 def others_latency(binaries, dead, servers=10, each=4):
     """InfluxDB tokens of many servers, all asked to rotate at once, the first `dead` servers black-holed: from each request to its Secret's write,
     in milliseconds, of the policies whose server answers."""
@@ -289,6 +331,7 @@ def main():
     size = os.path.getsize(stripped.name) / 2**20
     row("keyturn, stripped", size, "MiB", "<= 12 MiB", size <= 12)
     one_rotation(arguments.bin)
+    cold_start(arguments.bin)
     black_hole(arguments.bin)
     counts = [int(count) for count in arguments.counts.split(",")]
     for count in counts:

@@ -13,6 +13,30 @@ class AllowsAll final : public engine::AccessGuard {
   Status backend(std::string_view) const override { return {}; }
 };
 
+// Every request ends soon after the stop, whoever sends it.
+class StoppableTransport final : public http::Transport {
+ public:
+  StoppableTransport(std::shared_ptr<http::Transport> inner, std::stop_token stop)
+      : inner_(std::move(inner)), stop_(std::move(stop)) {}
+
+  Result<http::Response> send(const http::Request& request) override {
+    return inner_->send(stoppable(request));
+  }
+  Result<http::Response> stream(const http::Request& request,
+                                const std::function<bool(std::string_view)>& on_data) override {
+    return inner_->stream(stoppable(request), on_data);
+  }
+
+ private:
+  http::Request stoppable(http::Request request) const {
+    request.stop = stop_;
+    return request;
+  }
+
+  const std::shared_ptr<http::Transport> inner_;
+  const std::stop_token stop_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) {
@@ -21,6 +45,11 @@ Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) 
   auto settings = aws::load_settings(env);
   if (!settings) return std::move(settings).error();
   access->transport_ = http::make_curl_transport({.max_idle_handles = 2, .user_agent = "keyturn"});
+  if (options.stop.stop_possible()) {
+    access->transport_ =
+        std::make_shared<StoppableTransport>(std::move(access->transport_), options.stop);
+  }
+  access->guard_ = options.guard ? options.guard : std::make_shared<const AllowsAll>();
   access->request_deadline_ = options.request_deadline;
   if (!options.region.empty()) settings->region = options.region;
   if (!options.endpoint_url.empty()) settings->endpoint_urls = {{"", options.endpoint_url}};
@@ -36,7 +65,8 @@ Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) 
                                     .settings = *settings,
                                     .clock = &access->clock_,
                                     .rng = &access->rng_,
-                                    .request_timeout = options.request_deadline});
+                                    .request_timeout = options.request_deadline,
+                                    .stop = options.stop});
   if (!session) return std::move(session).error();
   access->secrets_ = aws::make_secrets_manager(*session);
   access->admin_ = aws::make_secrets_admin(*session);
@@ -48,7 +78,7 @@ engine::StrategyDeps AwsAccess::strategy_deps() {
   return {.transport = transport_,
           .secrets = secrets_.get(),
           .timestream = timestream_.get(),
-          .guard = std::make_shared<const AllowsAll>(),
+          .guard = guard_,
           .clock = &clock_,
           .request_timeout = request_deadline_};
 }

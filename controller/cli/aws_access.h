@@ -1,8 +1,9 @@
-// Secrets Manager as the person at the command line may see it: the default chain of this machine,
-// never the operator's keys. Thread rule: main thread.
+// Secrets Manager as the person at the command line, or the Lambda function, may see it: the
+// default chain of this machine, never the operator's keys. Thread rule: main thread.
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "lib/aws/secrets_admin.h"
@@ -19,6 +20,9 @@ struct AwsOptions {
   std::string region{};        // "": AWS_REGION, the profile's
   std::string endpoint_url{};  // of every service, before whatever the environment says
   Duration request_deadline{15'000};
+  std::stop_token stop{};  // ends requests and waits of AWS and of backends soon
+  // Null: everything is allowed, for whoever runs the command is bounded by AWS.
+  std::shared_ptr<const engine::AccessGuard> guard{};
 };
 
 class AwsAccess {
@@ -29,14 +33,14 @@ class AwsAccess {
   aws::SecretsAdmin& admin() { return *admin_; }
   Clock& clock() { return clock_; }
   Rng& rng() { return rng_; }
-  // With a guard that allows everything: whoever runs the command is bounded by AWS. Valid as long
-  // as this object.
+  // Valid as long as this object.
   engine::StrategyDeps strategy_deps();
 
  private:
   SystemClock clock_;
   SystemRng rng_;
   Duration request_deadline_{0};
+  std::shared_ptr<const engine::AccessGuard> guard_;
   std::shared_ptr<http::Transport> transport_;
   std::unique_ptr<aws::SecretsManager> secrets_;
   std::unique_ptr<aws::SecretsAdmin> admin_;

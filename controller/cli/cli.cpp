@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include "controller/cli/commands.h"
 #include "controller/cli/interrupt.h"
@@ -25,9 +26,15 @@ int run(int argc, char** argv) {
   add_plan(app, chosen);
   add_validate(app, chosen);
   add_secret(app, chosen);
+  add_lambda(app, chosen);
   add_version(app, chosen);
   try {
-    app.parse(argc, argv);
+    // Lambda starts a program of that name, without a word.
+    if (argc == 1 && std::filesystem::path(argv[0]).filename() == "bootstrap") {
+      app.parse("lambda");
+    } else {
+      app.parse(argc, argv);
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;  // --help is no error
   }

@@ -25,6 +25,7 @@ void add_revoke(CLI::App& app, Chosen& chosen);
 void add_plan(CLI::App& app, Chosen& chosen);
 void add_validate(CLI::App& app, Chosen& chosen);
 void add_secret(CLI::App& app, Chosen& chosen);
+void add_lambda(CLI::App& app, Chosen& chosen);
 void add_version(CLI::App& app, Chosen& chosen);
 
 std::string version_text();

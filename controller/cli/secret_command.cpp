@@ -19,6 +19,7 @@ void add_secret(CLI::App& app, Chosen& chosen) {
   add_secret_discard_pending(*secret, chosen);
   add_secret_delete(*secret, chosen);
   add_secret_schedule(*secret, chosen);
+  add_secret_iam(*secret, chosen);
 }
 
 }  // namespace keyturn::cli

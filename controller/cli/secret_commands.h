@@ -16,5 +16,6 @@ void add_secret_discard_pending(CLI::App& secret, Chosen& chosen);
 void add_secret_new(CLI::App& secret, Chosen& chosen);
 void add_secret_delete(CLI::App& secret, Chosen& chosen);
 void add_secret_schedule(CLI::App& secret, Chosen& chosen);
+void add_secret_iam(CLI::App& secret, Chosen& chosen);
 
 }  // namespace keyturn::cli

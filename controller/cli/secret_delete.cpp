@@ -39,7 +39,7 @@ class ClearErrand final : public Errand {
   bool mints() const { return alone_.strategy.traits().backend == Backend::TwoCredentials; }
   Duration left(const View& view) {
     const engine::Engine engine = alone_.engine();
-    const MonoTime since = alone_.memory.unchanged_since(
+    const MonoTime since = alone_.memory->unchanged_since(
         engine.memory_key(view), engine::Engine::fingerprint(view, judge(view)),
         alone_.clock.mono());
     return since + alone_.timing.quiet() - view.seen_at;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -35,10 +36,11 @@ struct Alone {
   Duration time_limit{600'000};
   std::stop_token stop{};
   std::function<void(const Progress&)> tell = [](const Progress&) {};
-  engine::Memory memory{};
+  // Outlives an Alone where one process makes several, one after another, for the same secret.
+  std::shared_ptr<engine::Memory> memory = std::make_shared<engine::Memory>();
 
   engine::Engine engine() {
-    return engine::Engine({secrets, strategy, memory, clock, rng, timing});
+    return engine::Engine({secrets, strategy, *memory, clock, rng, timing});
   }
 };
 

@@ -2,6 +2,7 @@
 // Thread rule: one thread. Errors: Invalid with the reason in `code`, and those of drive().
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "controller/cli/secret_drive.h"
@@ -40,6 +41,18 @@ struct Stepped {
 // One of createSecret, setSecret, testSecret, finishSecret. What is already done is success; what
 // has another turn is Invalid "NotItsTurn", saying what comes next.
 Result<Stepped> step_alone(Alone& alone, engine::Step step, bool force);
+
+// Whether a step may work on this secret: its name and ARN as AWS says them.
+using Allowed = std::function<Status(const aws::SecretMetadata& secret)>;
+// The same as AWS's rotation function: AWS chose the version, and may call each step again at any
+// time. What an earlier rotation replaced is revoked by createSecret, after quiet. `allowed` is
+// asked first. Invalid "RotationNotEnabled"; "NotPending", "NotCreated" and others of the plan.
+Result<Stepped> step_alone(Alone& alone, const engine::LambdaCall& call, const Allowed& allowed);
+
+// "createSecret"…; Invalid "UnknownStep".
+Result<engine::Step> step_named(const std::string& name);
+// Invalid "NoSteps": AWS or somebody else rotates.
+Status has_steps(const engine::Strategy& strategy);
 
 struct Released {
   std::string arn;

@@ -18,6 +18,8 @@ constexpr Duration kLongestDeadline{120'000};
 
 Error usage(std::string message) { return invalid("Usage", std::move(message)); }
 
+}  // namespace
+
 std::string known_strategies() {
   std::string names;
   for (const auto name : engine::strategy_names())
@@ -25,7 +27,12 @@ std::string known_strategies() {
   return names;
 }
 
-}  // namespace
+Result<Duration> read_request_deadline(const std::string& text) {
+  auto deadline = parse_duration(text);
+  if (deadline && *deadline >= kShortestDeadline && *deadline <= kLongestDeadline) return deadline;
+  return invalid("BadDuration", "write a duration from " + format_duration(kShortestDeadline) +
+                                    " to " + format_duration(kLongestDeadline) + ", such as 15s");
+}
 
 void SecretFlags::add_to(CLI::App& command, Asks asks) {
   command.add_option("SECRET", secret, "Name or ARN of a secret in Secrets Manager");
@@ -96,10 +103,8 @@ const nlohmann::json& OpenSecret::steps() const { return *steps_; }
 Result<std::unique_ptr<OpenSecret>> OpenSecret::open(const SecretFlags& flags) {
   const auto timeout = parse_duration(flags.timeout);
   if (!timeout) return usage("--timeout: " + timeout.error().message);
-  const auto deadline = parse_duration(flags.request_deadline);
-  if (!deadline || *deadline < kShortestDeadline || *deadline > kLongestDeadline)
-    return usage("--request-deadline: write a duration from " + format_duration(kShortestDeadline) +
-                 " to " + format_duration(kLongestDeadline) + ", such as 15s");
+  const auto deadline = read_request_deadline(flags.request_deadline);
+  if (!deadline) return usage("--request-deadline: " + deadline.error().message);
   std::unique_ptr<OpenSecret> open(new OpenSecret());
   if (!flags.strategy.empty()) {  // what is wrong with it is told before AWS is asked for
     auto checked = engine::make_strategy(flags.strategy, flags.options);

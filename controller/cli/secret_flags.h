@@ -69,6 +69,11 @@ class OpenSecret {
   std::unique_ptr<nlohmann::json> steps_;
 };
 
+// "generic, influxdbToken, …"
+std::string known_strategies();
+// The protocol's unit of time; Invalid "BadDuration" where it is none, or out of bounds.
+Result<Duration> read_request_deadline(const std::string& text);
+
 // "keyturn secret rotate: …" to stderr; kFailed, or kUsage for Invalid "Usage".
 int fail_secret(const char* command, const Error& error);
 

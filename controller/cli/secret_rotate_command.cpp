@@ -1,6 +1,5 @@
 // `keyturn secret rotate` and `keyturn secret step`.
 #include <CLI/CLI.hpp>
-#include <array>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,12 +8,9 @@
 #include "controller/cli/secret_commands.h"
 #include "controller/cli/secret_errands.h"
 #include "controller/cli/secret_flags.h"
-#include "lib/base/text.h"
 
 namespace keyturn::cli {
 namespace {
-
-using engine::Step;
 
 struct RotateFlags {
   SecretFlags secret;
@@ -55,20 +51,9 @@ struct StepFlags {
   bool force = false;
 };
 
-constexpr std::array<Step, 4> kSteps{Step::CreateSecret, Step::SetSecret, Step::TestSecret,
-                                     Step::FinishSecret};
-
-Result<Step> step_named(const std::string& name) {
-  for (const Step step : kSteps) {
-    if (to_string(step) == name) return step;
-  }
-  return invalid("Usage", "STEP is \"" + printable(name, 40) +
-                              "\"; steps: createSecret, setSecret, testSecret, finishSecret");
-}
-
 int step(const StepFlags& given) {
   const auto wanted = step_named(given.step);
-  if (!wanted) return fail_secret("step", wanted.error());
+  if (!wanted) return fail_secret("step", invalid("Usage", wanted.error().message));
   auto flags = resolve(given.secret, Asks::Strategy);
   if (!flags) return fail_secret("step", flags.error());
   auto open = OpenSecret::open(*flags);

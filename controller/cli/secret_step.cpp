@@ -1,5 +1,7 @@
-// step_alone(): one of AWS's four steps at a time, for finding out what a rotation meets.
+// step_alone(): one of AWS's four steps at a time, for finding out what a rotation meets, and as
+// the rotation function that AWS calls.
 #include "controller/cli/secret_errands.h"
+#include "lib/base/text.h"
 
 namespace keyturn::cli {
 namespace {
@@ -162,6 +164,44 @@ class FinishErrand final : public Errand {
   std::string subject_;
 };
 
+// The Lambda form: AWS chose the version and the step, and the plan goes by both.
+class LambdaErrand final : public Errand {
+ public:
+  LambdaErrand(const engine::LambdaCall& call, const Allowed& allowed)
+      : call_(call), allowed_(allowed) {}
+
+  engine::Situation judge(const View&) override { return {.retire = true, .lambda = call_}; }
+
+  Word word(const View& view, Decision& decision) override {
+    if (!note_.empty()) return Word::done();
+    if (auto allowed = allowed_(view.secret); !allowed)
+      return Word::refuse(std::move(allowed).error());
+    if (!view.secret.rotation_enabled) {
+      return Word::refuse(invalid(
+          "RotationNotEnabled",
+          "The secret " + view.secret.name +
+              " has RotationEnabled=false, so it is not AWS who asks; switch its rotation "
+              "on (`aws secretsmanager rotate-secret --rotation-lambda-arn …`), or rotate it "
+              "with `keyturn secret rotate`"));
+    }
+    if (decision.action == Action::Refuse) return Word::refuse(refused(decision));
+    if (decision.action != Action::Nothing) return Word::perform();
+    note_ = decision.message;
+    return Word::done();
+  }
+
+  void happened(const Decision&, const StepResult& result) override {
+    if (result.kind == StepResult::Kind::Driver) note_ = result.note;
+  }
+
+  Stepped result(const View& view) const { return {view.secret.arn, call_.version_id, note_}; }
+
+ private:
+  const engine::LambdaCall& call_;
+  const Allowed& allowed_;
+  std::string note_;
+};
+
 template <class E>
 Result<Stepped> run(Alone& alone, E errand) {
   auto view = drive(alone, errand);
@@ -171,18 +211,33 @@ Result<Stepped> run(Alone& alone, E errand) {
 
 }  // namespace
 
-Result<Stepped> step_alone(Alone& alone, Step step, bool force) {
-  switch (alone.strategy.traits().backend) {
-    case Backend::Delegated:
-    case Backend::ReadOnly:
-      return invalid("NoSteps", "Strategy " + alone.strategy.traits().name +
-                                    " takes no steps of its own; AWS or somebody else rotates");
-    default:
-      break;
+Result<Step> step_named(const std::string& name) {
+  for (const Step step :
+       {Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret}) {
+    if (to_string(step) == name) return step;
   }
+  return invalid("UnknownStep", "\"" + printable(name, 40) +
+                                    "\" is not a step; steps: createSecret, setSecret, testSecret, "
+                                    "finishSecret");
+}
+
+Status has_steps(const engine::Strategy& strategy) {
+  const engine::Traits& traits = strategy.traits();
+  if (traits.backend != Backend::Delegated && traits.backend != Backend::ReadOnly) return {};
+  return invalid("NoSteps", "Strategy " + traits.name +
+                                " takes no steps of its own; AWS or somebody else rotates");
+}
+
+Result<Stepped> step_alone(Alone& alone, Step step, bool force) {
+  if (auto has = has_steps(alone.strategy); !has) return std::move(has).error();
   if (step == Step::CreateSecret) return run(alone, CreateErrand(alone, force));
   if (step == Step::FinishSecret) return run(alone, FinishErrand());
   return run(alone, TryErrand(alone, step));
+}
+
+Result<Stepped> step_alone(Alone& alone, const engine::LambdaCall& call, const Allowed& allowed) {
+  if (auto has = has_steps(alone.strategy); !has) return std::move(has).error();
+  return run(alone, LambdaErrand(call, allowed));
 }
 
 }  // namespace keyturn::cli

@@ -56,7 +56,7 @@ StepResult Steps::set_and_test() {
   // One step a call: AWS's, or a person's. The decision is made at finishSecret.
   const Step only = situation_.lambda ? decision_.step : situation_.only;
   if (only == Step::None || only == Step::SetSecret) {
-    if (backend() == Backend::ForwardOnly && !situation_.lambda) {
+    if (backend() == Backend::ForwardOnly) {
       // Setting is revoking here: the old value dies with it. So it waits for quiet, lest a put
       // planned from an older view takes the labels from the only version that works afterwards.
       const TestResult already = strategy().test(context(decision_.version_id), **pending);

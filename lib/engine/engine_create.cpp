@@ -16,7 +16,7 @@ StepResult Steps::clean_up_and_create(std::string& cleaned_up) {
   if (const Status known = strategy().recognise(**current); !known.ok())
     return failed(known.error());
 
-  if (backend() == Backend::ForwardOnly && !situation_.lambda) {
+  if (backend() == Backend::ForwardOnly) {
     const TestResult test = strategy().test(context(labels().current), **current);
     if (test.verdict == Verdict::Unknown) return waiting(test);
     if (test.verdict == Verdict::Rejected) return rebase();  // first of all a credential that works

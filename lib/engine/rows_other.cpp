@@ -80,7 +80,10 @@ std::optional<Decision> lambda_not_its_turn(const Input& in) {
   const Labels& l = in.labels();
   const auto& [step, version, token] = call(in);
   if (version == l.current) {
-    if (step == Step::FinishSecret && l.pending == version) return pending_is_current(in);
+    if (step == Step::FinishSecret) {
+      if (auto dropped = pending_is_current(in)) return dropped;
+      if (!in.traits.can_revoke && !l.baton.empty()) return nothing_to_revoke(in);
+    }
     return Decision{.step = step,
                     .version_id = version,
                     .reason = "AlreadyCurrent",
@@ -95,7 +98,9 @@ std::optional<Decision> lambda_not_its_turn(const Input& in) {
         .message = "Version " + version +
                    " is not labelled AWSPENDING; AWS starts each rotation by labelling it."};
   }
-  if (step != Step::CreateSecret && !made_by_us(in)) {
+  // RotateImmediately=false: AWS calls testSecret alone, on a version with a value of its own.
+  const bool only_a_test = step == Step::TestSecret && in.view.foreign_pending;
+  if (step != Step::CreateSecret && !made_by_us(in) && !only_a_test) {
     return Decision{
         .action = Action::Refuse,
         .step = step,
@@ -114,6 +119,9 @@ std::optional<Decision> lambda_create(const Input& in) {
                     .version_id = l.pending,
                     .reason = "AlreadyCreated",
                     .message = "The version has its value."};
+  }
+  if (in.traits.backend == Backend::None) {
+    if (auto others = foreign_baton(in)) return others;
   }
   if (!l.baton.empty() &&
       (l.baton == l.current || l.baton == l.latest)) {  // an earlier call that AWS has cancelled
@@ -143,14 +151,14 @@ std::optional<Decision> lambda_set_or_test(const Input& in) {
   if (step == Step::FinishSecret && (!has_backend || l.baton != l.latest)) return std::nullopt;
   if (!has_backend) {
     return Decision{.step = step,
-                    .version_id = l.latest,
+                    .version_id = call(in).version_id,
                     .reason = "NothingToDo",
                     .message = "This strategy has no backend."};
   }
   return Decision{.action = Action::SetAndTest,
                   .row = 2,
                   .step = step,
-                  .version_id = l.latest,
+                  .version_id = call(in).version_id,
                   .reason = "Testing",
                   .message = "The new credential is set at the backend and tested."};
 }

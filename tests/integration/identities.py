@@ -3,6 +3,7 @@ import base64, json, re
 
 from harness import Subject, check, collection, until
 from influxdb import RULES, SOON, Influx
+from secret_commands import keyturn
 
 SCENARIOS, scenario = collection()
 
@@ -70,12 +71,16 @@ def a_role_on_top_needs_a_rule(world):
 
 @scenario
 def the_documented_permissions_are_enough(world):
-    """docs/install.md's statements, word for word, are all that the operator has; a rotation without targets asks for dates, one with targets for values. Those for
+    """docs/install.md's statements, word for word what `keyturn secret iam` prints, are all that the operator has; a rotation without targets asks for dates, one with targets for values. Those for
     influxdbToken come second: until then no database and no administrator's secret may be looked at."""
     text = open(f"{world.sandbox.source}/docs/install.md").read()
     every, influx_too = (json.loads(block)["Statement"] for block in re.findall(r"```json\n(.*?)```", text, re.S) if "Statement" in block)
+    where = ("--region", "eu-west-1", "--account", "123456789012")
+    printed = lambda *words: json.loads(keyturn(world, "secret", "iam", "shop/*", *where, *words).out)["Statement"]
+    check(printed("--strategy", "generic") == every, f"docs/install.md says {every}")
+    check(printed("--strategy", "influxdbToken", "--reads", "influx/admin") == every + influx_too, f"docs/install.md says {influx_too}")
     listed = lambda value: [value] if isinstance(value, str) else value
-    stars = lambda value: [v.replace("*", "**") for v in listed(value)]  # IAM's star passes a slash
+    stars = lambda value: [v.replace("*", "**").replace("?", "*") for v in listed(value)]  # IAM's star passes a slash
 
     def allow(statements):
         world.sandbox.admin("/aws/rules", {"rules": [{"effect": s["Effect"], "actions": stars(s["Action"]), "resources": stars(s["Resource"])} for s in statements]})

@@ -50,6 +50,7 @@ Json secret_state(const StoredSecret& secret, bool values) {
               {"name", secret.name},
               {"region", secret.region},
               {"rotationEnabled", secret.rotation_enabled},
+              {"rotated", secret.rotated.has_value()},
               {"deleted", secret.deleted.has_value()},
               {"lastChangedDate", epoch(secret.changed)},
               {"labels", Json::object()},
@@ -60,6 +61,7 @@ Json secret_state(const StoredSecret& secret, bool values) {
                   {"labels", version.labels},
                   {"createdDate", epoch(version.created)},
                   {"order", version.order},
+                  {"byRotation", version.by_rotation},
                   {"hasValue", version.has_value()}};
     if (values && version.text) entry["secretString"] = *version.text;
     if (values && version.binary) entry["secretBinary"] = *version.binary;
@@ -119,6 +121,7 @@ Json Admin::dispatch(const HttpRequest& request, const Json& body) {
   if (request.path.starts_with("/faults")) return faults(request, rest("/faults"), body);
   if (request.path.starts_with("/kube/")) return kube(rest("/kube/"), body);
   if (request.path.starts_with("/aws/")) return aws(request, rest("/aws/"), body);
+  if (request.path.starts_with("/lambda/")) return lambda(request, rest("/lambda/"), body);
   if (request.path.starts_with("/influx/")) return influx(request, rest("/influx/"), body);
   unknown(request.path);
 }

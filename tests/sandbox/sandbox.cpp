@@ -44,6 +44,8 @@ Sandbox::Sandbox(const SandboxOptions& options)
       controllers_(store_, registry_, writer_, clock_),
       accounts_(aws_clock_),
       secrets_(aws_clock_, options.seed),
+      functions_(front_, options.region),
+      rotations_(secrets_, functions_),
       influx_(tls_.get(), front_, secrets_, clock_, options.region),
       timestream_(influx_),
       aws_api_(secrets_, timestream_, accounts_, auth_, front_, aws_clock_),
@@ -56,6 +58,7 @@ Sandbox::Sandbox(const SandboxOptions& options)
       admin_server_("admin", nullptr, [this](const auto& r, auto& x) { admin_->handle(r, x); }) {
   store_.on_commit(
       [this](const auto& resource, const auto& event) { commit_hook(resource, event); });
+  secrets_.on_rotate([this](const RotationStart& start) { rotations_.start(start); });
   auth_.add_token(token_, {"sandbox-admin", {"system:masters", "system:authenticated"}});
   Principal principal;
   principal.access_key = access_key_;
@@ -72,6 +75,7 @@ Sandbox::Sandbox(const SandboxOptions& options)
 }
 
 Sandbox::~Sandbox() {
+  functions_.stop();
   admin_server_.stop();
   aws_tls_server_.stop();
   aws_server_.stop();

@@ -1,5 +1,5 @@
-// The whole sandbox in one process: a Kubernetes API, Secrets Manager, STS, Timestream for InfluxDB
-// and as many InfluxDB servers as a test makes, on ephemeral loopback ports.
+// The whole sandbox in one process: a Kubernetes API, Secrets Manager, STS, Lambda, Timestream for
+// InfluxDB and as many InfluxDB servers as a test makes, on ephemeral loopback ports.
 //
 //   Sandbox sandbox;
 //   sandbox.secrets().create("shop/api-key", R"({"apiKey":"x"})");
@@ -27,9 +27,11 @@
 #include "tests/sandbox/http_server.h"
 #include "tests/sandbox/influx_instances.h"
 #include "tests/sandbox/kube_api.h"
+#include "tests/sandbox/lambda_functions.h"
 #include "tests/sandbox/object_store.h"
 #include "tests/sandbox/object_writer.h"
 #include "tests/sandbox/resource.h"
+#include "tests/sandbox/rotation_runner.h"
 #include "tests/sandbox/secrets_manager.h"
 #include "tests/sandbox/shifted_clock.h"
 #include "tests/sandbox/timestream.h"
@@ -75,6 +77,8 @@ class Sandbox {
   AwsAccounts& accounts() { return accounts_; }
   AwsApi& aws_api() { return aws_api_; }
   InfluxInstances& influx() { return influx_; }
+  LambdaFunctions& functions() { return functions_; }
+  RotationRunner& rotations() { return rotations_; }
   Auth& auth() { return auth_; }
   ObjectStore& store() { return store_; }
   ObjectWriter& objects() { return writer_; }
@@ -113,6 +117,8 @@ class Sandbox {
   Controllers controllers_;
   AwsAccounts accounts_;
   SecretsManager secrets_;
+  LambdaFunctions functions_;
+  RotationRunner rotations_;
   InfluxInstances influx_;
   Timestream timestream_;
   AwsApi aws_api_;

@@ -31,7 +31,8 @@ struct SecretVersion {
   std::optional<std::string> binary;  // SecretBinary, base64 as sent
   std::set<std::string> labels;
   WallTime created;
-  std::uint64_t order = 0;  // of creation
+  std::uint64_t order = 0;   // of creation
+  bool by_rotation = false;  // put with the RotationToken of a rotation by AWS
 
   bool has_value() const { return text || binary; }
 };
@@ -39,6 +40,7 @@ struct SecretVersion {
 struct StoredSecret {
   std::string arn, name, description, kms_key_id, account, region;
   std::string owning_service, type, primary_region, lambda_arn;
+  std::string rotation_token;  // of the rotation by AWS that is under way
   bool rotation_enabled = false;
   Json rotation_rules;
   std::map<std::string, std::string> tags;
@@ -52,6 +54,11 @@ struct StoredSecret {
   const SecretVersion* holder(const std::string& label) const;
 };
 
+// A rotation that RotateSecret has just begun.
+struct RotationStart {
+  std::string secret_arn, version_id, lambda_arn, rotation_token;
+};
+
 class SecretsManager {
  public:
   SecretsManager(const Clock& clock, std::uint64_t seed);
@@ -62,6 +69,9 @@ class SecretsManager {
   };
   // One signed and parsed request. Throws AwsError.
   Json call(const std::string& operation, const Json& input, const Caller& caller);
+
+  // Who carries rotations out; called under the lock, so it may only note what to do.
+  void on_rotate(std::function<void(const RotationStart&)> start) { on_rotate_ = std::move(start); }
 
   // --- for tests, without IAM ---
   // Creates a secret and returns its ARN. The version id is made up.
@@ -124,6 +134,7 @@ class SecretsManager {
   bool shows(const StoredSecret& secret, const Json& input, Json& entry) const;
 
   const Clock& clock_;
+  std::function<void(const RotationStart&)> on_rotate_;
   mutable std::mutex mutex_;
   SystemRng rng_;
   SeededRng seeded_;

@@ -98,6 +98,9 @@ Json SecretsManager::put_value(const Json& input, const Caller& caller) {
     throw AwsError("InvalidParameterException",
                    "RotationToken must have 36-256 characters of [A-Za-z0-9-].");
   }
+  if (const std::string rotation = text_at(input, "RotationToken");
+      !rotation.empty() && rotation != secret.rotation_token)
+    throw AwsError("AccessDeniedException", "RotationToken is not that of a rotation under way.");
   const auto existing = secret.versions.find(token);
   Json out = short_reply(secret);
   out["VersionId"] = token;
@@ -115,6 +118,7 @@ Json SecretsManager::put_value(const Json& input, const Caller& caller) {
         existing != secret.versions.end() ? existing->second : add_version(secret, token);
     version.text = value.text;
     version.binary = value.binary;
+    version.by_rotation = !text_at(input, "RotationToken").empty();
     if (labels.empty()) labels.push_back("AWSCURRENT");
     if (first) attach(secret, "AWSCURRENT", version);
     for (const std::string& label : labels) attach(secret, label, version);
@@ -248,7 +252,8 @@ Json SecretsManager::restore_secret(const Json& input, const Caller& caller) {
   return short_reply(secret);
 }
 
-// The placeholder of a rotation by AWS: a pending version without a value. No function is invoked.
+// The placeholder of a rotation by AWS: a pending version without a value. Its function is then
+// invoked (rotation_runner.h).
 Json SecretsManager::rotate_secret(const Json& input, const Caller& caller) {
   check_members(input, {"SecretId", "ClientRequestToken", "RotationLambdaARN", "RotationRules",
                         "RotateImmediately", "ExternalSecretRotationMetadata",
@@ -270,8 +275,11 @@ Json SecretsManager::rotate_secret(const Json& input, const Caller& caller) {
   }
   will_change(secret);
   secret.rotation_enabled = true;
-  if (at(input, "RotateImmediately") != false && !secret.versions.contains(token)) {
-    attach(secret, "AWSPENDING", add_version(secret, token));
+  const bool again = pending && pending->id == token && !pending->labels.contains("AWSCURRENT");
+  if (at(input, "RotateImmediately") != false && (again || !secret.versions.contains(token))) {
+    if (!again) attach(secret, "AWSPENDING", add_version(secret, token));
+    secret.rotation_token = uuid_v4(rng_);
+    if (on_rotate_) on_rotate_({secret.arn, token, secret.lambda_arn, secret.rotation_token});
   }
   touch(secret);
   Json out = short_reply(secret);

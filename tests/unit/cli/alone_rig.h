@@ -107,6 +107,7 @@ inline int die_at_every_request(Kind kind, const std::function<void(AloneRig&)>&
       rig.tokens.hook = [&](const auto&, auto when) {
         return maybe_die(when == simulation::When::After);
       };
+      rig.password.hook = rig.tokens.hook;
       bool died = false;
       try {
         command(rig);
@@ -115,7 +116,7 @@ inline int die_at_every_request(Kind kind, const std::function<void(AloneRig&)>&
         ++deaths;
       }
       rig.secrets.set_fault({});
-      rig.tokens.hook = {};
+      rig.tokens.hook = rig.password.hook = {};
       rig.restart();
       command(rig);
       check(rig);
