@@ -19,6 +19,27 @@ long_files() {
   long=$(git ls-files 'lib/*.cpp' 'lib/*.h' 'controller/*.cpp' 'controller/*.h' | xargs wc -l | awk '$2 != "total" && $1 > 450')
   [ -z "$long" ] || { echo "$long"; false; }
 }
+# Who may include whom: LAYOUT.md. The build enforces it but between lib/engine and its subfolder; this is the whole table.
+forbidden_includes() { # lines FILE:#include "HEADER" on standard input
+  awk -F: '
+    function allowed(file) {
+      if (file ~ /^lib\/engine\/strategies\//) return "^lib/"
+      if (file ~ /^lib\/engine\//) return "^lib/(base|http|aws)/|^lib/engine/[^/]*$"
+      if (file ~ /^lib\/aws\//) return "^lib/(base|http|aws)/"
+      if (file ~ /^lib\/http\//) return "^lib/(base|http)/"
+      if (file ~ /^lib\//) return "^lib/base/"
+      if (file ~ /^controller\/kube\//) return "^lib/(base|http)/|^controller/kube/"
+      if (file ~ /^controller\/runtime\//) return "^lib/base/|^controller/runtime/"
+      if (file ~ /^controller\/rotation\//) return "^lib/|^controller/(kube|runtime|rotation)/"
+      return "^lib/|^controller/"
+    }
+    { split($2, quoted, "\""); if (quoted[2] !~ allowed($1)) { print $1 " must not include " quoted[2]; found = 1 } }
+    END { exit !found }'
+}
+includes() {
+  forbidden_includes <<<'lib/base/x.cpp:#include "lib/aws/signer.h"' >/dev/null || { echo "the check itself finds nothing"; return 1; }
+  ! git grep -E '^#include "' -- lib controller | forbidden_includes
+}
 tidy() {
   scripts/build.sh dev kt_base >/dev/null || return 1
   # Flags of GCC that clang does not know are dropped by the compile database's consumer.
@@ -30,6 +51,7 @@ check shellcheck shell_scripts
 check sleeps no_sleeps_in_tests
 check leftovers no_leftovers
 check file-length long_files
+check includes includes
 if [ "${1:-}" != quick ]; then check clang-tidy tidy; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
