@@ -38,6 +38,7 @@ Result<http::Response> SimKube::send(const http::Request& request) {
   const std::string path = request.url.substr(request.url.find('/', 8));
   const std::string name = request.method + " " + path.substr(0, path.find('?'));
   const bool writes = request.method == "PATCH";
+  if (path.find("/secrets/") == std::string::npos) schedule_.said(path + request.body);
   const MonoTime sent = clock_.mono();
   const Schedule::Fate fate = schedule_.send(name, writes);
   switch (fate) {

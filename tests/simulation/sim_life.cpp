@@ -133,6 +133,7 @@ bool Life::write(std::size_t leader, Stored& stored, const Current& current) {
 }
 
 bool Life::publish(Stored& stored, PolicyStatus status) {
+  schedule_.said(rotation::status_json(status).dump());
   const Schedule::Fate fate = schedule_.send("apply status " + stored.policy.ns, false);
   if (fate != Schedule::Fate::Carried && fate != Schedule::Fate::LostReply) return false;
   if (!stored.exists) return false;

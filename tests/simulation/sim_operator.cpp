@@ -88,6 +88,7 @@ Duration SimOperator::pass() {
     world_.tell("leader " + std::to_string(number_) + " decides " +
                 std::string(to_string(d.action)) + " row " + std::to_string(d.row) + " " +
                 d.version_id.substr(0, 18) + " " + d.reason);
+    world_.said(d.reason + " " + d.message);
     if (d.action == Action::Sync) {
       world_.cluster().look_at_target(number_);
       const auto value = engine_->value(*view, d.version_id, values);
@@ -116,6 +117,7 @@ Duration SimOperator::pass() {
     if (r.event == Event::CleanedUp) cleaned_up_ = world_.clock().mono();
     world_.tell("leader " + std::to_string(number_) + "   " + std::string(to_string(r.event)) +
                 " " + r.note);
+    world_.said(r.note + r.cleaned_up + " " + r.error.message);
     if (r.kind == StepResult::Kind::Progress) continue;
     if (r.kind == StepResult::Kind::After) return r.delay;
     if (r.kind == StepResult::Kind::Retry) return std::max(r.delay, Duration(5000));

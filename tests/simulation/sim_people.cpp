@@ -114,7 +114,24 @@ void SimWorld::check() {
         cluster_->wrong_now([this](const std::string& value) { return backend_->accepts(value); });
     if (!wrong.empty()) return fail(wrong);
   }
-  if (!some_label_works()) fail("I2: no labelled version holds a working credential");
+  if (!some_label_works()) return fail("I2: no labelled version holds a working credential");
+  if (meddled_ == 0 && wrong_ == 0 && finished_ > asked_ + cluster_->rollbacks())
+    fail("I4: " + std::to_string(finished_) + " rotations happened, " + std::to_string(asked_) +
+         " were asked for");
+}
+
+void SimWorld::said(const std::string& text) {
+  if (kind_ != Kind::InfluxdbToken) return;  // those of the fakes are words of any text, like "t0"
+  const auto leaks = [&](const std::string& credential) {
+    return text.find(credential) != std::string::npos;
+  };
+  bool leaked = false;
+  for (const SimBackend::Living& one : backend_->living()) leaked |= leaks(one.credential);
+  for (const auto label : {engine::kCurrent, engine::kPending, engine::kPrevious, engine::kBaton}) {
+    const std::string value = value_of(holder(label));
+    leaked |= !value.empty() && leaks(backend_->credential(value));
+  }
+  if (leaked) fail("I5: a credential was told");
 }
 
 bool SimWorld::some_label_works() const {

@@ -64,6 +64,9 @@ class Schedule {
   bool over() const { return over_; }
   Duration away() const;  // the policy is deleted for that long; who comes back remembers nothing
   void tell(const std::string& line);
+  // What the product says to people and to Kubernetes, the data of Secrets apart: no credential
+  // (I5).
+  virtual void said(const std::string& text) = 0;
   void fired(int row);                             // coverage
   void note(const char* what) { ++notes_[what]; }  // coverage of what is no fault
 

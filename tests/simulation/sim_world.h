@@ -19,6 +19,8 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
  public:
   SimWorld(Kind kind, std::uint64_t seed, bool trace);
 
+  void said(const std::string& text) override;
+
   // --- what leaders see and do beside AWS and the backend ---
   SimCluster& cluster() { return *cluster_; }
   bool rotation_due() const;  // a rotation was asked for after the current version was made
