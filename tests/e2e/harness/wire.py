@@ -23,6 +23,7 @@ class Request:
     path: str
     operation: str = ""  # of AWS: the part of X-Amz-Target after the dot
     about: str = ""  # of AWS: the SecretId that it names, as it names it; nothing else of a body is kept
+    accept: str = ""
     status: int | None = None
     error_gone: bool = False  # a watch: an ERROR event with code 410 was among its events
 
@@ -242,7 +243,7 @@ class Proxy:
         method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
         operation = (_header(head, b"x-amz-target") or b"").decode().rpartition(".")[2]
         about = json.loads(body).get("SecretId", "") if operation else ""
-        return Request(self._name, method, path, operation, about)
+        return Request(self._name, method, path, operation, about, (_header(head, b"accept") or b"").decode())
 
 
 # ---- HTTP/1.1, as much as a proxy must know

@@ -147,10 +147,10 @@ class World:
                   f"{Path(str(command[0])).name} {command[1]} ended with {done.returncode}: {done.stderr.strip()}")
         return done
 
-    def operator_token(self, duration="6h"):
-        """A token of the chart's own ServiceAccount, so that its rights are exactly the rendered ones."""
+    def operator_token(self, duration="6h", release=RELEASE):
+        """A token of a release's own ServiceAccount, so that its rights are exactly the rendered ones."""
         accounts = json.loads(self.kube.kubectl("-n", OPERATOR_NAMESPACE, "get", "serviceaccounts", "-o", "json",
-                                                "-l", f"app.kubernetes.io/instance={RELEASE}"))["items"]
+                                                "-l", f"app.kubernetes.io/instance={release}"))["items"]
         check(len(accounts) == 1, f"the chart made {len(accounts)} ServiceAccounts labelled for the release, expected 1")
         return self.kube.kubectl("-n", OPERATOR_NAMESPACE, "create", "token", accounts[0]["metadata"]["name"],
                                  f"--duration={duration}").strip()
@@ -172,6 +172,12 @@ class World:
         if in_sync:
             subject.wait_in_sync()
         return subject
+
+    def operator_of(self, release, config):
+        """An operator with the rights that the chart gave to another release."""
+        token_file = self.folder / f"{release}.token"
+        token_file.write_text(self.operator_token(release=release))
+        return self._operator(release, config, token_file)
 
     def renew_operator_token(self):
         """Writes a fresh token to where the operator reads it."""
@@ -211,10 +217,10 @@ class World:
                 meta = policy["metadata"]
                 self.kube.send("PATCH", f"{POLICIES.format(meta['namespace'])}/{meta['name']}", {"metadata": {"finalizers": None}})
 
-    def _operator(self, name, config=CONFIG):
+    def _operator(self, name, config=CONFIG, token_file=None):
         to_kube, to_aws = self.proxies
         operator = Operator(self.binary, self.folder / "operator", self.wire, to_kube.url, self.cluster.authority,
-                            self.token_file, to_aws.url, config, name)
+                            token_file or self.token_file, to_aws.url, config, name)
         self.operators.append(operator)
         return operator
 

@@ -100,7 +100,7 @@ def restored(world):
     eventually("an old value under a current annotation is found out", lambda: subject.data() == now, 15)
 
 
-@scenario("drift: a restart with everything in sync reads no Secret and writes nothing")
+@scenario("drift: a restart with everything in sync reads no Secret and writes nothing; it lists and watches managed Secrets' metadata alone")
 def quiet_restart(world):
     subjects = [world.subject(world.namespace("drift"), f"quiet-{n}") for n in range(5)]
     world.operator.stop()
@@ -114,4 +114,9 @@ def quiet_restart(world):
     touched = [r for r in requests if any(r.concerns(f"/{s.name}") for s in subjects)]
     check(not reads, f"{len(reads)} values were read from Secrets Manager")
     check(not touched, f"asked about them: {', '.join(map(str, touched))}")
+    secrets = [r for r in [*requests, *world.wire.watches_since(mark)] if r.path.partition("?")[0] == "/api/v1/secrets"]
+    check(any(r.watch for r in secrets) and not all(r.watch for r in secrets), "Secrets are not listed and watched")
+    for each in secrets:
+        check("as=PartialObjectMetadata" in each.accept, f"{each} asks for Secrets with their data: {each.accept}")
+        check("labelSelector=keyturn.dev%2Fmanaged" in each.path, f"{each} asks for Secrets that are not managed: {each.path}")
     return f"{len(requests)} requests: {', '.join(map(str, requests))}"

@@ -2,10 +2,12 @@
 
 import json
 
+import yaml
+
 from harness.kube import KubectlFailed
 from harness.runner import check, check_equal, scenario
 from harness.subject import GENERIC_PASSWORD, manifest
-from harness.world import RELEASE
+from harness.world import OPERATOR_NAMESPACE, RELEASE
 
 
 @scenario("chart: lints, is installed, its Deployment becomes available")
@@ -64,6 +66,38 @@ def namespaced(world):
     held = {each["metadata"]["namespace"] for each in objects if each["kind"] == "Role"
             and any("secrets" in rule.get("resources", []) for rule in each["rules"])}
     check_equal(held, {"t-one", "t-two"}, "namespaces with a Role on secrets")
+
+
+@scenario("chart: limited to one namespace, an operator with that release's rights and rendered config rotates there and nowhere else")
+def limited(world):
+    inside, outside = world.namespace("limited"), world.namespace("unlimited")
+    access = [{"namespaces": ["t-*"], "secrets": ["{namespace}/**"]}]
+    world.helm("install", "limited", world.chart, "--skip-crds", "--set", f"namespaces={{{inside}}}", "--set-json", f"config.access={json.dumps(access)}")
+    try:
+        rendered = world.kube.kubectl("-n", OPERATOR_NAMESPACE, "get", "configmap", "limited-keyturn", "-o", r"jsonpath={.data.config\.yaml}")
+        file = world.folder / "rendered.yaml"
+        file.write_text(rendered)
+        judged = world.keyturn("validate", "--config", file)
+        check_equal(judged.returncode, 0, f"keyturn validate of the rendered config ({judged.stdout}{judged.stderr}), status")
+        world.operator.stop()
+        operator = world.operator_of("limited", {**yaml.safe_load(rendered), "minRotationInterval": "1s"})
+        world.in_use = operator, world.wire
+        mark = world.wire.mark()
+        operator.start()
+        elsewhere = world.subject(outside, "out-of-reach", in_sync=False)
+        subject = world.subject(inside, "in-reach")
+        before = subject.current()
+        subject.request_rotation()
+        subject.wait_rotated(before)
+        requests = world.wire.since(mark)
+        refused_ = [r for r in requests if r.status in (401, 403)]
+        check(not refused_, f"refused: {', '.join(map(str, refused_))}")
+        beyond = [r for r in requests if r.upstream == "kube" and f"/namespaces/{inside}/" not in r.path and r.path.startswith(("/api/", "/apis/keyturn.dev/"))]
+        check(not beyond, f"asked beyond the namespace: {', '.join(map(str, beyond))}")
+        check(not elsewhere.object().get("status"), "a policy of another namespace has a status")
+        check_equal(operator.stop(), 0, "exit status")
+    finally:
+        world.helm("uninstall", "limited")
 
 
 @scenario("CRD: the API server refuses what can never work")
