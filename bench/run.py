@@ -110,8 +110,11 @@ class Operator:
         except urllib.error.HTTPError:
             return ""
 
-    def metric(self, name, label=""):
-        return sum(float(line.rsplit(" ", 1)[1]) for line in self.get("/metrics").splitlines() if line.startswith(name) and label in line)
+    def metric(self, name, **labels):
+        """The sum over the series of that name with these labels, each a regular expression. Labels are printed in any order."""
+        lines = (line for line in self.get("/metrics").splitlines() if re.match(name + "[{ ]", line))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+                   if all(re.search(f'[{{,]{label}="({value})"', line) for label, value in labels.items()))
 
     def rss(self):
         return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{self.process.pid}/status").read()).group(1)) / 1024
@@ -150,7 +153,7 @@ def make_fleet(binaries, sandbox, count, where):
     raw = load(binaries, sandbox, "--count", str(count), "--namespace", "raw", "--what", "raw")
     operator = Operator(binaries, sandbox)
     begun = operator.started
-    until("the first sync", lambda: operator.metric('keyturn_syncs_total{outcome="ok"}') >= count and operator.metric("workqueue_depth") == 0, 900)
+    until("the first sync", lambda: operator.metric("keyturn_syncs_total", outcome="ok") >= count and operator.metric("workqueue_depth") == 0, 900)
     took = time.monotonic() - begun
     rate = 2 * count / took
     row(f"{where}: raw loop, 8 connections, {count} objects", raw["rate"], "writes/s")
@@ -189,15 +192,51 @@ def fleet(binaries, count):
     memory(operator, count, "sandbox")
     idle = 100 * (operator.cpu() - cpu) / 20
     row(f"idle, {count}", idle, "% of core", "<= 1 %", idle <= 1)
+    foreign_secrets(binaries, sandbox, operator, count, "sandbox")
+    drift(sandbox)
+    next_sweep(sandbox, count)
     operator.end()
     sandbox.end()
+
+
+def foreign_secrets(binaries, sandbox, operator, count, where):
+    """As many Secrets that are nobody's business, in a namespace that the operator watches."""
+    before = operator.rss()
+    load(binaries, sandbox, "--count", str(count), "--what", "secrets")
+    sandbox.kube("DELETE", "/api/v1/namespaces/bench/secrets/p00000", {})  # once that is repaired, whatever came of the others has come
+    until("the repair", lambda: operator.metric("keyturn_syncs_total", outcome="ok") > 0)
+    row(f"{where}: memory that {count} unrelated Secrets cost", operator.rss() - before, "MiB", "<= 1 MiB", operator.rss() - before <= 1)
+
+
+def next_sweep(sandbox, count):
+    """The fleet is looked at again each minute now: what a sweep that finds nothing new costs."""
+    sandbox.kube("PATCH", "/apis/keyturn.dev/v1alpha1/namespaces/bench/rotationpolicies/p00000", {"spec": {"refreshInterval": "1m"}}, "application/merge-patch+json")
+    time.sleep(2)
+    sandbox.forget_calls()
+    until("a sweep", lambda: aws(sandbox.calls()), 150, 0.5)
+    time.sleep(2)
+    calls = len(aws(sandbox.calls()))
+    row(f"AWS calls of a later sweep over {count} secrets, nothing changed", calls, "calls", "<= 3", calls <= 3)
+
+
+def drift(sandbox, count=20):
+    """Deleted Secrets, one after the other: from the request that deletes to the one that writes it again, the slowest."""
+    took = []
+    for i in range(1, count + 1):
+        name = f"p{i:05}"
+        sandbox.forget_calls()
+        sandbox.kube("DELETE", f"/api/v1/namespaces/bench/secrets/{name}", {})
+        again = until("the repair", lambda: [e for e in writes(sandbox.calls()) if e["name"] == name and e["operation"] == "apply"], step=0.02)
+        gone = next(e for e in sandbox.calls() if e["name"] == name and e["operation"] == "delete")
+        took.append(again[0]["atMs"] - gone["atMs"])
+    row(f"sandbox: a deleted Secret is written again, slowest of {count}", max(took) / 1000, "s", "<= 1 s", max(took) <= 1000)
 
 
 def real_fleet(binaries, programs, count):
     cluster = RealCluster(binaries, programs)
     make_fleet(binaries, cluster, count, "real API server")
     operator = restart(binaries, cluster, count, "real API server")
-    written = sum(operator.metric("keyturn_kube_requests_total", f'verb="{verb}"') for verb in ("patch", "create", "delete"))
+    written = operator.metric("keyturn_kube_requests_total", verb="create|patch|update|delete")
     row(f"real API server: restart with {count} in sync: Kubernetes writes", written, "calls", "0", written == 0)
     memory(operator, count, "real API server")
     operator.end()
@@ -207,10 +246,10 @@ def real_fleet(binaries, programs, count):
 def one_rotation(binaries):
     sandbox = Sandbox(binaries)
     sandbox.namespace("bench")
-    sandbox.admin("/aws/secrets", {"name": "bench/p00000", "value": json.dumps({"password": "x"})})
+    sandbox.admin("/aws/secrets", {"name": "bench/p00000", "value": "the first"})
     load(binaries, sandbox, "--count", "1", "--strategy", "generic", "--refresh", "1m")
     operator = Operator(binaries, sandbox)
-    until("the first sync", lambda: operator.metric('keyturn_syncs_total{outcome="ok"}') >= 1)
+    until("the first sync", lambda: operator.metric("keyturn_syncs_total", outcome="ok") >= 1)
     until("quiet", lambda: operator.metric("keyturn_policy_ready") == 1)
     time.sleep(2)
     sandbox.forget_calls()
@@ -220,17 +259,26 @@ def one_rotation(binaries):
     calls = aws(entries)
     row("AWS calls of one generic rotation", len(calls), "calls", "<= 6", len(calls) <= 6)
     row("Kubernetes writes of one rotation, one target, the request's included", len(writes(entries)), "calls", "<= 8 + 1", len(writes(entries)) <= 9)
+    lags = []
+    for _ in range(20):
+        time.sleep(1)
+        sandbox.forget_calls()
+        subprocess.run([f"{binaries}/keyturn", "rotate", "p00000", "-n", "bench", "--wait"], env=sandbox.env, check=True, stdout=subprocess.DEVNULL)
+        entries = sorted(sandbox.calls(), key=lambda e: e["number"])
+        written = next(i for i, e in enumerate(entries) if e["operation"] == "apply" and e["resource"] == "secrets")
+        moved = [e for e in entries[:written] if e["operation"] == "UpdateSecretVersionStage"]
+        lags.append(entries[written]["atMs"] - moved[0]["atMs"])
+    row("label move to the Secret's write, slowest of 20 rotations", max(lags), "ms", "<= 50 ms", max(lags) <= 50)
     operator.end()
-    sandbox.forget_calls()
-    started = time.monotonic()
-    operator = Operator(binaries, sandbox)
-    first = until("the first request", lambda: sandbox.calls())
-    row("process start to first request seen, at most", 1000 * (time.monotonic() - started), "ms", "<= 50 ms by itself", None)
-    sandbox.forget_calls()
-    until("a sweep", lambda: aws(sandbox.calls()), 100, 0.5)
-    time.sleep(2)
-    row("AWS calls of a sweep that finds nothing", len(aws(sandbox.calls())), "calls", "<= 3", len(aws(sandbox.calls())) <= 3)
-    operator.end()
+    starts = []
+    for _ in range(5):
+        sandbox.forget_calls()
+        cleared = time.monotonic()
+        operator = Operator(binaries, sandbox)
+        first = until("the first request", lambda: sandbox.calls())
+        starts.append(min(e["atMs"] for e in first) - 1000 * (operator.started - cleared))
+        operator.end()
+    row("process start to first request, median of 5", sorted(starts)[2], "ms", "<= 50 ms", sorted(starts)[2] <= 50)
     sandbox.end()
 
 
@@ -292,7 +340,7 @@ def others_latency(binaries, dead, servers=10, each=4):
                          "spec": {"secretId": f"bench/{name}", "strategy": {"influxdbToken": {}}, "targets": [{"name": name}]}})
             names.append(name)
     operator = Operator(binaries, sandbox)
-    until("the first sync", lambda: operator.metric('keyturn_syncs_total{outcome="ok"}') >= len(names) and operator.metric("workqueue_depth") == 0)
+    until("the first sync", lambda: operator.metric("keyturn_syncs_total", outcome="ok") >= len(names) and operator.metric("workqueue_depth") == 0)
     for i in range(dead):
         sandbox.admin("/faults", {"service": "influxdb", "namespace": f"server-{i}", "kind": "black-hole"})
     time.sleep(2)  # a request counts by whole seconds, and only if it is newer than the version

@@ -180,7 +180,7 @@ Error Breaker::refusal_locked(const std::string& authority, const Host& host, Du
                            "); it is tried again by and by")
           : make_error(ErrorClass::Unavailable, "BackendBusy",
                        "not asked: " + authority + " has not answered earlier requests yet");
-  wait = std::max(wait, options_.patience);
+  wait = std::max(wait, options_.busy_pause);
   error.retry_after = wait + part_of(wait / 2);
   return error;
 }

@@ -4,10 +4,10 @@
 //
 // Per server (host:port): at most `per_host` exchanges at a time, and one while it has not answered
 // for `remembered`. Who finds them all taken waits, but only until the oldest of them is `patience`
-// old: a server that answers has let somebody in by then. After a failure one exchange at a time is
-// let through, the probe, and at most `probes` over all servers. After `failures` failures in a row
-// nobody is, for a pause that doubles from `first_pause` to `longest_pause`, less up to a quarter
-// by chance; then one probe decides.
+// old: most servers that answer have let somebody in by then. After a failure one exchange at a
+// time is let through, the probe, and at most `probes` over all servers. After `failures` failures
+// in a row nobody is, for a pause that doubles from `first_pause` to `longest_pause`, less up to a
+// quarter by chance; then one probe decides.
 //
 // A failure is an exchange that ended without a reply (Transient, see transport.h). Any HTTP status
 // is an answer: a 503 costs no time, and says itself when to come back. What is neither (cancelled,
@@ -36,7 +36,9 @@ struct BreakerOptions {
   int per_host = 2;
   int failures = 3;
   int probes = 4;
-  Duration patience{1000};
+  // Short: as long as that, servers that nobody has heard of yet can hold every worker.
+  Duration patience{50};
+  Duration busy_pause{1000};  // for who was refused: looking again costs a call to AWS
   Duration remembered{60'000};
   Duration first_pause{10'000};
   Duration longest_pause{300'000};
