@@ -24,6 +24,8 @@ constexpr Duration kLongestSleep{
 
 constexpr Duration kUnhurried{15'000};  // each look at a roll-out that nothing waits for asks AWS
 
+constexpr Duration kMended{60'000};  // looks whether a person has mended what only a person can
+
 Duration took(const PolicyStatus& status, const std::string& version_id, WallTime now) {
   return status.rotation && status.rotation->version_id == version_id
              ? now - status.rotation->started_at
@@ -44,6 +46,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
   const std::string id = turn.subject(decision);
   if (!result.cleaned_up.empty())
     emit(policy, kube::Event::Type::Normal, "CleanedUp", "CleanUp", result.cleaned_up);
+  if (result.inactive) tell_inactive(turn, *result.inactive);
   switch (result.event) {
     case engine::Event::Finished:
       deps_.sync.noticed(turn.arn());
@@ -122,20 +125,24 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case StepResult::Kind::Retry:
       break;
   }
+  return failed(turn, decision, result.error);
+}
+
+Outcome RotationPass::failed(Turn& turn, const Decision& decision, const Error& error) {
+  const Policy& policy = turn.policy();
   log::warn("rotation step failed", {{"namespace", policy.ns},
                                      {"policy", policy.name},
                                      {"secretArn", turn.arn()},
-                                     {"versionId", id},
+                                     {"versionId", turn.subject(decision)},
                                      {"step", std::string(engine::to_string(decision.step))},
-                                     {"reason", result.error.code},
-                                     {"error", result.error.message}});
+                                     {"reason", error.code},
+                                     {"error", error.message}});
   emit(policy, kube::Event::Type::Warning, "RotationFailed", "Rotate",
-       std::string(engine::to_string(decision.step)) + ": " + result.error.message);
-  turn.change(
-      [error = result.error, generation = policy.generation](PolicyStatus& status, WallTime now) {
-        set_problem(status, error, false, now, generation);
-      });
-  return Outcome::retry(result.error);
+       std::string(engine::to_string(decision.step)) + ": " + error.message);
+  turn.change([error, generation = policy.generation](PolicyStatus& status, WallTime now) {
+    set_problem(status, error, false, now, generation);
+  });
+  return Outcome::retry(error);
 }
 
 // Said once: the refusals of an outage come often, and what is told already says more of it.
@@ -149,7 +156,8 @@ void RotationPass::tell_backend_down(Turn& turn, const Error& error) {
 Outcome RotationPass::settle(Turn& turn) {
   const Policy& policy = turn.policy();
   if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
-  turn.change([this, &turn](PolicyStatus& status, WallTime now) {
+  const bool inactive = still_inactive(turn);
+  turn.change([this, &turn, inactive](PolicyStatus& status, WallTime now) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     tell_unreadable_request(turn.policy(), status);
     record_rest(status, turn.view.labels.current, now);
@@ -165,7 +173,7 @@ Outcome RotationPass::settle(Turn& turn) {
     const bool asked = request_waits(turn.policy(), status, turn.view.labels, turn.created);
     if (!asked) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
     note_requests(status, turn.policy(), turn.requests, asked, now);
-    clear_problem(status);
+    if (!inactive) clear_problem(status);
   });
   if (auto written = turn.publish(deps_.status); !written)
     return Outcome::retry(std::move(written).error());
@@ -186,6 +194,7 @@ Outcome RotationPass::settle(Turn& turn) {
   const auto no_later_than = [&](WallTime at) { next = next ? std::min(*next, at) : at; };
   if (turn.requests.later) no_later_than(*turn.requests.later);
   if (const auto clean_up = next_clean_up(policy.key())) no_later_than(*clean_up);
+  if (inactive) no_later_than(deps_.clock.now() + kMended);
   // Not waited for, but told of: somebody may have moved it, or it became available.
   if (turn.rollout && turn.rollout->phase != RolloutPhase::Done)
     no_later_than(deps_.clock.now() + std::max(turn.rollout->look_again, kUnhurried));

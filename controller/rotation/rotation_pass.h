@@ -62,6 +62,7 @@ class RotationPass {
   void sync(Turn& turn);
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
+  runtime::Outcome failed(Turn& turn, const engine::Decision& decision, const Error& error);
   static void tell_backend_down(Turn& turn, const Error& error);
   void wake_followers(const Turn& turn) const;
   static bool is_drivers(const Turn& turn, const engine::Decision& decision);
@@ -97,6 +98,9 @@ class RotationPass {
   const GateVerdict& ask_gate(Turn& turn);
   GateKeeper::Question gate_question(const Turn& turn) const;
   runtime::Outcome wait_gate(Turn& turn, const engine::Decision& decision);
+  runtime::Outcome wait_for_readers(Turn& turn, const engine::Decision& decision);
+  void tell_inactive(Turn& turn, const Error& error);
+  bool still_inactive(Turn& turn);
   void tell_retirement(Turn& turn, const engine::Decision& decision,
                        const engine::StepResult& result);
   bool clean_up_due(const Turn& turn, WallTime now);

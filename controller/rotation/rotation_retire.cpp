@@ -148,7 +148,47 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   tell_waiting(turn, l.baton, verdict);
 }
 
+// The engine gives back what an earlier attempt at revoking may have left disabled.
 Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
+  using Kind = engine::StepResult::Kind;
+  const auto kept = turn.engine->perform(turn.view, decision, {}, turn.values);
+  const Outcome wait = wait_for_readers(turn, decision);
+  if (kept.inactive) tell_inactive(turn, *kept.inactive);
+  if (kept.kind == Kind::Retry) return failed(turn, decision, kept.error);
+  if (kept.kind == Kind::After && wait.kind == Outcome::Kind::After)
+    return Outcome::after(std::min(kept.delay, wait.delay));
+  turn.change([](PolicyStatus& status, WallTime) { remove_condition(status, kReconciling); });
+  return wait;
+}
+
+// Told until the current credential is seen to work: the label that told of it may be gone.
+void RotationPass::tell_inactive(Turn& turn, const Error& error) {
+  turn.inactive = true;
+  turn.change([this, &turn, error](PolicyStatus& status, WallTime now) {
+    const Condition* told = status.condition(kStalled);
+    if (!told || told->reason != error.code)
+      emit(turn.policy(), kube::Event::Type::Warning, error.code, "Retire", error.message);
+    set_problem(status, error, true, now, turn.policy().generation);
+  });
+}
+
+bool RotationPass::still_inactive(Turn& turn) {
+  const PolicyStatus status = deps_.status.latest(turn.policy());
+  const Condition* told = status.condition(kStalled);
+  if (!turn.inactive && (!told || told->reason != engine::kCredentialInactive)) return false;
+  const std::string& current = turn.view.labels.current;
+  const auto value = turn.engine->value(turn.view, current, turn.values);
+  if (!value) return true;
+  const engine::StepContext ctx{
+      .arn = turn.arn(),
+      .version_id = current,
+      .clock = &deps_.clock,
+      .rng = &deps_.rng,
+      .deadline = deps_.clock.mono() + turn.gathered.config->request_deadline};
+  return turn.strategy->test(ctx, **value).verdict != engine::Verdict::Accepted;
+}
+
+Outcome RotationPass::wait_for_readers(Turn& turn, const Decision& decision) {
   const Policy& policy = turn.policy();
   if (!policy.has_finalizer && !turn.held && !policy.deleted) {
     if (auto held = hold(turn, true); !held) return Outcome::retry(std::move(held).error());

@@ -64,6 +64,7 @@ struct Turn {
   std::optional<GateVerdict> gate;      // asked once a pass
   std::string gate_for;                 // the current version that it was asked about
   bool retiring_noted = false;
+  bool inactive = false;       // a credential in use may be inactive: told
   std::string sync_tried_for;  // the version whose targets this pass has tried to write
   bool sync_failed = false;    // worth another try
   std::string begun;           // the version that the status says is under way

@@ -21,6 +21,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -57,13 +58,17 @@ enum class Event {
 };
 std::string_view to_string(Event event);
 
+// StepResult::inactive's code.
+inline constexpr std::string_view kCredentialInactive = "CredentialInactive";
+
 struct StepResult {
   enum class Kind {
     Progress,  // something was done (or found done): decide again
     After,  // nothing to do before `delay`; then look again (`error`: a server that is not asked)
     Retry,  // failed, may work later: `error`
     Terminal,  // needs a change by a person: `error` (code is the reason)
-    Driver,    // Sync, Rollout, WaitGate, Nothing, Refuse: the driver's to do or to tell
+    Driver,  // Sync, Rollout, WaitGate, Nothing, Refuse: the driver's to do or to tell. WaitGate is
+             // performed all the same: it gives back
   };
   Kind kind = Kind::Progress;
   Event event = Event::None;
@@ -71,6 +76,9 @@ struct StepResult {
   Error error{};
   std::string note{};        // for people
   std::string cleaned_up{};  // leftovers that Create revoked on its way, for people
+  // A credential that may be in use may be inactive, and only a person can mend that; told at once,
+  // whatever else came of the step.
+  std::optional<Error> inactive{};
 };
 
 // What one pass knows: values it read or wrote, by version id, wiped at its end.
@@ -117,6 +125,13 @@ class Memory {
   // The credential of `version_id` was revoked by this process.
   bool retired(const std::string& arn, const std::string& version_id) const;
   void remember_retired(const std::string& arn, const std::string& version_id);
+  // Whether an attempt at revoking the credential of `version_id` may have left it disabled: one of
+  // this process, whose request may yet land, or, for all it knows, one of another.
+  bool may_be_disabled(const std::string& arn, const std::string& version_id, MonoTime now) const;
+  // It was given back. To be done once more at `again`; the second time is the last.
+  void remember_given_back(const std::string& arn, const std::string& version_id, MonoTime again);
+  // Nobody has begun to revoke it. "": somebody has.
+  void remember_untouched(const std::string& arn, const std::string& version_id);
 
  private:
   struct Entry {
@@ -125,6 +140,8 @@ class Memory {
     std::map<std::pair<std::string, std::string>, bool> equal;
     std::pair<std::string, std::string> works;
     std::string retired;  // the last one
+    std::string active;   // not disabled, for all we know
+    std::optional<MonoTime> again;
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> secrets_;

@@ -91,6 +91,7 @@ StepResult Steps::set_and_test() {
 StepResult Steps::decide_to_finish() {
   pass_.mark_tested(decision_.version_id);
   if (auto stop = move(kBaton, decision_.version_id, labels().current)) return *stop;
+  deps_.memory.remember_untouched(key(), labels().current);
   return progress(Event::Decided, "The new credential works.");
 }
 

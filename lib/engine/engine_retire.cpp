@@ -64,6 +64,7 @@ StepResult Steps::retire() {
   }
   if (too_old() && !look_again()) return after(kLookAgain, "The labels are looked at again.");
   StepContext ctx = context(version);
+  deps_.memory.remember_untouched(key(), "");
   const Status revoked =
       strategy().retire(ctx, **retired, **current, confirmation(Readers::Possible, &ctx));
   if (!revoked.ok()) return failed(revoked.error());
@@ -74,9 +75,30 @@ StepResult Steps::retire() {
 
 // A version that is in use again may hold a credential that a revocation, interrupted by a crash,
 // had disabled. Given back at once, and once more after quiet: by then what somebody planned on an
-// older view has landed. What only a person can mend is told and holds nothing up.
+// older view has landed.
 Steps::Stop Steps::give_back(const std::string& version_id, std::string& note) {
   if (!strategy().traits().soft_revoke) return std::nullopt;
+  if (auto stop = restore(version_id, note)) return stop;
+  return quiet();
+}
+
+// The gate may have closed on a retirement that had begun, and did not give back what it had
+// disabled: readers hold that. Given back at once, until it succeeds, and once more when what was
+// on its way has landed.
+StepResult Steps::wait_gate() {
+  const std::string& version = decision_.version_id;
+  const MonoTime now = deps_.clock.mono();
+  if (version != labels().baton || !strategy().traits().soft_revoke ||
+      !deps_.memory.may_be_disabled(key(), version, now))
+    return driver(decision_.message);
+  std::string note = decision_.message;
+  if (auto stop = restore(version, note)) return *stop;
+  deps_.memory.remember_given_back(key(), version, now + deps_.timing.quiet());
+  return driver(std::move(note));
+}
+
+// What only a person can mend is told and holds nothing up.
+Steps::Stop Steps::restore(const std::string& version_id, std::string& note) {
   const auto in_use = value_if_any(version_id);
   if (!in_use.ok()) return failed(in_use.error());
   if (*in_use == nullptr) return std::nullopt;
@@ -92,9 +114,13 @@ Steps::Stop Steps::give_back(const std::string& version_id, std::string& note) {
   const Status restored = strategy().restore(context(version_id), **in_use, other);
   if (!restored.ok()) {
     if (restored.error().cls != ErrorClass::Invalid) return failed(restored.error());
-    note += " Its credential may be inactive: " + restored.error().message;
+    inactive_ =
+        make_error(ErrorClass::Invalid, std::string(kCredentialInactive),
+                   "The credential of version " + version_id +
+                       ", which may be in use, may be inactive: " + restored.error().message);
+    note += " " + inactive_->message;
   }
-  return quiet();
+  return std::nullopt;
 }
 
 StepResult Steps::clean_up() {

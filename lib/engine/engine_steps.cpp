@@ -14,6 +14,13 @@ Status Strategy::restore(const StepContext&, const SecretString&, const SecretSt
 }
 
 StepResult Steps::run() {
+  StepResult result = step();
+  if (inactive_ && result.kind == StepResult::Kind::After) result.note += " " + inactive_->message;
+  result.inactive = std::move(inactive_);
+  return result;
+}
+
+StepResult Steps::step() {
   switch (decision_.action) {
     case Action::Compare:
       return compare();
@@ -43,11 +50,12 @@ StepResult Steps::run() {
       return carry(decision_.compare_with, Event::Started);
     case Action::HandOver:
       return hand_over();
+    case Action::WaitGate:
+      return wait_gate();
     case Action::Nothing:
     case Action::Refuse:
     case Action::Sync:
     case Action::Rollout:
-    case Action::WaitGate:
       break;
   }
   return driver(decision_.message);

@@ -26,6 +26,7 @@ class Steps {
 
  private:
   using Stop = std::optional<StepResult>;  // nullopt: go on
+  StepResult step();
   enum class Asking { Works, Fails, Unclear };
 
   // engine_attempt.cpp: rows 1 to 6 and 9, the labels of an attempt
@@ -60,6 +61,8 @@ class Steps {
   StepResult abandon();
   StepResult retire();
   Stop give_back(const std::string& version_id, std::string& note);
+  Stop restore(const std::string& version_id, std::string& note);
+  StepResult wait_gate();
   StepResult clean_up();
   Stop revoke_leftovers(const SecretString& current, std::string& note);
   Result<std::vector<Leftover>> old_leftovers(const SecretString& current);
@@ -104,6 +107,7 @@ class Steps {
   const Decision decision_;  // a copy: look_again() may change what it was made from
   const Situation& situation_;
   Pass& pass_;
+  std::optional<Error> inactive_;  // StepResult::inactive
 };
 
 }  // namespace keyturn::engine

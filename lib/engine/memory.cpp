@@ -88,4 +88,27 @@ void Memory::remember_retired(const std::string& arn, const std::string& version
   secrets_[arn].retired = version_id;
 }
 
+bool Memory::may_be_disabled(const std::string& arn, const std::string& version_id,
+                             MonoTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto secret = secrets_.find(arn);
+  if (secret == secrets_.end() || secret->second.active != version_id) return true;
+  return secret->second.again && now >= *secret->second.again;
+}
+
+void Memory::remember_given_back(const std::string& arn, const std::string& version_id,
+                                 MonoTime again) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = secrets_[arn];
+  const bool second = entry.active == version_id && entry.again;
+  entry.active = version_id;
+  entry.again = second ? std::nullopt : std::optional(again);
+}
+
+void Memory::remember_untouched(const std::string& arn, const std::string& version_id) {
+  const std::lock_guard lock(mutex_);
+  secrets_[arn].active = version_id;
+  secrets_[arn].again.reset();
+}
+
 }  // namespace keyturn::engine

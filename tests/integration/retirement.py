@@ -390,3 +390,52 @@ def a_retirement_that_lost_its_label_is_waited_for_in_sight(world):
     ask(t.subject, "revoke")
     new = rotated(t.subject, before)
     check(t.gone(going) and new["authorizationId"] != t.id, "a rotation began beside a token that may be in use")
+
+
+@scenario
+def what_only_a_person_can_give_back_is_told_until_it_works(world):
+    """Without an administrator the secret's tokens look after each other. A person sets both inactive, and puts the old version back into use."""
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
+    influx = Influx(world, "gate-lone", "2.7")
+    old = influx.token(influx.about["userID"], type="operator")
+    s = Subject(world.sandbox, "it", "gate-lone", {"influxdbToken": {}}, json.dumps(influx.secret("operator", old["token"])), retirement={"after": "Sync", "gracePeriod": "1h"})
+    s.settle()
+    before = world.sandbox.secret(s.id)
+    s.request()
+    new = rotated(s, before)
+    until("the grace period runs", lambda: s.status().get("retiring", {}).get("earliest"))
+    tokens = {i: f"/influx/instances/{influx.name}/authorizations/{i}" for i in (old["id"], new["authorizationId"])}
+    for token in tokens.values():
+        world.sandbox.admin(token, {"status": "inactive"}, "PATCH")
+    was = before["labels"]["AWSCURRENT"]
+    call(world.sandbox, "UpdateSecretVersionStage", SecretId=s.id, VersionStage="AWSCURRENT", MoveToVersionId=was, RemoveFromVersionId=world.sandbox.secret(s.id)["labels"]["AWSCURRENT"])
+    s.sync_now()
+    s.says("Stalled", "True", was, "influx auth active", reason="CredentialInactive")
+    check(world.sandbox.secret(s.id)["labels"].get("KEYTURN_BATON") == was, "it was told only after the quiet wait")
+    until("the event", lambda: (s.event("CredentialInactive") or {}).get("type") == "Warning")
+    until("the baton is released", lambda: "KEYTURN_BATON" not in world.sandbox.secret(s.id)["labels"], 60)
+    until("nothing is under way", lambda: "rotation" not in s.status() and "retiring" not in s.status())
+    ended(run(world, "status", "gate-lone", "-n", "it"), 0, "Stalled: CredentialInactive", "stalled (CredentialInactive)", "influx auth active")
+    world.sandbox.admin(tokens[old["id"]], {"status": "active"}, "PATCH")
+    s.sync_now()
+    s.says("Ready", "True", limit=90)
+
+
+@scenario
+def what_a_crash_left_inactive_is_given_back_while_readers_are_waited_for(world):
+    """The operator dies when it has set the old token inactive; the next one cannot see who holds it."""
+    t = Token(world, "gate-again")
+    world.sandbox.fault(id="kill", service="influxdb", operation="update", kind="hold-reply", times=1)
+    going = t.rotate()
+    until("the old token is inactive", lambda: t.influx.truth()[going]["status"] == "inactive", 60)
+    world.operator.kill()
+    world.sandbox.admin("/faults", method="DELETE")
+    world.sandbox.fault(id="pods", service="kubernetes", operation="list", resource="pods", kind="error", status=500)
+    world.operator = Operator(world.sandbox)
+    world.operator.configure(Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES))
+    t.waits_for("a look at")
+    until("the old token works again", lambda: t.influx.truth()[going]["status"] == "active")
+    check("KEYTURN_BATON" in t.sandbox.secret(t.subject.id)["labels"], "the retirement was forgotten")
+    world.sandbox.admin("/faults", method="DELETE")
+    until("the old token is revoked", lambda: t.gone(going), 60)
+    t.subject.settle()

@@ -90,6 +90,86 @@ TEST_F(Restore, WhatOnlyAPersonCanMendIsToldAndHoldsNothingUp) {
   EXPECT_NE(note.find("the backend says no"), std::string::npos) << note;
 }
 
+TEST_F(Restore, AndIsToldBeforeTheQuietWait) {
+  crash_while_retiring();
+  rig.secrets.move_label(rig.arn, "AWSCURRENT", rig.first);
+  fail_enabling(ErrorClass::Invalid);
+  rig.one_pass();
+  ASSERT_EQ(rig.holder(kBaton), rig.first);
+  ASSERT_EQ(rig.last.kind, StepResult::Kind::After);
+  ASSERT_TRUE(rig.last.inactive);
+  EXPECT_EQ(rig.last.inactive->code, kCredentialInactive);
+  EXPECT_NE(rig.last.note.find("the backend says no"), std::string::npos) << rig.last.note;
+  fault = nullptr;
+  rig.one_pass();
+  EXPECT_FALSE(rig.last.inactive);
+}
+
+// The gate that was open when the retirement began has closed: a reader came.
+class RestoreBehindTheGate : public Restore {
+ protected:
+  void close_the_gate() {
+    rig.adjust = [](const View&, Situation& s) { s.gate_open = false; };
+  }
+  // A pass every three seconds, as while readers are waited for.
+  void passes(int count) {
+    for (int pass = 0; pass < count; ++pass) {
+      rig.one_pass();
+      rig.clock.advance(Duration(3000));
+    }
+  }
+};
+
+TEST_F(RestoreBehindTheGate, WhatACrashLeftDisabledIsGivenBack) {
+  crash_while_retiring();
+  close_the_gate();
+  passes(1);
+  EXPECT_EQ(rig.decision.action, Action::WaitGate);
+  EXPECT_EQ(rig.last.kind, StepResult::Kind::Driver);
+  EXPECT_TRUE(rig.tokens.accepts("t0"));
+  EXPECT_EQ(rig.holder(kBaton), rig.first);
+}
+
+TEST_F(RestoreBehindTheGate, UntilItSucceedsAndOnceMoreWhenWhatWasOnItsWayHasLanded) {
+  crash_while_retiring();
+  close_the_gate();
+  fail_enabling(ErrorClass::Transient);
+  passes(3);
+  EXPECT_EQ(rig.last.kind, StepResult::Kind::Retry);
+  EXPECT_EQ(enabled, 3);
+  fault = nullptr;
+  passes(1);
+  EXPECT_TRUE(rig.tokens.accepts("t0"));
+  ASSERT_TRUE(rig.tokens.set_active("t0", false).ok());  // another leader's, planned before
+  passes(20);
+  EXPECT_TRUE(rig.tokens.accepts("t0"));
+  const int so_far = enabled;
+  passes(20);
+  EXPECT_EQ(enabled, so_far);
+}
+
+TEST_F(RestoreBehindTheGate, AnAttemptOfThisProcessIsGivenBackAgain) {
+  close_the_gate();
+  rig.tokens.hook = [&](const std::string& request, When when) -> std::optional<Error> {
+    if (when != When::Before || request != "enable t0" || ++enabled > 1) return std::nullopt;
+    return make_error(ErrorClass::Transient, "Timeout", "no reply");
+  };
+  for (int pass = 0; pass < 5; ++pass) rig.one_pass();
+  ASSERT_EQ(rig.decision.action, Action::WaitGate);
+  EXPECT_EQ(enabled, 0);  // nobody has begun to revoke it
+  // Open for as long as it takes to disable it.
+  int asked = 0;
+  rig.adjust = [&](const View&, Situation& s) {
+    s.gate_still_open = [&asked] { return ++asked < 2; };
+  };
+  for (int pass = 0; pass < 3 && rig.tokens.accepts("t0"); ++pass) rig.one_pass();
+  ASSERT_FALSE(rig.tokens.accepts("t0"));
+  close_the_gate();
+  passes(1);
+  EXPECT_TRUE(rig.tokens.accepts("t0"));
+  EXPECT_EQ(enabled, 2);
+}
+
 // Another leader had looked before the person acted; its request lands later.
 TEST_F(Restore, ADisablingThatWasOnItsWayIsGivenBackToo) {
   crash_while_retiring();
