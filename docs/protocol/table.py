@@ -79,14 +79,14 @@ def for_whom(cred):  # the mark: for which version a credential was minted
 
 
 class Protocol:
-    """The table and the requests. `without`: a rule that is taken away."""
+    """The table and the requests. `without`: rules that are taken away, joined by ' + '."""
 
     def __init__(self, kind, without=None):
         self.forward = kind == 'forward'
-        self.without = without
+        self.without = without.split(' + ') if without else []
 
     def has(self, rule):
-        return self.without != rule
+        return rule not in self.without
 
     def successor(self, c, latest):
         return f"<{c},{latest if self.has('chained ids') else '*'}>"
@@ -138,7 +138,8 @@ class Protocol:
         if must_ask and (given_up or K is not None):
             return 6, ask
         if given_up:
-            drop = self.forward or L == V and self.has('keeping what was current')
+            held = self.has('sparing what others hold') and (self.same(w, P, C) or self.same(w, P, V))
+            drop = self.forward or held or L == V and self.has('keeping what was current')
             return 6, (self.release('P', P) if drop else ('quiet', ('abandon', P)))
         if w.roll_back == C and not self.forward and K is not None and C == L and P is None:
             return 12, ('carry', K, vid, C, L)
