@@ -21,7 +21,7 @@ constexpr std::size_t kManyHosts = 1000;
 class Breaker final : public Transport {
  public:
   Breaker(std::shared_ptr<Transport> inner, Clock& clock, Rng& jitter, BreakerOptions options)
-      : inner_(std::move(inner)), clock_(clock), jitter_(jitter), options_(options) {}
+      : inner_(std::move(inner)), clock_(clock), jitter_(jitter), options_(std::move(options)) {}
 
   Result<Response> send(const Request& request) override {
     return guarded(request, [this](const Request& r) { return inner_->send(r); });
@@ -197,7 +197,7 @@ void Breaker::forget_some_locked(MonoTime now) {
 
 std::unique_ptr<Transport> make_breaker(std::shared_ptr<Transport> inner, Clock& clock, Rng& jitter,
                                         BreakerOptions options) {
-  return std::make_unique<Breaker>(std::move(inner), clock, jitter, options);
+  return std::make_unique<Breaker>(std::move(inner), clock, jitter, std::move(options));
 }
 
 }  // namespace keyturn::http
