@@ -30,7 +30,7 @@ Json ApiError::status() const {
     if (!cause.field.empty()) entry["field"] = cause.field;
     details["causes"].push_back(std::move(entry));
   }
-  if (!details.empty()) out["details"] = std::move(details);
+  if (generic || !details.empty()) out["details"] = std::move(details);
   if (reason.empty()) out.erase("reason");
   return out;
 }
@@ -96,7 +96,15 @@ ApiError method_not_allowed(const std::string& resource) {
 }
 
 ApiError no_such_path() {
-  return ApiError(404, "NotFound", "the server could not find the requested resource");
+  return generic_error(404, "NotFound", "the server could not find the requested resource");
 }
+
+ApiError generic_error(int code, const std::string& reason, const std::string& message) {
+  ApiError error(code, reason, message);
+  error.generic = true;
+  return error;
+}
+
+ApiError plain_error(const std::string& message) { return ApiError(500, "", message); }
 
 }  // namespace keyturn::sandbox

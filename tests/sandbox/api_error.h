@@ -30,6 +30,7 @@ class ApiError final : public std::exception {
   std::string reason;
   std::string message;
   std::string group, kind, name, uid;  // details, when known; `kind` is the resource's plural
+  bool generic = false;                // made from a status code: has details that say nothing
   std::vector<ErrorCause> causes;
   std::optional<int> retry_after_seconds;
 };
@@ -51,5 +52,9 @@ ApiError expired(const std::string& message);  // 410 reason Expired
 ApiError too_large_version(const std::string& asked, const std::string& current);  // 504
 ApiError method_not_allowed(const std::string& resource);
 ApiError no_such_path();
+// A refusal by HTTP status alone (NewGenericServerResponse, and what the router answers itself).
+ApiError generic_error(int code, const std::string& reason, const std::string& message);
+// An error inside the server that is no Status: 500 without a reason.
+ApiError plain_error(const std::string& message);
 
 }  // namespace keyturn::sandbox

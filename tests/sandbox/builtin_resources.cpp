@@ -243,6 +243,7 @@ void add_cluster_machinery(std::vector<Resource>& out) {
                                                    {"leaseTransitions", integer()},
                                                    {"strategy", str()},
                                                    {"preferredHolder", str()}})}})));
+  out.back().unconditional_update = false;
   out.push_back(cluster(versioned(make(
       {"apiextensions.k8s.io",
        "v1",
@@ -253,6 +254,7 @@ void add_cluster_machinery(std::vector<Resource>& out) {
       kind_schema(
           {{"spec", open({{"names", open({})}})},
            {"status", open({{"conditions", conditions()}, {"storedVersions", list(str())}})}})))));
+  out.back().unconditional_update = false;
   const Json rules = kind_schema({{"rules", list(any())}, {"aggregationRule", any()}});
   const Json binding = kind_schema({{"subjects", list(any())}, {"roleRef", atomic(any())}});
   const char* rbac = "rbac.authorization.k8s.io";

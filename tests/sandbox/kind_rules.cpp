@@ -1,11 +1,9 @@
 #include "tests/sandbox/kind_rules.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
-#include <utility>
 
 #include "lib/base/text.h"
+#include "tests/sandbox/event_rules.h"
 
 namespace keyturn::sandbox {
 namespace {
@@ -35,12 +33,6 @@ bool is_label_text(const std::string& text, bool may_be_empty) {
   if (text.size() > 63 || !alnum(text.front()) || !alnum(text.back())) return false;
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
-}
-
-bool is_qualified_name(const std::string& key) {
-  const std::size_t slash = key.find('/');
-  if (slash == std::string::npos) return is_label_text(key, false);
-  return is_subdomain(key.substr(0, slash)) && is_label_text(key.substr(slash + 1), false);
 }
 
 bool is_config_key(const std::string& key) {
@@ -178,63 +170,20 @@ void check_crd(const Json& doc, std::vector<ErrorCause>& causes) {
   }
 }
 
-void rename(Json& doc, const char* from, const char* to) {
-  const auto found = doc.find(from);
-  if (found == doc.end()) return;
-  Json value = std::move(*found);
-  doc.erase(found);
-  doc[to] = std::move(value);
-}
-
-// Core name, events.k8s.io name.
-constexpr std::array<std::pair<const char*, const char*>, 7> kEventFields = {{
-    {"involvedObject", "regarding"},
-    {"message", "note"},
-    {"reportingComponent", "reportingController"},
-    {"source", "deprecatedSource"},
-    {"firstTimestamp", "deprecatedFirstTimestamp"},
-    {"lastTimestamp", "deprecatedLastTimestamp"},
-    {"count", "deprecatedCount"},
-}};
-
-}  // namespace
-
-void prepare_kind(const Resource& resource, Json& doc, const Json* live, const std::string& now) {
-  const std::string storage = resource.storage();
-  if (storage == "secrets") prepare_secret(doc);
-  if (storage == "customresourcedefinitions.apiextensions.k8s.io") prepare_crd(doc, now);
-  if (storage == "namespaces") {
-    if (!live) doc["spec"]["finalizers"] = {"kubernetes"};
-    if (!live) doc["status"] = {{"phase", "Active"}};
-    doc["metadata"]["labels"]["kubernetes.io/metadata.name"] = doc["metadata"]["name"];
+void check_new_finalizers(const Json& doc, const Json& live, std::vector<ErrorCause>& causes) {
+  if (at(live, "metadata", "deletionTimestamp").is_null()) return;
+  const Json& before = at(live, "metadata", "finalizers");
+  std::string added;
+  for (const Json& finalizer : at(doc, "metadata", "finalizers")) {
+    if (std::find(before.begin(), before.end(), finalizer) == before.end())
+      added += (added.empty() ? "" : ", ") + finalizer.dump();
   }
-}
-
-void check_kind(const Resource& resource, const Json& doc, const Json* live,
-                std::vector<ErrorCause>& causes) {
-  check_metadata(doc, causes);
-  const std::string storage = resource.storage();
-  if (storage == "secrets") check_secret(doc, live, causes);
-  if (storage == "customresourcedefinitions.apiextensions.k8s.io") check_crd(doc, causes);
-  if (resource.group == "events.k8s.io" && !live && text_at(doc, "eventTime").empty()) {
-    causes.push_back({"FieldValueRequired", "Required value", "eventTime"});
-  }
-  if (resource.group == "events.k8s.io" && !live) {
-    for (const char* field : {"reportingController", "reportingInstance", "action", "reason"}) {
-      if (text_at(doc, field).empty())
-        causes.push_back({"FieldValueRequired", "Required value", field});
-    }
-    if (text_at(doc, "note").size() > 1024) {
-      causes.push_back(
-          {"FieldValueInvalid", "Invalid value: can have at most 1024 characters", "note"});
-    }
-    const std::string about = text_at(doc, "regarding", "namespace");
-    if (!about.empty() && about != text_at(doc, "metadata", "namespace")) {
-      causes.push_back({"FieldValueInvalid",
-                        "Invalid value: \"" + about + "\": does not match event.namespace",
-                        "regarding.namespace"});
-    }
-  }
+  if (added.empty()) return;
+  causes.push_back({"FieldValueForbidden",
+                    "Forbidden: no new finalizers can be added if the object is being deleted, "
+                    "found new finalizers []string{" +
+                        added + "}",
+                    "metadata.finalizers"});
 }
 
 void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
@@ -252,8 +201,7 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
   }
   if (const Json& labels = at(metadata, "labels"); labels.is_object()) {
     for (const auto& [key, value] : labels.items()) {
-      if (!is_qualified_name(key) || !value.is_string() ||
-          !is_label_text(value.get<std::string>(), true)) {
+      if (!is_label_key(key) || !value.is_string() || !is_label_value(value.get<std::string>())) {
         causes.push_back({"FieldValueInvalid",
                           "Invalid value: \"" + printable(key) + "\": not a valid label",
                           "metadata.labels"});
@@ -263,7 +211,7 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
   std::size_t bytes = 0;
   if (const Json& annotations = at(metadata, "annotations"); annotations.is_object()) {
     for (const auto& [key, value] : annotations.items()) {
-      if (!is_qualified_name(key) || !value.is_string()) {
+      if (!is_label_key(key) || !value.is_string()) {
         causes.push_back({"FieldValueInvalid",
                           "Invalid value: \"" + printable(key) + "\": not a valid annotation",
                           "metadata.annotations"});
@@ -278,16 +226,48 @@ void check_metadata(const Json& doc, std::vector<ErrorCause>& causes) {
   }
 }
 
-Json to_stored_event(Json doc) {
-  for (const auto& [core, events] : kEventFields) rename(doc, events, core);
-  doc["apiVersion"] = "v1";
-  return doc;
+}  // namespace
+
+Json empty_object(const Resource& resource) {
+  Json out = Json::object();
+  if (resource.custom) return out;
+  for (const char* field : {"spec", "status"}) {
+    if (resource.schema->declares(field)) out[field] = Json::object();
+  }
+  if (resource.storage() == "events") add_empty_fields(resource, out);
+  return out;
 }
 
-Json to_events_v1(Json doc) {
-  for (const auto& [core, events] : kEventFields) rename(doc, core, events);
-  doc["apiVersion"] = "events.k8s.io/v1";
-  return doc;
+void prepare_kind(const Resource& resource, Json& doc, const Json* live, const std::string& now) {
+  const std::string storage = resource.storage();
+  const Json empty = empty_object(resource);
+  for (const auto& [field, value] : empty.items()) {
+    if (!doc.contains(field)) doc[field] = value;
+  }
+  if (storage == "secrets") prepare_secret(doc);
+  if (storage == "customresourcedefinitions.apiextensions.k8s.io") prepare_crd(doc, now);
+  if (storage == "namespaces") {
+    if (!live) doc["spec"]["finalizers"] = {"kubernetes"};
+    if (!live) doc["status"] = {{"phase", "Active"}};
+    doc["metadata"]["labels"]["kubernetes.io/metadata.name"] = doc["metadata"]["name"];
+  }
 }
+
+void check_kind(const Resource& resource, const Json& doc, const Json* live,
+                std::vector<ErrorCause>& causes) {
+  check_metadata(doc, causes);
+  if (live) check_new_finalizers(doc, *live, causes);
+  const std::string storage = resource.storage();
+  if (storage == "secrets") check_secret(doc, live, causes);
+  if (storage == "customresourcedefinitions.apiextensions.k8s.io") check_crd(doc, causes);
+  if (storage == "events") check_event(resource, doc, live, causes);
+}
+
+bool is_label_key(const std::string& key) {
+  const std::size_t slash = key.find('/');
+  if (slash == std::string::npos) return is_label_text(key, false);
+  return is_subdomain(key.substr(0, slash)) && is_label_text(key.substr(slash + 1), false);
+}
+bool is_label_value(const std::string& text) { return is_label_text(text, true); }
 
 }  // namespace keyturn::sandbox

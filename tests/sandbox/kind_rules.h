@@ -1,5 +1,5 @@
 // What the API server does for particular kinds beyond the schema: names, Secrets, Namespaces,
-// CRDs. Thread rule: pure functions.
+// CRDs; events are in event_rules.h. Thread rule: pure functions.
 #pragma once
 
 #include <string>
@@ -17,10 +17,12 @@ void prepare_kind(const Resource& resource, Json& doc, const Json* live, const s
 // Appends what is wrong; `live` is null on create.
 void check_kind(const Resource& resource, const Json& doc, const Json* live,
                 std::vector<ErrorCause>& causes);
-void check_metadata(const Json& doc, std::vector<ErrorCause>& causes);
 
-// Event objects exist in two API versions over one storage: the core one is stored.
-Json to_stored_event(Json doc);  // events.k8s.io/v1 → v1
-Json to_events_v1(Json doc);     // v1 → events.k8s.io/v1
+// What an object of this kind has even when nobody has set anything: members of Go's structs that
+// are no pointers are always written. Custom resources have nothing.
+Json empty_object(const Resource& resource);
+
+bool is_label_key(const std::string& text);
+bool is_label_value(const std::string& text);
 
 }  // namespace keyturn::sandbox

@@ -3,7 +3,7 @@
 
 #include "lib/base/text.h"
 #include "tests/sandbox/api_error.h"
-#include "tests/sandbox/kind_rules.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/kube_api.h"
 #include "tests/sandbox/kube_list.h"
 #include "tests/sandbox/table.h"
@@ -12,17 +12,26 @@
 namespace keyturn::sandbox {
 namespace {
 
+ApiError bad_option(const KubeRequest& kube, ErrorCause cause) {
+  const char* options = kube.verb == "create"   ? "CreateOptions.meta.k8s.io"
+                        : kube.verb == "update" ? "UpdateOptions.meta.k8s.io"
+                                                : "PatchOptions.meta.k8s.io";
+  return invalid_object(options, "", {std::move(cause)});
+}
+
 // Field manager: the parameter, or the program's name out of User-Agent.
-std::string manager_of(const HttpRequest& request, bool required) {
+std::string manager_of(const HttpRequest& request, const KubeRequest& kube) {
   if (const auto given = request.param("fieldManager"); given && !given->empty()) {
-    if (given->size() > 128)
-      throw bad_request("fieldManager: Too long: may not be more than 128 bytes");
+    if (given->size() > 128) {
+      throw bad_option(
+          kube, {"FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager"});
+    }
     return *given;
   }
-  if (required)
-    throw bad_request(
-        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for "
-        "apply patch");
+  if (kube.verb == "apply") {
+    throw bad_option(kube, {"FieldValueRequired", "Required value: is required for apply patch",
+                            "fieldManager"});
+  }
   const std::string agent = request.header("user-agent");
   const std::string name = agent.substr(0, agent.find('/'));
   return name.empty() ? "unknown" : name.substr(0, 128);
@@ -31,16 +40,15 @@ std::string manager_of(const HttpRequest& request, bool required) {
 WriteOptions options_of(const HttpRequest& request, const KubeRequest& kube,
                         std::vector<std::string>& warnings) {
   WriteOptions out;
-  out.manager = manager_of(request, kube.verb == "apply");
+  out.manager = manager_of(request, kube);
   out.subresource = kube.subresource;
   out.dry_run = request.param("dryRun").value_or("") == "All";
   out.force = request.flag("force");
   out.field_validation = request.param("fieldValidation").value_or("Warn");
   out.warnings = &warnings;
   if (request.param("force") && kube.verb != "apply") {
-    throw invalid_object(
-        "PatchOptions.meta.k8s.io", "",
-        {{"FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"}});
+    throw bad_option(kube, {"FieldValueForbidden",
+                            "Forbidden: may not be specified for non-apply patch", "force"});
   }
   return out;
 }
@@ -51,10 +59,12 @@ PatchType patch_type(const HttpRequest& request, const Resource& resource) {
   if (type.starts_with("application/json-patch+json")) return PatchType::Operations;
   if (type.starts_with("application/strategic-merge-patch+json") && !resource.custom)
     return PatchType::Strategic;
-  throw ApiError(
+  ApiError error(
       415, "UnsupportedMediaType",
       "the body of the request was in an unknown format - accepted media types include: "
       "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+  error.generic = !resource.custom;  // the routes of built-in kinds know their media types
+  throw error;
 }
 
 DeleteOptions delete_options(const HttpRequest& request) {
@@ -69,13 +79,44 @@ DeleteOptions delete_options(const HttpRequest& request) {
   return out;
 }
 
+// Objects of built-in kinds do not repeat in a list what the list says: their version and kind.
+std::string item_text(const Resource& resource, const Object& object) {
+  if (resource.custom) return object.text();
+  const Json converted = resource.group == "events.k8s.io" ? to_events_v1(object.doc()) : Json();
+  std::string out = "{";
+  for (const auto& [field, value] : (converted.is_null() ? object.doc() : converted).items()) {
+    if (field == "apiVersion" || field == "kind") continue;
+    if (out.size() > 1) out += ",";
+    out += "\"" + field + "\":" + value.dump();
+  }
+  return out + "}";
+}
+
+std::string list_text(const Resource& resource, bool metadata_only, const Json& metadata,
+                      const std::vector<ObjectPtr>& objects) {
+  std::string out = metadata_only
+                        ? R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1")"
+                        : R"({"kind":")" + resource.kind + R"(List","apiVersion":")" +
+                              resource.api_version() + "\"";
+  out += ",\"metadata\":" + metadata.dump() + ",\"items\":[";
+  bool first = true;
+  for (const ObjectPtr& object : objects) {
+    if (!first) out += ",";
+    first = false;
+    out += metadata_only ? object->metadata_text() : item_text(resource, *object);
+  }
+  return out + "]}\n";
+}
+
 }  // namespace
 
 HttpResponse KubeApi::read_list(const HttpRequest& request, const KubeRequest& kube) {
-  const AnswerForm form = negotiate(request);
+  const AnswerForm form = negotiate(request, *kube.resource);
   const ListResult list = list_objects(store_, kube, request, token_epoch_);
   Json metadata = {{"resourceVersion", std::to_string(list.revision)}};
-  if (!list.continue_token.empty()) metadata["continue"] = list.continue_token;
+  // Whole lists of custom resources say even that there is no more.
+  if (!list.continue_token.empty() || (kube.resource->custom && form == AnswerForm::Full))
+    metadata["continue"] = list.continue_token;
   if (list.remaining > 0) metadata["remainingItemCount"] = list.remaining;
   const Resource& resource = *kube.resource;
   if (form == AnswerForm::Table) {
@@ -85,24 +126,10 @@ HttpResponse KubeApi::read_list(const HttpRequest& request, const KubeRequest& k
                        metadata),
             {}};
   }
-  const bool convert = resource.group == "events.k8s.io";
-  std::string body = form == AnswerForm::Metadata
-                         ? R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1")"
-                         : R"({"kind":")" + resource.kind + R"(List","apiVersion":")" +
-                               resource.api_version() + "\"";
-  body += ",\"metadata\":" + metadata.dump() + ",\"items\":[";
-  bool first = true;
-  for (const ObjectPtr& object : list.objects) {
-    if (!first) body += ",";
-    first = false;
-    if (form == AnswerForm::Metadata) {
-      body += object->metadata_text();
-    } else {
-      body += convert ? to_events_v1(object->doc()).dump() : object->text();
-    }
-  }
-  body += "]}\n";
-  return {200, "application/json", std::move(body), {}};
+  return {200,
+          "application/json",
+          list_text(resource, form == AnswerForm::Metadata, metadata, list.objects),
+          {}};
 }
 
 HttpResponse KubeApi::write(const HttpRequest& request, const KubeRequest& kube) {
@@ -116,6 +143,8 @@ HttpResponse KubeApi::write(const HttpRequest& request, const KubeRequest& kube)
   if (kube.verb != "create" && kube.name.empty()) throw method_not_allowed(resource.qualified());
   std::vector<std::string> warnings;
   const WriteOptions options = options_of(request, kube, warnings);
+  const PatchType type =
+      kube.verb == "patch" ? patch_type(request, resource) : PatchType::Merge;  // before the body
   Json body = kube.verb == "apply" ? parse_yaml_or_json(request.body) : parse_body(request);
   Written written;
   if (kube.verb == "create") {
@@ -127,8 +156,7 @@ HttpResponse KubeApi::write(const HttpRequest& request, const KubeRequest& kube)
   } else if (kube.verb == "apply") {
     written = writer_.apply(resource, kube.ns, kube.name, std::move(body), options);
   } else {
-    written.object =
-        writer_.patch(resource, kube.ns, kube.name, patch_type(request, resource), body, options);
+    written.object = writer_.patch(resource, kube.ns, kube.name, type, body, options);
   }
   HttpResponse out = answer(written.object, written.created ? 201 : 200, request, resource);
   for (const std::string& warning : warnings) {
@@ -158,20 +186,16 @@ HttpResponse KubeApi::remove_one(const HttpRequest& request, const KubeRequest& 
 HttpResponse KubeApi::remove_many(const HttpRequest& request, const KubeRequest& kube) {
   const DeleteOptions options = delete_options(request);
   const ListResult list = list_objects(store_, kube, request, token_epoch_);
-  Json items = Json::array();
+  std::vector<ObjectPtr> removed;
   for (const ObjectPtr& object : list.objects) {
     try {
-      items.push_back(
-          writer_.remove(*kube.resource, object->ns, object->name, options).object->doc());
+      removed.push_back(writer_.remove(*kube.resource, object->ns, object->name, options).object);
     } catch (const ApiError& error) {
       if (error.reason != "NotFound") throw;
     }
   }
-  const Json body = {{"kind", kube.resource->kind + "List"},
-                     {"apiVersion", kube.resource->api_version()},
-                     {"metadata", {{"resourceVersion", std::to_string(store_.revision())}}},
-                     {"items", std::move(items)}};
-  return {200, "application/json", body.dump() + "\n", {}};
+  const Json metadata = {{"resourceVersion", std::to_string(store_.revision())}};
+  return {200, "application/json", list_text(*kube.resource, false, metadata, removed), {}};
 }
 
 }  // namespace keyturn::sandbox

@@ -4,7 +4,7 @@
 #include "lib/base/time.h"
 #include "tests/sandbox/api_error.h"
 #include "tests/sandbox/discovery.h"
-#include "tests/sandbox/kind_rules.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/kube_watch.h"
 #include "tests/sandbox/openapi.h"
 #include "tests/sandbox/selectors.h"
@@ -158,7 +158,7 @@ HttpResponse KubeApi::process(const HttpRequest& request, const KubeRequest& kub
 HttpResponse KubeApi::answer(const ObjectPtr& object, int status, const HttpRequest& request,
                              const Resource& resource) {
   const bool convert = resource.group == "events.k8s.io";
-  switch (negotiate(request)) {
+  switch (negotiate(request, resource)) {
     case AnswerForm::Metadata:
       return {status, "application/json", object->metadata_text() + "\n", {}};
     case AnswerForm::Table:
@@ -201,7 +201,7 @@ HttpResponse KubeApi::create_token(const HttpRequest& request, const KubeRequest
   const Json& asked = at(body, "spec", "expirationSeconds");
   const std::int64_t seconds = asked.is_number() ? asked.get<std::int64_t>() : 3600;
   if (seconds < 600) {
-    throw invalid_object("TokenRequest.authentication.k8s.io", kube.name,
+    throw invalid_object("TokenRequest.authentication.k8s.io", "",
                          {{"FieldValueInvalid",
                            "Invalid value: " + std::to_string(seconds) +
                                ": may not specify a duration less than 10 minutes",

@@ -60,7 +60,7 @@ KubeRequest parse_kube_request(const HttpRequest& request, const Registry& regis
   return out;
 }
 
-AnswerForm negotiate(const HttpRequest& request) {
+AnswerForm negotiate(const HttpRequest& request, const Resource& resource) {
   const std::string accept = request.header("accept");
   if (trim(accept).empty()) return AnswerForm::Full;
   for (const std::string& offer : split(accept, ',')) {
@@ -80,9 +80,11 @@ AnswerForm negotiate(const HttpRequest& request) {
     if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList")
       return AnswerForm::Metadata;
   }
-  throw ApiError(406, "NotAcceptable",
+  ApiError error(406, "NotAcceptable",
                  "only the following media types are accepted: application/json and its Table and "
                  "PartialObjectMetadata forms of meta.k8s.io/v1");
+  error.generic = !resource.custom;  // the routes of built-in kinds know their media types
+  throw error;
 }
 
 Json parse_body(const HttpRequest& request) {

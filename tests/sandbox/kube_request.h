@@ -24,7 +24,7 @@ KubeRequest parse_kube_request(const HttpRequest& request, const Registry& regis
 
 enum class AnswerForm { Full, Metadata, Table };
 // From Accept; throws ApiError 406 when nothing offered can be served.
-AnswerForm negotiate(const HttpRequest& request);
+AnswerForm negotiate(const HttpRequest& request, const Resource& resource);
 
 // The body, by its content type: JSON, YAML, or what protobuf.h reads. Throws ApiError.
 Json parse_body(const HttpRequest& request);

@@ -6,7 +6,7 @@
 #include "lib/base/rng.h"
 #include "lib/base/text.h"
 #include "tests/sandbox/api_error.h"
-#include "tests/sandbox/kind_rules.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/kube_list.h"
 #include "tests/sandbox/table.h"
 
@@ -34,7 +34,7 @@ KubeWatch::KubeWatch(ObjectStore& store, const KubeRequest& kube, const HttpRequ
       clock_(clock),
       bookmark_interval_(bookmark_interval),
       request_(request),
-      form_(negotiate(request)),
+      form_(negotiate(request, *kube.resource)),
       labels_(LabelSelector::parse(request.param("labelSelector").value_or(""))) {
   std::string selector = request.param("fieldSelector").value_or("");
   if (!kube.name.empty())

@@ -37,9 +37,12 @@ Json encode(Managers managers) {
   });
   Json out = Json::array();
   for (const Manager& manager : managers) {
-    Json entry = {{"manager", manager.name},           {"operation", manager.operation},
-                  {"apiVersion", manager.api_version}, {"time", manager.time},
-                  {"fieldsType", "FieldsV1"},          {"fieldsV1", manager.fields.to_fields_v1()}};
+    Json entry = {{"manager", manager.name},
+                  {"operation", manager.operation},
+                  {"apiVersion", manager.api_version},
+                  {"fieldsType", "FieldsV1"},
+                  {"fieldsV1", manager.fields.to_fields_v1()}};
+    if (!manager.time.empty()) entry["time"] = manager.time;
     if (!manager.subresource.empty()) entry["subresource"] = manager.subresource;
     out.push_back(std::move(entry));
   }
@@ -120,10 +123,8 @@ void drop_idle(Managers& managers) {
 Json apply_config(const Json& live, const Json& config, const WriteContext& context) {
   Managers managers = decode(at(live, "metadata", "managedFields"));
   if (managers.empty() && live.contains("metadata") && at(live, "metadata").contains("uid")) {
-    FieldSet everything = fields_of(live, context.schema);
-    strip(everything);
-    managers.push_back(
-        {"before-first-apply", "Update", context.api_version, "", context.now, everything});
+    managers.push_back({"before-first-apply", "Update", context.api_version, context.subresource,
+                        context.now, owned_changes(context.empty, live, context.schema).added});
   }
   FieldSet applied = fields_of(config, context.schema);
   strip(applied);
@@ -131,11 +132,10 @@ Json apply_config(const Json& live, const Json& config, const WriteContext& cont
                           [&](const Manager& m) { return m.is(context, "Apply"); });
   if (own == managers.end()) {
     managers.push_back(
-        {context.manager, "Apply", context.api_version, context.subresource, context.now, {}});
+        {context.manager, "Apply", context.api_version, context.subresource, "", {}});
     own = std::prev(managers.end());
   }
   const FieldSet before = own->fields;
-  const bool is_new = before.empty();
   own->fields = applied;
   own->api_version = context.api_version;
 
@@ -149,7 +149,8 @@ Json apply_config(const Json& live, const Json& config, const WriteContext& cont
   }
   const Comparison changes = owned_changes(base, out, context.schema);
   settle(managers, &*own, changes, context.force);
-  if (is_new || own->fields != before || !changes.same()) own->time = context.now;
+  // Who only claims what is there already gets no time (and a creator one, whatever it set).
+  if (!changes.same() || live == context.empty) own->time = context.now;
   drop_idle(managers);
   out["metadata"]["managedFields"] = encode(std::move(managers));
   return out;
@@ -159,6 +160,10 @@ void track_update(const Json& before, Json& after, const WriteContext& context) 
   // A writer may reset the list ([] or [{}]) or bring one along (a backup); silence keeps what was.
   const Json& given = at(after, "metadata", "managedFields");
   Managers managers = decode(given.is_array() ? given : at(before, "metadata", "managedFields"));
+  if (managers.empty() && at(before, "metadata").contains("uid")) {
+    after["metadata"].erase("managedFields");  // not kept track of again until somebody applies
+    return;
+  }
   const Comparison changes = owned_changes(before, after, context.schema);
   auto own = std::find_if(managers.begin(), managers.end(),
                           [&](const Manager& m) { return m.is(context, "Update"); });

@@ -22,6 +22,7 @@ struct WriteContext {
   std::string now;  // RFC 3339
   bool force = false;
   const Schema* schema = nullptr;
+  Json empty = Json::object();  // an object of the kind in which nobody has set anything
 };
 
 // The object that results from applying `config` to `live` (an empty object when there is none),

@@ -19,18 +19,25 @@ bool ObjectWriter::waits_for_nothing(const Json& doc) {
          at(doc, "metadata", "finalizers").empty() && at(doc, "spec", "finalizers").empty();
 }
 
+ObjectPtr ObjectWriter::remove_freed(const Resource& resource, const ObjectPtr& live, Json next) {
+  if (!store_.remove(resource.storage(), live)) return nullptr;
+  return std::make_shared<Object>(live->ns, live->name, std::move(next));
+}
+
 void ObjectWriter::check_preconditions(const Resource& resource, const ObjectPtr& live,
                                        const DeleteOptions& options) {
   if (!options.uid.empty() && options.uid != live->uid) {
-    throw conflict(resource.qualified(), live->name,
-                   "Precondition failed: UID in precondition: " + options.uid +
-                       ", UID in object meta: " + live->uid);
+    throw conflict(resource.kind_and_group(), live->name,
+                   "the UID in the precondition (" + options.uid +
+                       ") does not match the UID in record (" + live->uid +
+                       "). The object might have been deleted and then recreated");
   }
   const std::string version = std::to_string(live->revision());
   if (!options.resource_version.empty() && options.resource_version != version) {
-    throw conflict(resource.qualified(), live->name,
-                   "Precondition failed: ResourceVersion in precondition: " +
-                       options.resource_version + ", ResourceVersion in object meta: " + version);
+    throw conflict(resource.kind_and_group(), live->name,
+                   "the ResourceVersion in the precondition (" + options.resource_version +
+                       ") does not match the ResourceVersion in record (" + version +
+                       "). The object might have been modified");
   }
 }
 
@@ -89,11 +96,11 @@ void ObjectWriter::drop_finalizer(const Resource& resource, const ObjectPtr& obj
       Json& list = next[place]["finalizers"];
       list.erase(std::remove(list.begin(), list.end(), Json(finalizer)), list.end());
     }
-    const bool last = waits_for_nothing(next);
-    const ObjectPtr written =
-        store_.put(resource.storage(), live, live->ns, live->name, std::move(next));
-    if (written && last) store_.remove(resource.storage(), written);
-    if (written) return;
+    if (waits_for_nothing(next)
+            ? remove_freed(resource, live, std::move(next))
+            : store_.put(resource.storage(), live, live->ns, live->name, std::move(next))) {
+      return;
+    }
   }
 }
 

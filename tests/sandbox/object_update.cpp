@@ -1,5 +1,6 @@
 // How an object becomes another one: optimistic updates, what each door may touch, generation.
 #include "tests/sandbox/api_error.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/kind_rules.h"
 #include "tests/sandbox/managed_fields.h"
 #include "tests/sandbox/object_writer.h"
@@ -71,18 +72,23 @@ ObjectPtr ObjectWriter::update(const Resource& resource, const std::string& ns,
   for (;;) {
     const ObjectPtr live = store_.get(storage, ns, name);
     if (!live) throw not_found(resource.qualified(), name);
-    Json next = change(convert ? to_events_v1(live->doc()) : live->doc());
-    if (convert) next = to_stored_event(std::move(next));
-    if (ObjectPtr done = finish_update(resource, live, std::move(next), applied, options))
+    const Json converted = convert ? to_events_v1(live->doc()) : Json();
+    const Json& before = convert ? converted : live->doc();
+    if (ObjectPtr done = finish_update(resource, live, before, change(before), applied, options))
       return done;
   }
 }
 
-// Null: somebody else wrote in between, look again.
-ObjectPtr ObjectWriter::finish_update(const Resource& resource, const ObjectPtr& live, Json next,
-                                      bool applied, const WriteOptions& options) {
-  const Json& before = live->doc();
+// `before` is `live` in the resource's version. Null: somebody else wrote in between, look again.
+ObjectPtr ObjectWriter::finish_update(const Resource& resource, const ObjectPtr& live,
+                                      const Json& before, Json next, bool applied,
+                                      const WriteOptions& options) {
   const std::string version = text_at(next, "metadata", "resourceVersion");
+  if (version.empty() && !resource.unconditional_update) {
+    throw invalid_object(resource.qualified(), live->name,
+                         {{"FieldValueInvalid", "Invalid value: 0: must be specified for an update",
+                           "metadata.resourceVersion"}});
+  }
   if (!version.empty() && version != text_at(before, "metadata", "resourceVersion")) {
     throw conflict(resource.qualified(), live->name, kObjectModified);
   }
@@ -102,9 +108,7 @@ ObjectPtr ObjectWriter::finish_update(const Resource& resource, const ObjectPtr&
   if (resource.custom) apply_defaults(next, *resource.schema);
   prepare_kind(resource, next, &before, now());
   if (!applied) {
-    track_update(before, next,
-                 {options.manager, resource.api_version(), options.subresource, now(), true,
-                  resource.schema.get()});
+    track_update(before, next, context_of(resource, options));
   }
   next["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"];
   if (next == before) return live;
@@ -114,13 +118,12 @@ ObjectPtr ObjectWriter::finish_update(const Resource& resource, const ObjectPtr&
     next["metadata"]["generation"] =
         (generation.is_number() ? generation.get<std::int64_t>() : 0) + 1;
   }
+  if (text_at(before, "apiVersion") != text_at(live->doc(), "apiVersion"))
+    next = to_stored_event(std::move(next));
   check_size(next);
   if (options.dry_run) return std::make_shared<Object>(live->ns, live->name, std::move(next));
-  const bool last_finalizer = waits_for_nothing(next);
-  const ObjectPtr written =
-      store_.put(resource.storage(), live, live->ns, live->name, std::move(next));
-  if (written && last_finalizer) store_.remove(resource.storage(), written);
-  return written;
+  if (waits_for_nothing(next)) return remove_freed(resource, live, std::move(next));
+  return store_.put(resource.storage(), live, live->ns, live->name, std::move(next));
 }
 
 ObjectPtr ObjectWriter::replace(const Resource& resource, const std::string& ns,

@@ -5,6 +5,8 @@
 #include "lib/base/time.h"
 #include "lib/base/uuid.h"
 #include "tests/sandbox/api_error.h"
+#include "tests/sandbox/cel_rules.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/kind_rules.h"
 #include "tests/sandbox/managed_fields.h"
 
@@ -57,6 +59,11 @@ void ObjectWriter::check_size(const Json& doc) {
 
 std::string ObjectWriter::now() const { return format_rfc3339(clock_.now()); }
 
+WriteContext ObjectWriter::context_of(const Resource& resource, const WriteOptions& options) const {
+  return {options.manager, resource.api_version(), options.subresource,   now(),
+          options.force,   resource.schema.get(),  empty_object(resource)};
+}
+
 void ObjectWriter::decode(const Resource& resource, Json& body, const WriteOptions& options,
                           bool strict) const {
   if (!body.is_object()) throw bad_request("the body of the request was not an object");
@@ -75,9 +82,10 @@ void ObjectWriter::decode(const Resource& resource, Json& body, const WriteOptio
   prune_unknown(body, *resource.schema, "", removed);
   if (removed.empty()) return;
   if (strict) {
-    throw ApiError(500, "InternalError",
-                   "failed to create typed patch object: ." + removed.front() +
-                       ": field not declared in schema");
+    throw plain_error(
+        "failed to create typed patch object (" + text_at(body, "metadata", "namespace") + "/" +
+        text_at(body, "metadata", "name") + "; " + resource.group + "/" + resource.version +
+        ", Kind=" + resource.kind + "): ." + removed.front() + ": field not declared in schema");
   }
   if (options.field_validation == "Strict") {
     std::string list;
@@ -95,11 +103,13 @@ void ObjectWriter::decode(const Resource& resource, Json& body, const WriteOptio
 
 void ObjectWriter::check(const Resource& resource, const Json& doc, const Json* live) const {
   std::vector<ErrorCause> causes;
-  if (resource.custom) validate(doc, live, *resource.schema, "", causes);
+  if (resource.custom) validate(doc, *resource.schema, "", causes);
   check_kind(resource, doc, live, causes);
+  if (resource.custom) check_cel_rules(doc, live, *resource.schema, causes);
   if (!causes.empty()) {
-    throw invalid_object(resource.kind_and_group(), text_at(doc, "metadata", "name"),
-                         std::move(causes));
+    // Events of both versions are validated as the core kind.
+    throw invalid_object(resource.storage() == "events" ? resource.kind : resource.kind_and_group(),
+                         text_at(doc, "metadata", "name"), std::move(causes));
   }
 }
 
@@ -132,7 +142,7 @@ ObjectPtr ObjectWriter::create(const Resource& resource, const std::string& ns, 
     metadata["name"] = prefix + random_suffix();
   }
   if (!text_at(metadata, "resourceVersion").empty()) {
-    throw bad_request("resourceVersion should not be set on objects to be created");
+    throw plain_error("resourceVersion should not be set on objects to be created");
   }
   if (resource.status) body.erase("status");
   return insert(resource, ns, std::move(body), false, options);
@@ -163,9 +173,8 @@ ObjectPtr ObjectWriter::insert(const Resource& resource, const std::string& ns, 
   if (resource.custom) apply_defaults(doc, *resource.schema);
   prepare_kind(resource, doc, nullptr, now());
   if (!applied) {
-    track_update(Json::object(), doc,
-                 {options.manager, resource.api_version(), options.subresource, now(), true,
-                  resource.schema.get()});
+    const WriteContext context = context_of(resource, options);
+    track_update(context.empty, doc, context);
   }
   check(resource, doc, nullptr);
   const std::string storage = resource.storage();
@@ -196,8 +205,7 @@ Written ObjectWriter::apply(const Resource& resource, const std::string& ns,
     throw bad_request("the name of the object (" + given +
                       ") does not match the name on the URL (" + name + ")");
   config = confined(resource, std::move(config), name, options.subresource);
-  const WriteContext context = {options.manager, resource.api_version(), options.subresource,
-                                now(),           options.force,          resource.schema.get()};
+  const WriteContext context = context_of(resource, options);
   for (;;) {
     if (store_.get(resource.storage(), ns, name)) {
       const auto change = [&](const Json& live) { return apply_config(live, config, context); };
@@ -210,7 +218,7 @@ Written ObjectWriter::apply(const Resource& resource, const std::string& ns,
                          ", and no existing object was found");
     }
     try {
-      return {insert(resource, ns, apply_config(Json::object(), config, context), true, options),
+      return {insert(resource, ns, apply_config(context.empty, config, context), true, options),
               true};
     } catch (const ApiError& error) {
       if (error.reason != "AlreadyExists") throw;  // somebody created it meanwhile: apply to that

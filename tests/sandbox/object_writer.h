@@ -12,6 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/sandbox/json.h"
+#include "tests/sandbox/managed_fields.h"
 #include "tests/sandbox/object_store.h"
 #include "tests/sandbox/resource.h"
 
@@ -65,8 +66,8 @@ class ObjectWriter {
   using Change = std::function<Json(const Json& live)>;
   ObjectPtr update(const Resource& resource, const std::string& ns, const std::string& name,
                    const Change& change, bool applied, const WriteOptions& options);
-  ObjectPtr finish_update(const Resource& resource, const ObjectPtr& live, Json next, bool applied,
-                          const WriteOptions& options);
+  ObjectPtr finish_update(const Resource& resource, const ObjectPtr& live, const Json& before,
+                          Json next, bool applied, const WriteOptions& options);
   ObjectPtr insert(const Resource& resource, const std::string& ns, Json doc, bool applied,
                    const WriteOptions& options);
   void check_namespace(const Resource& resource, const std::string& ns,
@@ -79,7 +80,11 @@ class ObjectWriter {
   void orphan_dependents(const ObjectPtr& owner);
   // Being deleted, and nothing left to wait for.
   static bool waits_for_nothing(const Json& doc);
+  // The write that takes the last finalizer away is never stored: the object goes as it was, and
+  // its writer sees what it wrote at the old version. Null: somebody else wrote in between.
+  ObjectPtr remove_freed(const Resource& resource, const ObjectPtr& live, Json next);
   std::string now() const;
+  WriteContext context_of(const Resource& resource, const WriteOptions& options) const;
 
   ObjectStore& store_;
   Registry& registry_;

@@ -99,9 +99,8 @@ Json json_patch(const Json& target, const Json& patch) {
   } catch (const Json::parse_error& error) {
     throw bad_request(std::string("not a JSON patch: ") + error.what());
   } catch (const Json::exception&) {
-    ApiError error(422, "Invalid",
-                   "the server rejected our request due to an error in our request");
-    throw error;
+    throw generic_error(422, "Invalid",
+                        "the server rejected our request due to an error in our request");
   }
 }
 

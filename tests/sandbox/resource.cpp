@@ -26,6 +26,7 @@ std::vector<Column> columns_of(const Json& version) {
 Resource resource_of(const Json& crd, const Json& version) {
   Resource out;
   out.custom = true;
+  out.unconditional_update = false;
   out.group = text_at(crd, "spec", "group");
   out.version = text_at(version, "name");
   const Json& names = at(crd, "spec", "names");

@@ -23,10 +23,11 @@ struct Resource {
   std::string group, version, plural, singular, kind;
   std::vector<std::string> short_names, categories;
   bool namespaced = true;
-  bool status = false;      // has a status subresource
-  bool generation = false;  // metadata.generation follows the spec
-  bool custom = false;      // from a CRD: pruned, defaulted, validated
-  Json openapi;             // the schema as published
+  bool status = false;               // has a status subresource
+  bool generation = false;           // metadata.generation follows the spec
+  bool custom = false;               // from a CRD: pruned, defaulted, validated
+  bool unconditional_update = true;  // a PUT may leave out metadata.resourceVersion
+  Json openapi;                      // the schema as published
   SchemaPtr schema;
   std::vector<Column> columns;  // of a CRD
   std::string stored_as;        // overrides storage() where versions of a kind share objects

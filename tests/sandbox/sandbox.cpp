@@ -121,7 +121,7 @@ std::string Sandbox::env(const std::string& kubeconfig_path) const {
 }
 
 void Sandbox::load(const std::string& yaml) {
-  for (const Json& doc : parse_yaml_documents(yaml)) {
+  for (Json& doc : parse_yaml_documents(yaml)) {
     const std::string api_version = text_at(doc, "apiVersion");
     const std::size_t slash = api_version.find('/');
     const std::string group = slash == std::string::npos ? "" : api_version.substr(0, slash);
@@ -138,7 +138,8 @@ void Sandbox::load(const std::string& yaml) {
     std::string ns = resource->namespaced ? text_at(doc, "metadata", "namespace") : "";
     if (resource->namespaced && ns.empty()) ns = "default";
     const std::string name = text_at(doc, "metadata", "name");
-    if (store_.get(resource->storage(), ns, name)) {
+    if (const ObjectPtr live = store_.get(resource->storage(), ns, name)) {
+      doc["metadata"]["resourceVersion"] = std::to_string(live->revision());
       writer_.replace(*resource, ns, name, doc);
     } else {
       writer_.create(*resource, ns, doc);

@@ -76,8 +76,8 @@ void apply_defaults(Json& value, const Schema& schema);
 // Removes what the schema does not know; returns the paths removed (for strict field validation).
 void prune_unknown(Json& value, const Schema& schema, const std::string& path,
                    std::vector<std::string>& removed);
-// `old` may be null (create). Appends causes.
-void validate(const Json& value, const Json* old, const Schema& schema, const std::string& path,
+// Every keyword but x-kubernetes-validations. Appends causes.
+void validate(const Json& value, const Schema& schema, const std::string& path,
               std::vector<ErrorCause>& causes);
 // Removes null members of objects (the API server's decoders do), except where the schema allows
 // null.

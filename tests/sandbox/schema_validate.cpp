@@ -2,7 +2,6 @@
 #include <cmath>
 #include <set>
 
-#include "tests/sandbox/cel_rules.h"
 #include "tests/sandbox/schema.h"
 #include "tests/sandbox/typed_value.h"
 
@@ -111,31 +110,25 @@ void check_counts(const Json& value, const Schema& schema, const std::string& pa
   }
 }
 
-void check_array(const Json& value, const Json* old, const Schema& schema, const std::string& path,
+void check_array(const Json& value, const Schema& schema, const std::string& path,
                  std::vector<ErrorCause>& causes) {
   check_counts(value, schema, path, "minItems", "maxItems", "items", causes);
   std::set<std::string> seen;
   std::size_t index = 0;
   for (const Json& item : value) {
     const std::string here = path + "[" + std::to_string(index++) + "]";
-    std::string element;
     if (schema.list != ListKind::Atomic) {
-      element = schema.list == ListKind::Map ? item_element(item, &schema) : "v:" + item.dump();
+      const std::string element =
+          schema.list == ListKind::Map ? item_element(item, &schema) : "v:" + item.dump();
       if (!seen.insert(element).second) {
         causes.push_back({"FieldValueDuplicate", "Duplicate value: " + element.substr(2), here});
       }
     }
-    const Json* old_item = nullptr;
-    if (old && old->is_array() && schema.list == ListKind::Map) {
-      for (const Json& candidate : *old) {
-        if (item_element(candidate, &schema) == element) old_item = &candidate;
-      }
-    }
-    if (schema.items) validate(item, old_item, *schema.items, here, causes);
+    if (schema.items) validate(item, *schema.items, here, causes);
   }
 }
 
-void check_object(const Json& value, const Json* old, const Schema& schema, const std::string& path,
+void check_object(const Json& value, const Schema& schema, const std::string& path,
                   std::vector<ErrorCause>& causes) {
   check_counts(value, schema, path, "minProperties", "maxProperties", "properties", causes);
   for (const Json& name : at(schema.bounds, "required")) {
@@ -147,22 +140,19 @@ void check_object(const Json& value, const Json* old, const Schema& schema, cons
   }
   for (const auto& [name, child] : value.items()) {
     const Schema* known = schema.field(name);
-    if (!known) continue;
-    const Json* old_child =
-        old && old->is_object() && old->contains(name) ? &(*old)[name] : nullptr;
-    validate(child, old_child, *known, path.empty() ? name : path + "." + name, causes);
+    if (known) validate(child, *known, path.empty() ? name : path + "." + name, causes);
   }
 }
 
 bool passes(const Json& value, const Schema& schema) {
   std::vector<ErrorCause> causes;
-  validate(value, nullptr, schema, "", causes);
+  validate(value, schema, "", causes);
   return causes.empty();
 }
 
 void check_junctors(const Json& value, const Schema& schema, const std::string& path,
                     std::vector<ErrorCause>& causes) {
-  for (const SchemaPtr& part : schema.all_of) validate(value, nullptr, *part, path, causes);
+  for (const SchemaPtr& part : schema.all_of) validate(value, *part, path, causes);
   std::size_t fits = 0;
   for (const SchemaPtr& part : schema.any_of) fits += passes(value, *part);
   if (!schema.any_of.empty() && fits == 0)
@@ -178,7 +168,7 @@ void check_junctors(const Json& value, const Schema& schema, const std::string& 
 
 }  // namespace
 
-void validate(const Json& value, const Json* old, const Schema& schema, const std::string& path,
+void validate(const Json& value, const Schema& schema, const std::string& path,
               std::vector<ErrorCause>& causes) {
   if (!type_fits(value, schema)) {
     const std::string wanted = schema.int_or_string ? "integer,string" : schema.type;
@@ -204,10 +194,9 @@ void validate(const Json& value, const Json* old, const Schema& schema, const st
   }
   if (value.is_string()) check_string(value, schema, path, causes);
   if (value.is_number()) check_number(value, schema, path, causes);
-  if (value.is_array()) check_array(value, old, schema, path, causes);
-  if (value.is_object()) check_object(value, old, schema, path, causes);
+  if (value.is_array()) check_array(value, schema, path, causes);
+  if (value.is_object()) check_object(value, schema, path, causes);
   check_junctors(value, schema, path, causes);
-  check_cel_rules(value, old, schema, path, causes);
 }
 
 }  // namespace keyturn::sandbox

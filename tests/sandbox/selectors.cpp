@@ -4,6 +4,7 @@
 
 #include "lib/base/text.h"
 #include "tests/sandbox/api_error.h"
+#include "tests/sandbox/kind_rules.h"
 
 namespace keyturn::sandbox {
 namespace {
@@ -58,7 +59,10 @@ LabelSelector LabelSelector::parse(std::string_view text) {
     } else {
       out.terms_.push_back({term, Op::Exists, {}});
     }
-    if (out.terms_.back().key.empty()) throw fail();
+    const Term& last = out.terms_.back();
+    if (!is_label_key(last.key) ||
+        !std::all_of(last.values.begin(), last.values.end(), is_label_value))
+      throw fail();
   }
   return out;
 }

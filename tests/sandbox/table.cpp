@@ -6,8 +6,8 @@
 
 #include "lib/base/text.h"
 #include "lib/base/time.h"
+#include "tests/sandbox/event_rules.h"
 #include "tests/sandbox/json_path.h"
-#include "tests/sandbox/kind_rules.h"
 
 namespace keyturn::sandbox {
 namespace {

@@ -86,7 +86,10 @@ TEST_F(CustomResourceTest, DefaultsAndPruning) {
   EXPECT_EQ(made["metadata"]["generation"], 1);
   EXPECT_EQ(kube.post(all + "?fieldValidation=Strict", thing({{"id", "ab"}, {"nope", 1}})).status,
             400);
-  const Reply warned = kube.put(one, thing({{"id", "ab"}, {"nope", 1}}));
+  Json next = thing({{"id", "ab"}, {"nope", 1}});
+  EXPECT_EQ(kube.put(one, next).status, 422);  // at no version
+  next["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"];
+  const Reply warned = kube.put(one, next);
   EXPECT_NE(warned.header("Warning").find("unknown field"), std::string::npos);
 }
 
@@ -104,6 +107,19 @@ TEST_F(CustomResourceTest, Validation) {
             "spec.items[1]");
   EXPECT_EQ(refusal({{"id", "ab"}, {"items", {{{"name", "ab"}}}}}), "spec");
   EXPECT_EQ(kube.get(all).body["items"].size(), 0U);
+}
+
+TEST_F(CustomResourceTest, RulesWaitForTheRightShape) {
+  const auto fields = [&](const Json& spec) {
+    std::string out;
+    const Json causes = kube.post(all, thing(spec)).body["details"]["causes"];
+    for (const Json& cause : causes) out += text_at(cause, "field") + " ";
+    return out;
+  };
+  const Json bad_rule = {{{"name", "a"}}};  // an item like the id
+  EXPECT_EQ(fields({{"id", "a"}, {"items", bad_rule}}), "spec.id spec ");
+  EXPECT_EQ(fields({{"id", "a"}, {"items", bad_rule}, {"mode", "Odd"}}),
+            "spec.id spec.mode <nil> ");
 }
 
 TEST_F(CustomResourceTest, RulesAboutChanges) {

@@ -125,6 +125,18 @@ TEST_F(FieldOwnershipTest, OmittedOwnedFieldsAreRemovedUnlessShared) {
   EXPECT_EQ(kube.get(path).body["data"], Json({{"B", "MQ=="}}));
 }
 
+TEST_F(FieldOwnershipTest, ResetOwnershipComesBackWithTheNextApply) {
+  ASSERT_EQ(kube.apply(path, "keyturn", secret("s", {{"A", "MQ=="}}), true).status, 201);
+  const Json reset = {{"metadata", {{"managedFields", Json::array({Json::object()})}}}};
+  EXPECT_FALSE(kube.patch(path, kMergePatch, reset).body["metadata"].contains("managedFields"));
+  const Json edited = kube.patch(path, kMergePatch, {{"data", {{"B", "MQ=="}}}}).body;
+  EXPECT_FALSE(edited["metadata"].contains("managedFields"));
+  const Json applied = kube.apply(path, "keyturn", secret("s", {{"A", "MQ=="}})).body;
+  EXPECT_EQ(data_of(applied, "keyturn", "Apply"), Json({{"f:A", Json::object()}}));
+  EXPECT_EQ(data_of(applied, "before-first-apply", "Update"),
+            Json({{".", Json::object()}, {"f:A", Json::object()}, {"f:B", Json::object()}}));
+}
+
 TEST_F(FieldOwnershipTest, RestoreFromABackupBelongsToItsCreator) {
   const Json backup = kube.apply(path, "keyturn", secret("s", {{"A", "MQ=="}}), true).body;
   ASSERT_EQ(kube.del(path).status, 200);
@@ -159,7 +171,7 @@ TEST_F(FieldOwnershipTest, OwnerReferencesAreAListMapByUid) {
 }
 
 TEST_F(FieldOwnershipTest, ApplyNeedsAManagerAndNoManagedFields) {
-  EXPECT_EQ(kube.patch(path, kApply, secret("s", {{"A", "MQ=="}})).status, 400);
+  EXPECT_EQ(kube.patch(path, kApply, secret("s", {{"A", "MQ=="}})).status, 422);
   Json config = secret("s", {{"A", "MQ=="}});
   config["metadata"]["managedFields"] = {{{"manager", "x"}}};
   EXPECT_EQ(kube.apply(path, "keyturn", config, true).status, 400);

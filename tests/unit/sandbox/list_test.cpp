@@ -84,11 +84,23 @@ TEST_F(ListTest, SelectsByLabelsAndFields) {
   EXPECT_EQ(names(list("labelSelector=!n")), "");
   EXPECT_EQ(names(list("fieldSelector=metadata.name%3Dd")), "d");
   EXPECT_EQ(list("fieldSelector=spec.nope%3Dd").status, 400);
+  for (const char* bad : {"a%20b", "n%3Da%20b", "-n", "n%20in%20(a%20b)"}) {
+    EXPECT_EQ(list(std::string("labelSelector=") + bad).status, 400) << bad;
+  }
   // A page is filled with what matches, however far that is.
   const Reply page = list("labelSelector=n%20in%20(a,e)&limit=1");
   EXPECT_EQ(names(page), "a");
   EXPECT_FALSE(page.body["metadata"].contains("remainingItemCount"));
   EXPECT_EQ(names(list("labelSelector=n%20in%20(a,e)&limit=1&continue=" + token(page))), "e");
+}
+
+TEST_F(ListTest, ItemsOfBuiltInKindsDoNotRepeatTheKind) {
+  const Json all = list("").body;
+  EXPECT_EQ(all["kind"], "SecretList");
+  EXPECT_FALSE(all["items"][0].contains("kind"));
+  EXPECT_FALSE(all["items"][0].contains("apiVersion"));
+  EXPECT_EQ(all["items"][0]["data"]["A"], "MQ==");
+  EXPECT_EQ(kube.get(std::string(kSecrets) + "/a").body["kind"], "Secret");
 }
 
 TEST_F(ListTest, OtherForms) {

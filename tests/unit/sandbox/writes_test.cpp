@@ -15,6 +15,11 @@ class WritesTest : public ::testing::Test {
   KubeClient kube{sandbox};
 };
 
+// A member of the first cause of a refusal, or "".
+std::string cause(const Reply& reply, const std::string& member) {
+  return reply.body.value(Json::json_pointer("/details/causes/0/" + member), "");
+}
+
 TEST_F(WritesTest, CreateTwiceAndMissing) {
   EXPECT_EQ(kube.post(kSecrets, secret("s", {{"A", "MQ=="}})).status, 201);
   const Reply again = kube.post(kSecrets, secret("s", Json::object()));
@@ -28,7 +33,25 @@ TEST_F(WritesTest, CreateTwiceAndMissing) {
             404);
   Json object = secret("v", Json::object());
   object["metadata"]["resourceVersion"] = "1";
-  EXPECT_EQ(kube.post(kSecrets, object).status, 400);
+  EXPECT_EQ(kube.post(kSecrets, object).status, 500);  // as the real one: no Status of its own
+  const Reply nowhere = kube.get("/api/v1/namespaces/default/nopes");
+  EXPECT_EQ(nowhere.status, 404);
+  EXPECT_EQ(at(nowhere.body, "details"), Json::object());
+}
+
+TEST_F(WritesTest, SomeKindsAreReplacedOnlyAtAVersion) {
+  EXPECT_EQ(kube.post(kSecrets, secret("s", {{"A", "MQ=="}})).status, 201);
+  EXPECT_EQ(kube.put(path, secret("s", {{"A", "Mg=="}})).status, 200);
+  const std::string leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+  Json lease = {{"metadata", {{"name", "l"}}}, {"spec", {{"holderIdentity", "me"}}}};
+  const Json made = kube.post(leases, lease).body;
+  const Reply refused = kube.put(leases + "/l", lease);
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_EQ(cause(refused, "field"), "metadata.resourceVersion");
+  lease["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"];
+  EXPECT_EQ(kube.put(leases + "/l", lease).status, 200);
+  EXPECT_EQ(kube.patch(leases + "/l", kMergePatch, {{"spec", {{"holderIdentity", "you"}}}}).status,
+            200);
 }
 
 TEST_F(WritesTest, StaleUpdatesConflict) {
@@ -121,8 +144,19 @@ TEST_F(WritesTest, DeleteHonoursPreconditionsAndFinalizers) {
   EXPECT_EQ(marked.status, 200);
   EXPECT_TRUE(marked.body["metadata"].contains("deletionTimestamp"));
   EXPECT_EQ(kube.get(path).status, 200);
-  EXPECT_EQ(kube.patch(path, kMergePatch, {{"metadata", {{"finalizers", nullptr}}}}).status, 200);
+  const Reply added = kube.patch(
+      path, kMergePatch, {{"metadata", {{"finalizers", {"keyturn.dev/rotation", "x.dev/y"}}}}});
+  EXPECT_EQ(added.status, 422);
+  EXPECT_EQ(cause(added, "reason"), "FieldValueForbidden");
+  const std::uint64_t before = sandbox.store().revision();
+  const Reply freed = kube.patch(path, kMergePatch, {{"metadata", {{"finalizers", nullptr}}}});
+  EXPECT_EQ(freed.status, 200);
   EXPECT_EQ(kube.get(path).status, 404);
+  // That write was no revision of its own: the object went as it was.
+  EXPECT_EQ(freed.body["metadata"]["resourceVersion"], marked.body["metadata"]["resourceVersion"]);
+  const auto events = sandbox.store().events_after("secrets", before, 10);
+  ASSERT_EQ(events->size(), 1U);
+  EXPECT_EQ(events->front().type, EventType::Deleted);
 }
 
 TEST_F(WritesTest, OwnedObjectsGoWithTheirOwner) {
@@ -176,31 +210,60 @@ TEST_F(WritesTest, DryRunChangesNothing) {
   EXPECT_EQ(kube.get(path).status, 404);
 }
 
+const std::string kEvents = "/apis/events.k8s.io/v1/namespaces/default/events";
+const Json kEvent = {{"metadata", {{"name", "e.1"}}},
+                     {"regarding", {{"kind", "Secret"}, {"name", "s"}, {"namespace", "default"}}},
+                     {"reason", "Rotated"},
+                     {"note", "done"},
+                     {"type", "Normal"},
+                     {"action", "Rotate"},
+                     {"eventTime", "2026-01-01T00:00:00.000000Z"},
+                     {"reportingController", "keyturn.dev/controller"},
+                     {"reportingInstance", "pod-1"}};
+
 TEST_F(WritesTest, EventsAreOneThingInTwoVersions) {
-  const Json event = {{"metadata", {{"name", "e.1"}}},
-                      {"regarding", {{"kind", "Secret"}, {"name", "s"}, {"namespace", "default"}}},
-                      {"reason", "Rotated"},
-                      {"note", "done"},
-                      {"type", "Normal"},
-                      {"action", "Rotate"},
-                      {"eventTime", "2026-01-01T00:00:00.000000Z"},
-                      {"reportingController", "keyturn.dev/controller"},
-                      {"reportingInstance", "pod-1"}};
-  ASSERT_EQ(kube.post("/apis/events.k8s.io/v1/namespaces/default/events", event).status, 201);
+  const Reply made = kube.post(kEvents, kEvent);
+  ASSERT_EQ(made.status, 201);
+  // What nobody set, and is written all the same.
+  EXPECT_EQ(at(made.body, "deprecatedSource"), Json::object());
+  EXPECT_TRUE(made.body.contains("deprecatedFirstTimestamp"));
   const Json core =
       kube.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Ds")
           .body["items"][0];
   EXPECT_EQ(core["message"], "done");
   EXPECT_EQ(core["involvedObject"]["name"], "s");
-  const Reply series =
-      kube.patch("/apis/events.k8s.io/v1/namespaces/default/events/e.1", kMergePatch,
-                 {{"series", {{"count", 2}, {"lastObservedTime", "2026-01-01T00:00:01.000000Z"}}}});
-  EXPECT_EQ(series.status, 200);
-  EXPECT_EQ(series.body["note"], "done");
-  Json bad = event;
-  bad.erase("action");
-  bad["metadata"]["name"] = "e.2";
-  EXPECT_EQ(kube.post("/apis/events.k8s.io/v1/namespaces/default/events", bad).status, 422);
+  EXPECT_TRUE(core.contains("firstTimestamp"));
+}
+
+TEST_F(WritesTest, OfAnEventOnlyTheSeriesChanges) {
+  ASSERT_EQ(kube.post(kEvents, kEvent).status, 201);
+  const std::string one = kEvents + "/e.1";
+  Json series = {{"count", 1}, {"lastObservedTime", "2026-01-01T00:00:01.000000Z"}};
+  EXPECT_EQ(kube.patch(one, kMergePatch, {{"series", series}}).status, 422);
+  series["count"] = 2;
+  const Reply grown = kube.patch(one, kMergePatch, {{"series", series}});
+  EXPECT_EQ(grown.status, 200);
+  EXPECT_EQ(grown.body["note"], "done");
+  EXPECT_EQ(kube.patch(one, kMergePatch, {{"note", "undone"}}).status, 422);
+}
+
+TEST_F(WritesTest, NewEventsAreChecked) {
+  const auto refusal = [&](const char* field, const Json& value) {
+    Json event = kEvent;
+    event[field] = value;
+    const Reply reply = kube.post(kEvents, event);
+    EXPECT_EQ(reply.status, 422) << field;
+    return cause(reply, "field");
+  };
+  EXPECT_EQ(refusal("action", ""), "action");
+  EXPECT_EQ(refusal("eventTime", nullptr), "eventTime");
+  EXPECT_EQ(refusal("type", "Odd"), "type");
+  EXPECT_EQ(refusal("note", std::string(1025, 'n')), "message");
+  EXPECT_EQ(refusal("reportingController", ""), "reportingController");
+  EXPECT_EQ(refusal("deprecatedCount", 3), "count");
+  Json elsewhere = kEvent;
+  elsewhere["regarding"]["namespace"] = "kube-system";
+  EXPECT_EQ(kube.post(kEvents, elsewhere).status, 201);
 }
 
 TEST_F(WritesTest, AccessFollowsRoles) {
