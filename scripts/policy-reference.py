@@ -28,7 +28,7 @@ REQUESTS = """
 | `keyturn.dev/rotate-requested-at` | RotationPolicy | an RFC 3339 time: rotate now, if the current version is older than that. `kubectl keyturn rotate` sets it. One that comes back from Git or a backup does nothing |
 | `keyturn.dev/sync-requested-at` | RotationPolicy | an RFC 3339 time: read the secret anew and write the targets |
 | `keyturn.dev/rollback-requested-at` | RotationPolicy | an RFC 3339 time: make a new version with the old credential, if the current version is older than that. `kubectl keyturn rollback` sets it |
-| `keyturn.dev/revoke-requested-at` | RotationPolicy | an RFC 3339 time: revoke the old credential now, without roll-out, gate and grace period, if the current version is older than that. `kubectl keyturn revoke --yes` sets it. The same time as in `rotate-requested-at` also makes the rotation asked for there end without a grace period: the leak drill, `rotate --revoke-now` |
+| `keyturn.dev/revoke-requested-at` | RotationPolicy | an RFC 3339 time: revoke the old credential now, without roll-out, gate and grace period, if the current version is older than that. `kubectl keyturn revoke --yes` sets it. The same time as in `rotate-requested-at` also makes the rotation asked for there end without a look at pods and without a grace period: the leak drill, `rotate --revoke-now` |
 | `keyturn.dev/secret-<8 hex digits>` | a workload's pod template | the version that its pods were restarted for; the digits are the first of the SHA-256 of the Secret's name |
 | `keyturn.dev/rotation-identity` | ServiceAccount | `"true"` lets policies of its namespace use it as `spec.identity.serviceAccountName` |
 | `keyturn.dev/policy`, `keyturn.dev/secret-arn`, `keyturn.dev/version-id`, `keyturn.dev/keys` | Secret | what Keyturn wrote: for whom, from where, which version, which keys. Never a value, nor a hash of one |
@@ -37,7 +37,7 @@ A Secret that Keyturn manages has the label `keyturn.dev/managed: "true"`.
 
 ## Not in this version
 
-The strategies other than `generic`, `influxdbToken`, `influxdbUser` and `syncOnly` are refused: nothing would act on them.
+The strategies other than `generic`, `influxdbToken`, `influxdbUser`, `lambda` and `syncOnly` are refused: nothing would act on them.
 """
 
 

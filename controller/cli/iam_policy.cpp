@@ -75,7 +75,12 @@ void timestream(const json& options, const Place& place, json& statements) {
 
 void nothing(const json&, const Place&, json&) {}
 
-enum class Writes { Nothing, Versions };
+// AWS asks whether the caller may invoke the function, too.
+void rotation_function(const json&, const Place& place, json& statements) {
+  statements.push_back(allow("lambda:InvokeFunction", place.arn("lambda", "function:*")));
+}
+
+enum class Writes { Nothing, Versions, Requests };
 
 struct Needs {
   std::string_view strategy;
@@ -85,10 +90,11 @@ struct Needs {
 };
 
 // Every strategy has its row (tests/unit/cli/iam_policy_test.cpp).
-constexpr std::array<Needs, 4> kNeeds = {{
+constexpr std::array<Needs, 5> kNeeds = {{
     {"generic", Writes::Versions, false, nothing},
     {"influxdbToken", Writes::Versions, true, timestream},
     {"influxdbUser", Writes::Versions, false, timestream},
+    {"lambda", Writes::Requests, false, rotation_function},
     {"syncOnly", Writes::Nothing, false, nothing},
 }};
 
@@ -152,6 +158,9 @@ Result<json> operator_policy(const IamRequest& wanted) {
     actions.push_back("secretsmanager:ListSecretVersionIds");
     actions.push_back("secretsmanager:PutSecretValue");
     actions.push_back("secretsmanager:UpdateSecretVersionStage");
+  } else if (ready->needs->writes == Writes::Requests) {
+    actions.push_back("secretsmanager:ListSecretVersionIds");
+    actions.push_back("secretsmanager:RotateSecret");
   }
   json statements = json::array();
   statements.push_back(allow(std::move(actions), ready->secret));

@@ -24,15 +24,18 @@ class RotateErrand final : public Errand {
 
   Word word(const View& view, Decision& decision) override {
     if (before_.empty()) before_ = view.labels.current;
+    if (handed_over_ && view.labels.current != before_) subject_ = view.labels.current;
     if (ended(view, decision)) return Word::done();
     switch (decision.action) {
       case Action::Refuse:
         return Word::refuse(refused(decision));
       case Action::Nothing:
         return nothing(view, decision);
+      case Action::HandOver:  // the version that AWS makes is seen by its label
+        started_ = handed_over_ = true;
+        return Word::perform();
       case Action::Create:
       case Action::CarryBack:
-      case Action::HandOver:
         started_ = true;
         subject_ = decision.version_id;
         return Word::perform();
@@ -87,7 +90,7 @@ class RotateErrand final : public Errand {
   }
 
   Word nothing(const View& view, const Decision& decision) {
-    if (decision.reason == "RotationUnderWay") {
+    if (decision.reason == engine::kRotationUnderWay) {
       adopt(decision.version_id);
       return Word::wait(kAwsAtWork);
     }
@@ -111,6 +114,7 @@ class RotateErrand final : public Errand {
   const bool force_;
   std::string before_, permit_, subject_, why_not_;
   bool started_ = false;
+  bool handed_over_ = false;
   bool under_way_ = false;
   bool warned_ = false;
 };

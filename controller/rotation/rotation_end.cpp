@@ -115,7 +115,7 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       return std::nullopt;
     case StepResult::Kind::Terminal:
       if (decision.action == Action::CarryBack) answer_rollback(turn);
-      if (decision.action == Action::Create) {  // nothing was put: no rotation is under way
+      if (starts(decision)) {  // nothing was put: no rotation is under way
         turn.put_nothing = true;
         turn.change(
             [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Failed", now); });
@@ -157,6 +157,7 @@ Outcome RotationPass::settle(Turn& turn) {
   const Policy& policy = turn.policy();
   if (auto judged = judge(turn); !judged) return out_of_sight(turn, std::move(judged).error());
   const bool inactive = still_inactive(turn);
+  tell_what_aws_did(turn);
   turn.change([this, &turn, inactive](PolicyStatus& status, WallTime now) {
     deps_.sync.tell_change(status, turn.policy(), turn.arn(), turn.view.labels);
     tell_unreadable_request(turn.policy(), status);

@@ -75,7 +75,8 @@ Outcome RotationPass::run_owned(Turn& turn) {
   // On the last sight: nothing to do costs nothing.
   const Decision decision = turn.engine->decide(turn.view, situation(turn));
   // But what another kind of strategy began is not over because an old sight does not show it.
-  if (decision.action == Action::Nothing && !turn.only_ends()) return settle(turn);
+  const bool aws_at_work = decision.reason == engine::kRotationUnderWay;
+  if (decision.action == Action::Nothing && !aws_at_work && !turn.only_ends()) return settle(turn);
   return drive(turn, decision);
 }
 
@@ -152,7 +153,8 @@ Outcome RotationPass::drive(Turn& turn, const Decision& first) {
 std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& decision) {
   switch (decision.action) {
     case Action::Nothing:
-      return settle(turn);
+      return decision.reason == engine::kRotationUnderWay ? wait_for_aws(turn, decision)
+                                                          : settle(turn);
     case Action::Refuse:
       if (turn.rolling_back) {
         refuse_rollback(turn, decision.message);
@@ -160,6 +162,7 @@ std::optional<Outcome> RotationPass::driver_step(Turn& turn, const Decision& dec
       }
       if (turn.ends_to_follow() && decision.reason != "ForeignPending")
         return let_go(turn, "its own strategy may not go on: " + decision.message);
+      tell_what_aws_did(turn);
       return refuse(turn, invalid(decision.reason, decision.message));
     case Action::Rollout:
       return roll_out(turn);
@@ -303,7 +306,7 @@ Status RotationPass::begin(Turn& turn, const Decision& decision) {
   turn.change([=, arn = turn.arn(), strategy = turn.at_work(), current = turn.view.labels.current,
                step = decision.step, message = decision.message,
                rotate_at = policy.rotate_requested_at,
-               creates = decision.action == Action::Create](PolicyStatus& status, WallTime now) {
+               creates = starts(decision)](PolicyStatus& status, WallTime now) {
     status.secret_arn = arn;
     if (retires) {
       if (!status.rotation || status.rotation->step != engine::to_string(step))

@@ -80,6 +80,9 @@ class RotationPass {
   runtime::Outcome leave(const Policy& policy, const Problem* problem);
   Status drop_unfinished(Turn& turn, const std::string& why);
   runtime::Outcome let_go(Turn& turn, const std::string& why);
+  // rotation_delegated.cpp
+  runtime::Outcome wait_for_aws(Turn& turn, const engine::Decision& decision);
+  void tell_what_aws_did(Turn& turn);
   // rotation_rollout.cpp
   runtime::Outcome follow(Turn& turn);
   std::optional<runtime::Outcome> roll_out(Turn& turn);

@@ -55,13 +55,16 @@ PolicyStatus Turn::status(const StatusBoard& board, WallTime now) const {
 
 std::string Turn::subject(const engine::Decision& decision) const {
   const auto& labels = view.labels;
-  if (decision.action == engine::Action::Create || decision.action == engine::Action::CarryBack)
-    return decision.version_id;
+  if (starts(decision) || decision.action == engine::Action::CarryBack) return decision.version_id;
   return labels.latest.empty() ? decision.version_id : labels.latest;
 }
 
 bool under_way(const Policy& policy, const PolicyStatus& status) {
   return policy.has_finalizer || status.rotation || status.retiring;
+}
+
+bool starts(const engine::Decision& decision) {
+  return decision.action == engine::Action::Create || decision.action == engine::Action::HandOver;
 }
 
 bool deletion_overdue(const Policy& policy, WallTime now) {

@@ -79,6 +79,9 @@ struct Turn {
 // Something is under way, or was when the policy was last looked at.
 bool under_way(const Policy& policy, const PolicyStatus& status);
 
+// A new rotation, by us or by AWS for us.
+bool starts(const engine::Decision& decision);
+
 // A deleted policy is held at most for the grace period and an hour.
 bool deletion_overdue(const Policy& policy, WallTime now);
 

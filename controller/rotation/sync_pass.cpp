@@ -379,6 +379,7 @@ void SyncPass::tell_change(const PolicyStatus& status, const Policy& policy, con
   const StrategySpec spec = strategy_at_work(policy, status);
   auto strategy = engine::make_strategy(spec.name, spec.options);
   if (!strategy) return;  // as the policy's condition tells
+  if ((*strategy)->traits().backend == engine::Backend::Delegated) return;  // AWS does just that
   deps_.events.emit({kube::Event::Type::Warning, "ChangedOutside", "Sync",
                      outside_change((*strategy)->traits(), policy, labels), reference(policy)});
 }

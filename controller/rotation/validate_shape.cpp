@@ -28,10 +28,11 @@ constexpr std::array<Field, 4> kIdentity{{
     {.name = "externalId", .min = 2, .max = 1224},
 }};
 
-constexpr std::array<Field, 4> kStrategy{{
+constexpr std::array<Field, 5> kStrategy{{
     {.name = "generic", .type = FieldType::Options},
     {.name = "influxdbToken", .type = FieldType::Options},
     {.name = "influxdbUser", .type = FieldType::Options},
+    {.name = "lambda", .type = FieldType::Options},
     {.name = "syncOnly", .type = FieldType::Options},
 }};
 
@@ -91,13 +92,8 @@ constexpr std::array<Field, 10> kSpec{{
     {.name = "retirement", .type = FieldType::Object, .children = kRetirement},
 }};
 
-constexpr std::array<string_view, 7> kLaterStrategies{"elasticacheAuthToken",
-                                                      "elasticacheUser",
-                                                      "astraToken",
-                                                      "lambda",
-                                                      "postgres",
-                                                      "mysql",
-                                                      "webhook"};
+constexpr std::array<string_view, 6> kLaterStrategies{
+    "elasticacheAuthToken", "elasticacheUser", "astraToken", "postgres", "mysql", "webhook"};
 
 // Characters as the API server counts them: code points, not bytes.
 std::int64_t characters(string_view text) {

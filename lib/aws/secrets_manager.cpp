@@ -29,6 +29,12 @@ bool is_lost_race(const ServiceError& said) {
   return says("label") || says("version") || says("stage");
 }
 
+// "A previous rotation isn't complete. That rotation will be reattempted."
+bool is_rotating(const ServiceError& said) {
+  return said.code == "InvalidRequestException" &&
+         lower_ascii(said.message).find("previous rotation") != std::string::npos;
+}
+
 class WireSecretsManager final : public SecretsManager {
  public:
   explicit WireSecretsManager(std::shared_ptr<Session> session) : session_(std::move(session)) {}
@@ -125,6 +131,18 @@ class WireSecretsManager final : public SecretsManager {
     call.mutates = true;
     call.not_after = request.not_after;
     call.lost_race = &is_lost_race;
+    const auto reply = session_->call(std::move(call));
+    if (!reply) return reply.error();
+    return {};
+  }
+
+  Status rotate_secret(const RotateSecretRequest& request) override {
+    const nlohmann::json body = {{"SecretId", request.secret_id},
+                                 {"ClientRequestToken", request.client_request_token}};
+    Call call = secrets_call("RotateSecret", request.secret_id, to_text(body));
+    call.mutates = true;
+    call.not_after = request.not_after;
+    call.lost_race = &is_rotating;
     const auto reply = session_->call(std::move(call));
     if (!reply) return reply.error();
     return {};

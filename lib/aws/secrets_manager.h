@@ -99,6 +99,14 @@ struct UpdateStageRequest {
   std::optional<MonoTime> not_after;  // see above
 };
 
+// RotateSecret at once, by the function and the rules that the secret has. The token becomes the
+// version's id.
+struct RotateSecretRequest {
+  std::string secret_id;
+  std::string client_request_token;
+  std::optional<MonoTime> not_after;  // see above
+};
+
 class SecretsManager {
  public:
   virtual ~SecretsManager() = default;
@@ -114,6 +122,8 @@ class SecretsManager {
   // Conflict (ResourceExistsException): the id holds another value.
   virtual Status put_value(const PutSecretValueRequest& request) = 0;
   virtual Status update_stage(const UpdateStageRequest& request) = 0;
+  // Begins only: AWS rotates in its own time. Conflict: it is at it already.
+  virtual Status rotate_secret(const RotateSecretRequest& request) = 0;
 };
 
 }  // namespace keyturn::aws

@@ -114,6 +114,9 @@ struct Known {
       false;  // forward only: after quiet, with these C and L, the backend accepted C's credential
 };
 
+// Nothing's reason while AWS is at work for a delegated strategy.
+inline constexpr std::string_view kRotationUnderWay = "RotationUnderWay";
+
 struct Decision {
   Action action = Action::Nothing;
   int row = 0;  // of the protocol's table; 0: none

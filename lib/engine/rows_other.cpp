@@ -52,19 +52,35 @@ std::optional<Decision> aws_at_work(const Input& in) {
   return Decision{
       .step = Step::SetSecret,
       .version_id = l.pending,
-      .reason = "RotationUnderWay",
+      .reason = std::string(kRotationUnderWay),
       .message = "AWS rotates the secret; its function works on version " + l.pending + "."};
 }
 
+// Switched off by a person, or never on: asking AWS all the same would switch it on.
+std::optional<Decision> not_enabled(const Input& in) {
+  const aws::SecretMetadata& secret = in.view.secret;
+  if (!in.permitted() || secret.rotation_enabled) return std::nullopt;
+  return Decision{
+      .action = Action::Refuse,
+      .row = 12,
+      .reason = "RotationNotEnabled",
+      .message = "The secret " + secret.name +
+                 " has RotationEnabled=false, so AWS has no function to rotate it with; "
+                 "name one with `aws secretsmanager rotate-secret --rotation-lambda-arn "
+                 "…`, or use a strategy that rotates by itself."};
+}
+
 // AWS keeps no LATEST for us, so the ids that we ask for are chained over the previous version:
-// moved back by hand, the same current version gets another successor.
+// moved back by hand, the same current version gets another successor. They are not ids of ours:
+// what AWS's function makes must not look like a version that Keyturn made from the current one.
 std::optional<Decision> hand_over(const Input& in) {
   if (!in.permitted()) return std::nullopt;
   return Decision{
       .action = Action::HandOver,
       .row = 12,
       .step = Step::CreateSecret,
-      .version_id = successor_id(in.view.secret.arn, in.labels().current, in.labels().previous),
+      .version_id = successor_id(in.view.secret.arn, "RotateSecret " + in.labels().current,
+                                 in.labels().previous),
       .reason = "Rotating",
       .message = "AWS is asked to rotate the secret."};
 }
@@ -74,7 +90,9 @@ std::optional<Decision> hand_over(const Input& in) {
 // dropped, since AWS asks for AWSPENDING at every retry.
 
 const LambdaCall& call(const Input& in) { return *in.situation.lambda; }
-bool made_by_us(const Input& in) { return in.labels().latest == call(in).version_id; }
+bool made_by_us(const Input& in) {  // by the label alone: of an id nothing can be told
+  return holder(in.view.secret.stages, kLatest) == call(in).version_id;
+}
 
 std::optional<Decision> lambda_not_its_turn(const Input& in) {
   const Labels& l = in.labels();
@@ -178,7 +196,7 @@ constexpr std::array<Row, 8> kWithoutBackend{
     pending_is_current, move_current,  roll_back,       sync,
     roll_out,           foreign_baton, foreign_pending, start};
 constexpr std::array<Row, 2> kOnlooker{sync, roll_out};
-constexpr std::array<Row, 4> kDelegated{sync, roll_out, aws_at_work, hand_over};
+constexpr std::array<Row, 5> kDelegated{sync, roll_out, aws_at_work, not_enabled, hand_over};
 constexpr std::array<Row, 4> kLambda{lambda_not_its_turn, lambda_create, lambda_set_or_test,
                                      lambda_finish};
 

@@ -166,6 +166,9 @@ class Tree::Run final : public aws::SecretsManager,
     quiet_ = false;  // our own change, too, is a change
     return {};
   }
+  Status rotate_secret(const aws::RotateSecretRequest&) override {
+    return invalid("NotDelegated", "no kind of the exploration hands over");
+  }
   Status update_stage(const aws::UpdateStageRequest& r) override {
     const std::string& reply = ask({.kind = Request::Kind::Update,
                                     .label = label_letter(r.stage),

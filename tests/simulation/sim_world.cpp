@@ -23,6 +23,7 @@ SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
   const SimCluster::Current first{holder(engine::kCurrent), backend_->first_value()};
   aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) {
     s.versions[first.version].value = first.value;
+    s.metadata.rotation_enabled = kind_ == Kind::Delegated;
   });
   cluster_ = kind == Kind::InfluxdbToken ? make_life(*this, clock_, arn_, first)
                                          : make_small_cluster(*this, first);

@@ -41,6 +41,9 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest& request) override;
   Status put_value(const aws::PutSecretValueRequest& request) override;
   Status update_stage(const aws::UpdateStageRequest& request) override;
+  Status rotate_secret(const aws::RotateSecretRequest& request) override {
+    return rotate_secret(request.client_request_token);
+  }
 
  private:
   void others_act() override;

@@ -361,6 +361,31 @@ Status FakeSecretsManager::update_stage(const aws::UpdateStageRequest& request) 
   return answer;
 }
 
+Status FakeSecretsManager::rotate_secret(const aws::RotateSecretRequest& request) {
+  const Call call{"RotateSecret", request.secret_id, request.client_request_token, "AWSPENDING"};
+  if (auto error = enter(call)) return *error;
+  Status answer = [&]() -> Status {
+    const std::lock_guard lock(mutex_);
+    if (request.not_after && clock_.mono() > *request.not_after)
+      return make_error(ErrorClass::Unavailable, "ViewTooOld", "not sent");
+    Secret* secret = find_locked(request.secret_id);
+    if (secret == nullptr) return not_found("the specified secret " + request.secret_id);
+    auto& stages = secret->metadata.stages;
+    const std::string pending = find_holder(stages, "AWSPENDING");
+    if (!pending.empty() && pending != find_holder(stages, "AWSCURRENT"))
+      return make_error(ErrorClass::Conflict, "InvalidRequestException",
+                        "A previous rotation isn't complete.");
+    if (secret->versions.contains(request.client_request_token)) return {};
+    changing_locked(*secret);
+    secret->versions[request.client_request_token] =
+        Version{.value = "", .has_value = false, .created = clock_.now()};
+    relabel(stages, "AWSPENDING", request.client_request_token);
+    return {};
+  }();
+  if (auto error = leave(call)) return *error;
+  return answer;
+}
+
 Status FakeSecretsManager::update_stage_locked(Secret& secret,
                                                const aws::UpdateStageRequest& request) {
   auto& stages = secret.metadata.stages;

@@ -79,6 +79,7 @@ class FakeSecretsManager final : public aws::SecretsManager, public aws::Secrets
   Result<aws::ListSecretsPage> list(const aws::ListSecretsRequest& request) override;
   Status put_value(const aws::PutSecretValueRequest& request) override;
   Status update_stage(const aws::UpdateStageRequest& request) override;
+  Status rotate_secret(const aws::RotateSecretRequest& request) override;  // the placeholder only
   Result<std::string> create_secret(const aws::CreateSecretRequest& request) override;
   Result<WallTime> delete_secret(const aws::DeleteSecretRequest& request) override;
 

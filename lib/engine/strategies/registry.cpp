@@ -10,6 +10,7 @@
 #include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/influxdb_token.h"
 #include "lib/engine/strategies/influxdb_user.h"
+#include "lib/engine/strategies/lambda.h"
 #include "lib/engine/strategies/sync_only.h"
 
 namespace keyturn::engine {
@@ -26,11 +27,11 @@ Result<std::unique_ptr<Strategy>> without_deps(const nlohmann::json& options,
   return T::make(options, path);
 }
 
-constexpr std::array<std::string_view, 4> kNames = {"generic", "influxdbToken", "influxdbUser",
-                                                    "syncOnly"};
+constexpr std::array<std::string_view, 5> kNames = {"generic", "influxdbToken", "influxdbUser",
+                                                    "lambda", "syncOnly"};
 constexpr std::array<Make, kNames.size()> kMake = {
     &without_deps<GenericStrategy>, &InfluxdbTokenStrategy::make, &InfluxdbUserStrategy::make,
-    &without_deps<SyncOnlyStrategy>};
+    &LambdaStrategy::make, &without_deps<SyncOnlyStrategy>};
 
 }  // namespace
 

@@ -289,6 +289,21 @@ TEST_F(SecretsManagerTest, UpdateStageMovesTakesAndDrops) {
   EXPECT_EQ(secrets->update_stage({"n", "X", "", "", {}}).error().code, "NoVersion");
 }
 
+TEST_F(SecretsManagerTest, RotateSecretNamesTheVersionAndNothingElse) {
+  transport->push(Wire::of(200, "{}"));
+  ASSERT_TRUE(secrets->rotate_secret({"n", kId1, {}}).ok());
+  EXPECT_EQ(header(0, "X-Amz-Target"), "secretsmanager.RotateSecret");
+  EXPECT_EQ(sent(0), (nlohmann::json{{"SecretId", "n"}, {"ClientRequestToken", kId1}}));
+  const auto cls = [&](const char* message) {
+    transport->push(aws_error("InvalidRequestException", message));
+    return secrets->rotate_secret({"n", kId1, {}}).error().cls;
+  };
+  EXPECT_EQ(cls("A previous rotation isn't complete. That rotation will be reattempted."),
+            ErrorClass::Conflict);
+  EXPECT_EQ(cls("No Lambda rotation function ARN is associated with this secret."),
+            ErrorClass::Invalid);
+}
+
 TEST_F(SecretsManagerTest, ALostRaceIsAConflict) {
   const auto cls = [&](const char* code, const char* message, const std::string& id = "shop/db") {
     transport->push(aws_error(code, message));

@@ -357,16 +357,20 @@ TEST(Plan, OnlookersSyncAndRollOut) {
   }
   EXPECT_EQ(plan(traits(Backend::ReadOnly), view({.current = kC}), {.permit = kX}, {}).action,
             Action::Nothing);
-  EXPECT_EQ(plan(traits(Backend::Delegated), view({.current = kC}), {.permit = kX}, {}).action,
-            Action::HandOver);
-  EXPECT_EQ(
-      plan(traits(Backend::Delegated), view({.current = kC, .pending = kC}), {.permit = kX}, {})
-          .action,
-      Action::HandOver);
-  EXPECT_EQ(
-      plan(traits(Backend::Delegated), view({.current = kC, .pending = "aws"}), {.permit = kX}, {})
-          .reason,
-      "RotationUnderWay");
+}
+
+TEST(Plan, HandsOverToAws) {
+  const auto decide = [](const Labels& labels, bool enabled = true) {
+    View v = view(labels);
+    v.secret.rotation_enabled = enabled;
+    return plan(traits(Backend::Delegated), v, {.permit = kX}, {});
+  };
+  EXPECT_EQ(decide({.current = kC}).action, Action::HandOver);
+  EXPECT_FALSE(made_from(kArn, decide({.current = kC}).version_id, kC)) << "it is not ours";
+  EXPECT_EQ(decide({.current = kC, .pending = kC}).action, Action::HandOver);
+  EXPECT_EQ(decide({.current = kC, .pending = "aws"}).reason, kRotationUnderWay);
+  EXPECT_EQ(decide({.current = kC}, false).reason, "RotationNotEnabled");
+  EXPECT_EQ(decide({.current = kC, .pending = "aws"}, false).reason, kRotationUnderWay);
 }
 
 TEST(Plan, RefusesWhatAwsOwns) {
@@ -438,6 +442,13 @@ TEST(Plan, LambdaForm) {
             Action::RetestAndMove);  // AWSPENDING stays until AWSCURRENT has moved
   EXPECT_EQ(decide(Step::FinishSecret, moved).action, Action::DropPending);
   EXPECT_EQ(decide(Step::TestSecret, moved).reason, "AlreadyCurrent");
+  const auto asked_by_id = [&](const std::string& id) {  // nobody wrote a value: it is not ours
+    Situation s{.lambda = LambdaCall{.step = Step::CreateSecret, .version_id = id}};
+    View v = view({.current = kC, .pending = id});
+    v.secret.rotation_enabled = true;
+    return plan(traits(Backend::TwoCredentials), v, s, {});
+  };
+  EXPECT_EQ(asked_by_id(kX).action, Action::Create);
   const Labels without{.current = kC, .pending = token, .latest = token};
   EXPECT_EQ(decide(Step::SetSecret, without, Backend::None).action, Action::Nothing);
   EXPECT_EQ(decide(Step::FinishSecret, without, Backend::None).action, Action::MoveCurrent);
