@@ -90,7 +90,8 @@ struct Needs {
 };
 
 // Every strategy has its row (tests/unit/cli/iam_policy_test.cpp).
-constexpr std::array<Needs, 5> kNeeds = {{
+constexpr std::array<Needs, 6> kNeeds = {{
+    {"astraToken", Writes::Versions, true, nothing},
     {"generic", Writes::Versions, false, nothing},
     {"influxdbToken", Writes::Versions, true, timestream},
     {"influxdbUser", Writes::Versions, false, timestream},

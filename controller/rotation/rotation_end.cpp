@@ -96,7 +96,11 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case engine::Event::Abandoned:
       turn.change(
           [id](PolicyStatus& status, WallTime now) { record_end(status, id, "Abandoned", now); });
-      emit(policy, kube::Event::Type::Normal, "AttemptRevoked", "Rotate", result.note);
+      if (result.error.code.empty()) {
+        emit(policy, kube::Event::Type::Normal, "AttemptRevoked", "Rotate", result.note);
+      } else {  // what only a person can tell
+        emit(policy, kube::Event::Type::Warning, "AttemptNotRevoked", "Rotate", result.note);
+      }
       break;
     case engine::Event::Interfered:
       emit(policy, kube::Event::Type::Warning, "LabelsMoved", "Rotate", result.note);

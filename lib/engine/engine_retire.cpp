@@ -44,6 +44,12 @@ StepResult Steps::abandon() {
     if (auto stop = too_old()) return *stop;
     StepContext ctx = context(version);
     const Status revoked = strategy().abandon(ctx, **pending, confirmation(Readers::None, &ctx));
+    if (!revoked.ok() && revoked.error().cls == ErrorClass::NotFound) {
+      if (auto stop = move(kPending, version, "")) return *stop;
+      StepResult left = progress(Event::Abandoned, revoked.error().message);
+      left.error = revoked.error();
+      return left;
+    }
     if (!revoked.ok()) return failed(revoked.error());
   }
   if (auto stop = move(kPending, version, "")) return *stop;
@@ -158,17 +164,26 @@ bool Steps::retirement_may_be_lost() const {
 
 namespace {
 
-// Takes those of a former secret out, and says so: whoever read that one may still use them.
-std::string take_former(std::vector<Leftover>& leftovers) {
+// Takes out those that are only told of, and says why. `which`: former, whose readers may still use
+// them, or doubtful.
+std::string take_told(std::vector<Leftover>& leftovers, bool Leftover::*which, const char* why) {
   std::string ids;
   for (const Leftover& leftover : leftovers) {
-    if (leftover.former) ids += (ids.empty() ? "" : ", ") + leftover.backend_id;
+    if (leftover.*which) ids += (ids.empty() ? "" : ", ") + leftover.backend_id;
   }
-  std::erase_if(leftovers, [](const Leftover& leftover) { return leftover.former; });
+  std::erase_if(leftovers, [which](const Leftover& leftover) { return leftover.*which; });
   if (ids.empty()) return ids;
-  return "Left as they are, for they were made for a former secret of this name (revoke them by "
-         "hand when nobody uses them): " +
-         ids;
+  return "Left as they are, for " + std::string(why) +
+         " (revoke them by hand when nobody uses them): " + ids;
+}
+
+std::string take_told(std::vector<Leftover>& leftovers) {
+  const std::string former =
+      take_told(leftovers, &Leftover::former, "they were made for a former secret of this name");
+  const std::string doubtful = take_told(
+      leftovers, &Leftover::doubtful,
+      "the backend keeps no marks, so whether they were left over by a rotation is not known");
+  return former + (former.empty() || doubtful.empty() ? "" : ". ") + doubtful;
 }
 
 }  // namespace
@@ -186,11 +201,11 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
     std::erase_if(*leftovers,
                   [&](const Leftover& l) { return strategy().is_leftover(l, **previous); });
   }
-  const std::string former = take_former(*leftovers);
+  const std::string told = take_told(*leftovers);
   const bool lost =
       may_be_lost && *previous != nullptr && !strategy().same_credential(**previous, current);
   if (leftovers->empty() && !lost) {
-    note = former;
+    note = told;
     return std::nullopt;
   }
 
@@ -212,7 +227,7 @@ Steps::Stop Steps::revoke_leftovers(const SecretString& current, std::string& no
     note += (note.empty() ? "Revoked leftover credentials: " : ", ") +
             ("that of version " + labels().previous);
   }
-  if (!former.empty()) note += (note.empty() ? "" : ". ") + former;
+  if (!told.empty()) note += (note.empty() ? "" : ". ") + told;
   return std::nullopt;
 }
 

@@ -71,7 +71,9 @@ struct Leftover {          // a credential at the backend that carries our mark 
   std::string backend_id;  // what the backend calls it; not secret
   std::string version_id;  // from its mark
   std::optional<WallTime> created;
-  bool former = false;  // of a secret of that name that is gone: told to people, never revoked
+  // Told to people, never revoked: of a secret of that name that is gone; or perhaps not ours,
+  // where the backend keeps no marks.
+  bool former = false, doubtful = false;
 };
 
 class Strategy {
@@ -111,7 +113,8 @@ class Strategy {
                         const std::function<bool()>& confirm) const = 0;
 
   // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says
-  // so); else does nothing. `confirm` as above.
+  // so); else does nothing. `confirm` as above. NotFound: the backend kept no mark, so nothing was
+  // revoked; the attempt ends all the same, with that message.
   virtual Status abandon(const StepContext& ctx, const SecretString& pending,
                          const std::function<bool()>& confirm) const = 0;
 
@@ -134,7 +137,8 @@ class Strategy {
   virtual Result<SecretString> carry(const SecretString& from, const SecretString& onto) const = 0;
 
   // Credentials at the backend with our mark for ctx.arn, or (`former`) for another secret of its
-  // name, from before it was made anew. Strategies without a backend return none.
+  // name, from before it was made anew; where the backend drops marks, those that may be ours
+  // (`doubtful`). Strategies without a backend return none.
   virtual Result<std::vector<Leftover>> leftovers(const StepContext& ctx,
                                                   const SecretString& current) const = 0;
   // Whether `value` is that leftover's credential.

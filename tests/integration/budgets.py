@@ -10,15 +10,15 @@ SCENARIOS, scenario = collection()
 WRITES = ("create", "apply", "patch", "update", "delete")
 
 
-def asked_of_aws(world, influx, secret_id):
+def asked_of_aws(world, influx, secret_id, looks=2):
     """Of AWS about that secret, its administrator's and its database. The rotation's requests in order, and how many looks only waited: those between the move of AWSCURRENT, a rotation's third of a
-    label, and the retirement's first read of a value. The looks directly before each revocation come later, and count. Sweeps belong to no rotation."""
+    label, and the retirement's first read of a value. The looks directly before each revocation (`looks`) come later, and count. Sweeps belong to no rotation."""
     ours = lambda c: c["service"] == "secretsmanager" and (secret_id in c["resource"] or influx.admin_secret in c["resource"]) or c["service"] == "timestream-influxdb"
     calls = [c["operation"] for c in world.sandbox.calls() if ours(c)]
     moves = [i for i, operation in enumerate(calls) if operation == "UpdateSecretVersionStage"]
     check(len(moves) == 4, f"labels moved: {calls}")
     polls = len(list(itertools.takewhile(lambda operation: operation == "DescribeSecret", calls[moves[2] + 1:])))
-    check(polls > 0 and calls[moves[2] + 1:].count("DescribeSecret") == polls + 2, f"a look for the quiet time, and one before each of two revocations: {calls}")
+    check(polls > 0 and calls[moves[2] + 1:].count("DescribeSecret") == polls + looks, f"a look for the quiet time, and one before each revocation: {calls}")
     return calls[:moves[2] + 1] + calls[moves[2] + 1 + polls:], polls
 
 

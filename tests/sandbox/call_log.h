@@ -14,11 +14,13 @@ namespace keyturn::sandbox {
 
 // One request as faults and counts see it.
 struct Call {
-  std::string service;  // "kubernetes", "secretsmanager", "sts", "timestream-influxdb", "influxdb"
+  std::string service;  // "kubernetes", "secretsmanager", "sts", "timestream-influxdb", "influxdb",
+                        // "astra"
   std::string operation;  // verb ("get", "list", "watch", "apply", …) or AWS operation
   std::string resource;   // plural ("secrets", "rotationpolicies/status") or "" ; AWS: the secret's
                           // id as sent
-  std::string ns, name;   // InfluxDB: the instance's name and the id in the path
+  std::string ns, name;   // InfluxDB and Astra: the instance's (organisation's) name and the id
+                          // in the path
 };
 
 class CallLog {

@@ -48,6 +48,7 @@ Sandbox::Sandbox(const SandboxOptions& options)
       rotations_(secrets_, functions_),
       influx_(tls_.get(), front_, secrets_, clock_, options.region),
       timestream_(influx_),
+      astra_(clock_),
       aws_api_(secrets_, timestream_, accounts_, auth_, front_, aws_clock_),
       admin_(std::make_unique<Admin>(*this)),
       kube_server_("kubernetes", tls_.get(),
@@ -55,6 +56,11 @@ Sandbox::Sandbox(const SandboxOptions& options)
       aws_server_("aws", nullptr, [this](const auto& r, auto& x) { aws_api_.handle(r, x); }),
       aws_tls_server_("aws-tls", tls_.get(),
                       [this](const auto& r, auto& x) { aws_api_.handle(r, x); }),
+      astra_server_("astra", tls_.get(),
+                    [this](const auto& r, auto& x) {
+                      front_.run(astra_.call_of(r), x, AstraApi::fault_reply,
+                                 [&] { return astra_.handle(r); });
+                    }),
       admin_server_("admin", nullptr, [this](const auto& r, auto& x) { admin_->handle(r, x); }) {
   store_.on_commit(
       [this](const auto& resource, const auto& event) { commit_hook(resource, event); });
@@ -71,12 +77,14 @@ Sandbox::Sandbox(const SandboxOptions& options)
   kube_server_.start(options.kube_port);
   aws_server_.start(options.aws_port);
   aws_tls_server_.start(options.aws_tls_port);
+  astra_server_.start();
   admin_server_.start(options.admin_port);
 }
 
 Sandbox::~Sandbox() {
   functions_.stop();
   admin_server_.stop();
+  astra_server_.stop();
   aws_tls_server_.stop();
   aws_server_.stop();
   kube_server_.stop();
@@ -100,6 +108,7 @@ void Sandbox::commit_hook(const std::string& resource, const StoreEvent& event) 
 std::string Sandbox::kube_url() const { return url("https", kube_server_.port()); }
 std::string Sandbox::aws_url() const { return url("http", aws_server_.port()); }
 std::string Sandbox::aws_tls_url() const { return url("https", aws_tls_server_.port()); }
+std::string Sandbox::astra_url() const { return url("https", astra_server_.port()); }
 std::string Sandbox::admin_url() const { return url("http", admin_server_.port()); }
 
 std::string Sandbox::kubeconfig_for(const std::string& bearer_token) const {
@@ -117,7 +126,8 @@ std::string Sandbox::env(const std::string& kubeconfig_path) const {
          "\nexport AWS_SECRET_ACCESS_KEY=" + secret_key_ + "\nexport AWS_REGION=" + region() +
          "\nexport AWS_DEFAULT_REGION=" + region() +
          "\nexport AWS_EC2_METADATA_DISABLED=true\nexport SANDBOX_ADMIN=" + admin_url() +
-         "\nexport SANDBOX_AWS_TLS=" + aws_tls_url() + "\n";
+         "\nexport SANDBOX_AWS_TLS=" + aws_tls_url() + "\nexport SANDBOX_ASTRA=" + astra_url() +
+         "\n";
 }
 
 void Sandbox::load(const std::string& yaml) {

@@ -1,5 +1,6 @@
 // The whole sandbox in one process: a Kubernetes API, Secrets Manager, STS, Lambda, Timestream for
-// InfluxDB and as many InfluxDB servers as a test makes, on ephemeral loopback ports.
+// InfluxDB, Astra's DevOps API and as many InfluxDB servers as a test makes, on ephemeral loopback
+// ports.
 //
 //   Sandbox sandbox;
 //   sandbox.secrets().create("shop/api-key", R"({"apiKey":"x"})");
@@ -18,6 +19,7 @@
 #include <string>
 
 #include "lib/base/clock.h"
+#include "tests/sandbox/astra_api.h"
 #include "tests/sandbox/auth.h"
 #include "tests/sandbox/aws_accounts.h"
 #include "tests/sandbox/aws_api.h"
@@ -63,6 +65,7 @@ class Sandbox {
 
   std::string aws_url() const;      // plain HTTP
   std::string aws_tls_url() const;  // certificate of the same authority
+  std::string astra_url() const;    // over TLS
   std::string admin_url() const;
   const std::string& access_key() const { return access_key_; }
   const std::string& secret_key() const { return secret_key_; }
@@ -79,6 +82,7 @@ class Sandbox {
   InfluxInstances& influx() { return influx_; }
   LambdaFunctions& functions() { return functions_; }
   RotationRunner& rotations() { return rotations_; }
+  AstraApi& astra() { return astra_; }
   Auth& auth() { return auth_; }
   ObjectStore& store() { return store_; }
   ObjectWriter& objects() { return writer_; }
@@ -88,6 +92,7 @@ class Sandbox {
   HttpServer& kube_server() { return kube_server_; }
   HttpServer& aws_server() { return aws_server_; }
   HttpServer& aws_tls_server() { return aws_tls_server_; }
+  HttpServer& astra_server() { return astra_server_; }
   // What AWS takes the time to be, beside the real one.
   void set_aws_clock_offset(Duration offset) { aws_clock_.set_offset(offset); }
 
@@ -121,9 +126,10 @@ class Sandbox {
   RotationRunner rotations_;
   InfluxInstances influx_;
   Timestream timestream_;
+  AstraApi astra_;
   AwsApi aws_api_;
   std::unique_ptr<Admin> admin_;
-  HttpServer kube_server_, aws_server_, aws_tls_server_, admin_server_;
+  HttpServer kube_server_, aws_server_, aws_tls_server_, astra_server_, admin_server_;
 };
 
 }  // namespace keyturn::sandbox

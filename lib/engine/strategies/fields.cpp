@@ -4,7 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lib/engine/strategies/generic.h"
+
 namespace keyturn::engine {
+namespace {
+
+// What a minted credential adds at most: its fields with their names.
+constexpr std::size_t kRoomForCredential = 512;
+
+}  // namespace
 
 SecretString Fields::secret(const char* name) {
   auto json = member(name);
@@ -53,6 +61,14 @@ std::optional<SecretString> Fields::member(const char* name) {
 bool fits_a_header(const SecretString& text) {
   const std::string_view all = text.reveal();
   return std::all_of(all.begin(), all.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+Status check_room(const SecretString& value) {
+  if (value.size() + kRoomForCredential <= kMaxValueBytes) return {};
+  return invalid("ValueTooLarge",
+                 "the secret has " + std::to_string(value.size()) +
+                     " bytes; Secrets Manager takes at most " + std::to_string(kMaxValueBytes) +
+                     ", and a new token needs room: make the rest of the secret smaller");
 }
 
 }  // namespace keyturn::engine

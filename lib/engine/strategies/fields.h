@@ -37,5 +37,8 @@ class Fields {
 
 // Whether the text can stand in an HTTP header as it is, as every token can.
 bool fits_a_header(const SecretString& text);
+// Before a backend mints anything: whether the value leaves room for a new credential. Invalid
+// "ValueTooLarge".
+Status check_room(const SecretString& value);
 
 }  // namespace keyturn::engine

@@ -7,70 +7,33 @@
 #include "lib/aws/secret_json.h"
 #include "lib/base/time.h"
 #include "lib/engine/json_text.h"
+#include "lib/engine/strategies/reply_reader.h"
 
 namespace keyturn::engine::influxdb {
 namespace {
 
 using Json = nlohmann::json;
 
-Error bad_reply(const std::string& what) {
-  return make_error(ErrorClass::Transient, "BadReply", "the reply cannot be used: " + what);
+// Part of a URL afterwards, so nothing else passes.
+std::string id_of(ReplyReader& from, const char* name) {
+  std::string value = from.text(name);
+  if (!is_id(value)) from.complain(std::string(name) + " is not an id");
+  return value;
 }
-
-// Reads members and remembers the first that does not fit.
-class Reader {
- public:
-  explicit Reader(const Json& json) : json_(json) {
-    if (!json.is_object()) problem_ = "it is not a JSON object";
-  }
-
-  std::string text(const char* name) {
-    const Json* value = member(name);
-    if (value == nullptr) return "";
-    if (value->is_string()) return value->get<std::string>();
-    complain(std::string(name) + " is not a string");
-    return "";
-  }
-  // Part of a URL afterwards, so nothing else passes.
-  std::string id(const char* name) {
-    std::string value = text(name);
-    if (!is_id(value)) complain(std::string(name) + " is not an id");
-    return value;
-  }
-  const Json* list(const char* name) {
-    const Json* value = member(name);
-    if (value != nullptr && value->is_array()) return value;
-    complain(std::string(name) + " is not a list");
-    return nullptr;
-  }
-  const Json* member(const char* name) const {
-    if (!json_.is_object()) return nullptr;
-    const auto found = json_.find(name);
-    return found == json_.end() || found->is_null() ? nullptr : &*found;
-  }
-  void complain(std::string what) {
-    if (problem_.empty()) problem_ = std::move(what);
-  }
-  const std::string& problem() const { return problem_; }
-
- private:
-  const Json& json_;
-  std::string problem_;
-};
 
 Json parse(const std::string& body) {
   return Json::parse(body, nullptr, /*allow_exceptions=*/false);
 }
 
-Permissions read_permissions(Reader& from) {
+Permissions read_permissions(ReplyReader& from) {
   Permissions out;
   const Json* list = from.list("permissions");
   if (list == nullptr) return out;
   for (const Json& element : *list) {
-    Reader permission(element);
+    ReplyReader permission(element);
     const Json* member = permission.member("resource");
     const Json none;
-    Reader resource(member == nullptr ? none : *member);
+    ReplyReader resource(member == nullptr ? none : *member);
     Permission read{permission.text("action"), resource.text("type"), resource.text("id"),
                     resource.text("orgID")};
     if (!permission.problem().empty() || !resource.problem().empty() || read.action.empty() ||
@@ -82,16 +45,16 @@ Permissions read_permissions(Reader& from) {
 }
 
 Result<Authorization> read_authorization(const Json& json, SecretString token) {
-  Reader from(json);
+  ReplyReader from(json);
   Authorization out;
-  out.id = from.id("id");
+  out.id = id_of(from, "id");
   out.token = std::move(token);
   const std::string status = from.text("status");
   out.active = status.empty() || status == "active";
   out.description = from.text("description");
-  out.org_id = from.id("orgID");
+  out.org_id = id_of(from, "orgID");
   out.org = from.text("org");
-  out.user_id = from.id("userID");
+  out.user_id = id_of(from, "userID");
   out.user = from.text("user");
   out.permissions = read_permissions(from);
   // A zero time (the year 1) is none.
@@ -133,13 +96,13 @@ Result<std::vector<Authorization>> decode_authorizations(std::string& body) {
 
 Result<std::vector<Named>> decode_orgs(const std::string& body) {
   const Json json = parse(body);
-  Reader from(json);
+  ReplyReader from(json);
   const Json* list = from.list("orgs");
   std::vector<Named> out;
   if (list != nullptr) {
     for (const Json& element : *list) {
-      Reader org(element);
-      out.push_back({org.id("id"), org.text("name")});
+      ReplyReader org(element);
+      out.push_back({id_of(org, "id"), org.text("name")});
       if (!org.problem().empty()) from.complain("orgs: " + org.problem());
     }
   }
@@ -149,15 +112,15 @@ Result<std::vector<Named>> decode_orgs(const std::string& body) {
 
 Result<Named> decode_user(const std::string& body) {
   const Json json = parse(body);
-  Reader from(json);
-  Named out{from.id("id"), from.text("name")};
+  ReplyReader from(json);
+  Named out{id_of(from, "id"), from.text("name")};
   if (!from.problem().empty()) return bad_reply(from.problem());
   return out;
 }
 
 ApiError decode_error(const std::string& body) {
   const Json json = parse(body);
-  Reader from(json);
+  ReplyReader from(json);
   return {from.text("code"), from.text("message")};
 }
 

@@ -14,17 +14,6 @@ using namespace influxdb;  // NOLINT(google-build-using-namespace): the strategy
 
 namespace {
 
-// What a minted credential adds at most: two fields with names, id and a token of 88 characters.
-constexpr std::size_t kRoomForCredential = 512;
-
-Status check_size(const SecretString& value) {
-  if (value.size() + kRoomForCredential <= kMaxValueBytes) return {};
-  return invalid("ValueTooLarge",
-                 "the secret has " + std::to_string(value.size()) +
-                     " bytes; Secrets Manager takes at most " + std::to_string(kMaxValueBytes) +
-                     ", and a new token needs room: make the rest of the secret smaller");
-}
-
 // The old token's own state speaks against copying it.
 Status check_old(const StepContext& ctx, const TokenSecret& secret, const Authorization& old) {
   if (!old.active) {
@@ -74,7 +63,7 @@ Status InfluxdbTokenStrategy::recognise(const SecretString& current) const {
   if (secret->type == TokenType::Custom && secret->token.empty()) {
     if (auto good = custom_permissions(secret->custom, ""); !good) return std::move(good).error();
   }
-  return check_size(current);
+  return check_room(current);
 }
 
 Result<Client> InfluxdbTokenStrategy::actor(const TokenSecret& secret, MonoTime deadline) const {

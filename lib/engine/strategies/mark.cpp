@@ -7,7 +7,6 @@
 namespace keyturn::engine {
 namespace {
 
-constexpr std::string_view kBegin = "[keyturn ";
 constexpr std::string_view kReplaces = "replaces";
 constexpr std::string_view kRetiring = "retiring";
 
@@ -35,9 +34,9 @@ std::string_view without_ending(std::string_view arn) {
 }  // namespace
 
 Description Description::read(std::string_view description) {
-  const std::size_t begin = description.rfind(kBegin);
+  const std::size_t begin = description.rfind(kMarkBegins);
   if (begin != std::string_view::npos && description.ends_with(']')) {
-    const std::size_t inside = begin + kBegin.size();
+    const std::size_t inside = begin + kMarkBegins.size();
     auto mark = read_mark(description.substr(inside, description.size() - 1 - inside));
     std::string_view text = description.substr(0, begin);
     if (text.ends_with(' ')) text.remove_suffix(1);
@@ -50,7 +49,7 @@ std::string Description::write() const {
   if (!mark) return text;
   std::string out = text;
   if (!out.empty()) out += ' ';
-  out.append(kBegin).append(mark->arn).append("#").append(mark->version_id);
+  out.append(kMarkBegins).append(mark->arn).append("#").append(mark->version_id);
   if (!mark->replaces.empty()) out.append(" ").append(kReplaces).append(" ").append(mark->replaces);
   if (mark->retiring) out.append(" ").append(kRetiring);
   return out + "]";

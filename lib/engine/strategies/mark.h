@@ -14,6 +14,8 @@
 
 namespace keyturn::engine {
 
+inline constexpr std::string_view kMarkBegins = "[keyturn ";
+
 struct Mark {
   std::string arn;  // of the secret
   std::string version_id;
