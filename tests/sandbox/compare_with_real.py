@@ -176,6 +176,9 @@ def steps():
     yield "thing apply atomic conflict", *apply(f"{THINGS}/t2", "kt2", thing({"id": "ab", "items": [{"name": "z", "on": False}]}, "t2"), force=False)
     yield "thing apply unknown", *apply(f"{THINGS}/t2", "kt", thing({"id": "ab", "nope": 1}, "t2"))
     yield "thing apply first on created", *apply(f"{THINGS}/t", "kt", thing({"id": "ab", "count": 4}), force=False)
+    yield "thing with nothing in its metadata", "POST", f"{THINGS}{by}maker", None, thing({"id": "ab"}, "t3")
+    yield "thing gets a finalizer", *apply(f"{THINGS}/t3", "kt", thing(None, "t3", finalizers=["x.dev/f"]))
+    yield "thing loses its finalizer", *apply(f"{THINGS}/t3", "kt", thing(None, "t3"))
     yield "thing strategic", "PATCH", f"{THINGS}/t", STRATEGIC, {}
     yield "thing delete", "DELETE", f"{THINGS}/t", None, {"propagationPolicy": "Background"}
     yield "thing strict", "POST", f"{THINGS}?fieldValidation=Strict", None, thing({"id": "ab", "nope": 1}, "bad")

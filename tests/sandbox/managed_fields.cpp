@@ -145,6 +145,7 @@ Json apply_config(const Json& live, const Json& config, const WriteContext& cont
   if (!applied.contains_all(before)) {
     FieldSet kept;
     for (const Manager& manager : managers) kept.add(manager.fields);
+    kept.children.try_emplace("f:metadata");  // the server's: it holds name and version
     remove_released(out, before, kept, context.schema);
   }
   const Comparison changes = owned_changes(base, out, context.schema);

@@ -93,6 +93,18 @@ TEST_F(CustomResourceTest, DefaultsAndPruning) {
   EXPECT_NE(warned.header("Warning").find("unknown field"), std::string::npos);
 }
 
+TEST_F(CustomResourceTest, TheLastFieldOfMetadataThatIsReleasedTakesNoMoreAlong) {
+  kube.post(all, thing({{"id", "ab"}}));
+  Json config = {
+      {"apiVersion", "example.dev/v1"}, {"kind", "Thing"}, {"metadata", {{"name", "t"}}}};
+  config["metadata"]["finalizers"] = {"example.dev/f"};
+  EXPECT_EQ(kube.apply(one, "kt", config).status, 200);
+  config["metadata"].erase("finalizers");
+  const Reply released = kube.apply(one, "kt", config);
+  EXPECT_EQ(released.status, 200);
+  EXPECT_FALSE(released.body["metadata"].contains("finalizers"));
+}
+
 TEST_F(CustomResourceTest, Validation) {
   EXPECT_EQ(refusal(Json::object()), "spec.id");
   EXPECT_EQ(refusal({{"id", "a"}}), "spec.id");
