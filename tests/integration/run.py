@@ -247,7 +247,8 @@ PARTS = {
     "delegated": delegated.SCENARIOS,
     "astra": astra.SCENARIOS,
     "rollouts": rollouts.SCENARIOS,
-    "retirement": retirement.SCENARIOS + kinds.SCENARIOS + crash_matrix.SCENARIOS,
+    "retirement": retirement.SCENARIOS + kinds.SCENARIOS,
+    "matrices": crash_matrix.SCENARIOS,
 }
 
 
