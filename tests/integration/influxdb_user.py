@@ -124,8 +124,8 @@ def influxdb_user_dies_where_a_password_could_be_lost(world):
     server = Server(world, "user-dies")
     s = server.subject(world, "user-dies")
     s.settle()
-    places = [dict(service="influxdb", operation="update"), dict(service="secretsmanager", operation="UpdateSecretVersionStage"),
-              dict(service="secretsmanager", operation="UpdateSecretVersionStage", skip=1)]
+    places = [dict(service="influxdb", namespace="user-dies", operation="update"), dict(service="secretsmanager", operation="UpdateSecretVersionStage", resource="**user-dies**"),
+              dict(service="secretsmanager", operation="UpdateSecretVersionStage", resource="**user-dies**", skip=1)]
     for place in places:
         until("it rests", lambda: at_rest(s))
         before = world.sandbox.secret(s.id)
@@ -153,7 +153,7 @@ def influxdb_user_meets_a_persons_change(world):
     server = Server(world, "user-edited")
     s = server.subject(world, "user-edited")
     s.settle()
-    world.sandbox.fault(id="kill", service="influxdb", operation="update", kind="hold-reply", times=1)
+    world.sandbox.fault(id="kill", service="influxdb", namespace="user-edited", operation="update", kind="hold-reply", times=1)
     s.request()
     until("the change of the password", lambda: hits(world) > 0, 60)
     world.sandbox.admin(f"/aws/secrets/{s.id}", {"value": json.dumps({**json.loads(world.sandbox.value_of(s.id)), "note": MARKER + "-by-hand"})}, "PUT")

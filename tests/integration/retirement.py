@@ -425,7 +425,7 @@ def what_only_a_person_can_give_back_is_told_until_it_works(world):
 def what_a_crash_left_inactive_is_given_back_while_readers_are_waited_for(world):
     """The operator dies when it has set the old token inactive; the next one cannot see who holds it."""
     t = Token(world, "gate-again")
-    world.sandbox.fault(id="kill", service="influxdb", operation="update", kind="hold-reply", times=1)
+    world.sandbox.fault(id="kill", service="influxdb", namespace=t.influx.name, operation="update", kind="hold-reply", times=1)
     going = t.rotate()
     until("the old token is inactive", lambda: t.influx.truth()[going]["status"] == "inactive", 60)
     world.operator.kill()

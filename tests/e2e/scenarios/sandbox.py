@@ -40,7 +40,8 @@ def rotated(policy, before):
 @scenario("sandbox: the quick start stays, and real kubectl gets, describes, explains, applies, annotates, edits, watches and deletes on it")
 def kubectl_on_the_quick_start(world):
     folder = programs_beside(world)
-    quick_start = Process(world.folder, "quickstart", [world.repository / "scripts" / "quickstart.sh", "--stay"],
+    # What a shell started in the background ignores Ctrl-C, and hands that down.
+    quick_start = Process(world.folder, "quickstart", ["env", "--default-signal=INT", world.repository / "scripts" / "quickstart.sh", "--stay"],
                           env={**os.environ, "KT_BIN": str(folder)}, owned=True)
     quick_start.start()
     try:
