@@ -29,7 +29,7 @@ bool made_for(const std::string& arn, std::string begun, const std::string& id) 
   return begun == id;
 }
 
-void rename(PolicyStatus& status, std::string from, const std::string& to) {
+void rename(PolicyStatus& status, const std::string& from, const std::string& to) {
   for (HistoryEntry& entry : status.history) {
     if (entry.version_id == from) entry.version_id = to;
   }
@@ -72,7 +72,7 @@ Outcome RotationPass::wait_for_aws(Turn& turn, const engine::Decision& decision)
   turn.change([=, arn = turn.arn(), strategy = turn.at_work(), step = decision.step,
                message = decision.message](PolicyStatus& changed, WallTime now) {
     if (changed.rotation && made_for(arn, changed.rotation->version_id, id))
-      rename(changed, changed.rotation->version_id, id);
+      rename(changed, std::string(changed.rotation->version_id), id);  // a copy: it changes
     else if (changed.rotation)
       record_end(changed, changed.rotation->version_id, "Abandoned", now);
     record_step(changed, strategy, id, step, message, trigger, now);
