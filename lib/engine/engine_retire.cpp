@@ -44,7 +44,7 @@ StepResult Steps::abandon() {
     if (auto stop = too_old()) return *stop;
     StepContext ctx = context(version);
     const Status revoked = strategy().abandon(ctx, **pending, confirmation(Readers::None, &ctx));
-    if (!revoked.ok() && revoked.error().cls == ErrorClass::NotFound) {
+    if (!revoked.ok() && revoked.error().code == kNoMark) {
       if (auto stop = move(kPending, version, "")) return *stop;
       StepResult left = progress(Event::Abandoned, revoked.error().message);
       left.error = revoked.error();

@@ -76,6 +76,8 @@ struct Leftover {          // a credential at the backend that carries our mark 
   bool former = false, doubtful = false;
 };
 
+inline constexpr std::string_view kNoMark = "NoMark";  // of abandon()
+
 class Strategy {
  public:
   virtual ~Strategy() = default;
@@ -113,8 +115,9 @@ class Strategy {
                         const std::function<bool()>& confirm) const = 0;
 
   // Revokes an attempt's credential, but only if it was minted for ctx.version_id (its mark says
-  // so); else does nothing. `confirm` as above. NotFound: the backend kept no mark, so nothing was
-  // revoked; the attempt ends all the same, with that message.
+  // so); else does nothing. `confirm` as above. An error with the code kNoMark: the backend kept no
+  // mark, so nothing was revoked; the attempt ends all the same, with that message. With any other
+  // (the administrator's secret is gone, say) it is tried again.
   virtual Status abandon(const StepContext& ctx, const SecretString& pending,
                          const std::function<bool()>& confirm) const = 0;
 

@@ -102,7 +102,7 @@ Status AstraTokenStrategy::abandon(const StepContext& ctx, const SecretString& p
   const auto mark = Description::read(target->description).mark;
   const std::string& text = target->description;
   if (!mark && (text.empty() || text.find(kMarkBegins) != std::string::npos)) {  // dropped, or cut
-    return make_error(ErrorClass::NotFound, "NoMark",
+    return make_error(ErrorClass::NotFound, std::string(kNoMark),
                       "Client " + target->id +
                           " carries no mark that can be read, so whether it was made for version " +
                           ctx.version_id +

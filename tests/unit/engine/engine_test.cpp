@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/engine/rig.h"
 
 namespace keyturn::engine {
@@ -234,6 +236,26 @@ TEST(Engine, AnEqualCredentialIsNotRevoked) {
   EXPECT_TRUE(rig.tokens.accepts("t0"));
   EXPECT_EQ(rig.holder(kBaton), "");
   EXPECT_EQ(rig.count(Event::Kept), 1);
+}
+
+// The administrator's secret is gone for a moment, say: no word about a mark.
+TEST(Engine, AnAttemptThatCannotBeRevokedNowIsRevokedLater) {
+  Rig rig(Kind::Minting);
+  bool refused = false;
+  rig.adjust = [&](const View&, Situation& s) {
+    if (rig.count(Event::GaveUp) > 0) s.permit.clear();
+  };
+  rig.tokens.hook = [&](const std::string& request, simulation::When when) -> std::optional<Error> {
+    if (when != simulation::When::Before) return std::nullopt;
+    if (request == "login t1") return make_error(ErrorClass::Denied, "No", "rejected");
+    if (request == "revoke t1" && !std::exchange(refused, true))
+      return make_error(ErrorClass::NotFound, "ResourceNotFoundException", "no such secret");
+    return std::nullopt;
+  };
+  ASSERT_TRUE(rig.run());
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(rig.holder(kPending), "");
+  EXPECT_EQ(rig.tokens.tokens().size(), 1u) << "t1 is left over";
 }
 
 TEST(Engine, ARejectedAttemptIsRevokedAndTheOldCredentialStays) {

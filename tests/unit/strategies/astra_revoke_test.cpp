@@ -79,7 +79,7 @@ TEST_F(AstraTokenTest, WithoutAMarkThatIsToldAndNothingIsRevoked) {
   for (const char* description : {"", "orders [keyturn arn:aws:secretsm"}) {
     const auto bare = add("Reader", description, "");
     const auto told = strategy->abandon(context("v1"), text(value_of(bare, root_arn)), yes);
-    EXPECT_EQ(told.error().cls, ErrorClass::NotFound);
+    EXPECT_EQ(told.error().code, kNoMark);
     EXPECT_NE(told.error().message.find("by hand"), std::string::npos);
     EXPECT_TRUE(there(bare));
   }
