@@ -54,7 +54,7 @@ Result<rotation::OperatorConfig> load_rules(Cluster& cluster, const PlanFlags& f
 
 std::string access_text(const Policy& policy, const Result<rotation::OperatorConfig>& config,
                         const aws::SecretMetadata* secret) {
-  if (!policy.spec.identity.is_operator())
+  if (!policy.spec.identity().is_operator())
     return "the policy signs with an identity of its own; AWS decides";
   const auto* stalled = policy.status.condition("Stalled");
   if (!config && stalled && stalled->reason == "NoAccessRule")

@@ -49,7 +49,7 @@ ReferenceCheck check_references(const rotation::Policy& policy, const rotation::
   const auto named = (*strategy)->references(value->value);
   if (!named || rules == nullptr) return out;
   const rotation::PolicyGuard guard(std::make_shared<const rotation::AccessRules>(*rules),
-                                    policy.ns, policy.spec.identity.is_operator());
+                                    policy.ns, policy.spec.identity().is_operator());
   if (auto may = ask(*named, guard, secrets, out.note); !may)
     out.denied = "DENIED: " + may.error().message;
   return out;

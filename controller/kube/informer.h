@@ -25,6 +25,7 @@
 
 namespace keyturn::kube {
 
+// T has a member `resource_version`.
 template <class T>
 class Informer final : private ObjectSink {
  public:
@@ -60,13 +61,9 @@ class Informer final : private ObjectSink {
   const OnChange on_change_;
   const std::string resource_;  // for logs
   mutable std::mutex mutex_;    // not a shared one: glibc lets readers starve the writer
-  struct Entry {
-    Ptr object;
-    std::string resource_version;
-  };
   void forget(const std::string& key);
 
-  std::unordered_map<std::string, Entry> objects_;
+  std::unordered_map<std::string, Ptr> objects_;
   // resourceVersion of objects that could not be decoded; only the watch thread touches it.
   std::unordered_map<std::string, std::string> rejected_;
   Reflector reflector_;

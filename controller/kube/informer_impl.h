@@ -21,7 +21,7 @@ template <class T>
 auto Informer<T>::get(const std::string& key) const -> Ptr {
   const std::lock_guard<std::mutex> guard(mutex_);
   const auto it = objects_.find(key);
-  return it == objects_.end() ? nullptr : it->second.object;
+  return it == objects_.end() ? nullptr : it->second;
 }
 
 template <class T>
@@ -35,7 +35,7 @@ std::vector<std::string> Informer<T>::keys() const {
   std::vector<std::string> keys;
   const std::lock_guard<std::mutex> guard(mutex_);
   keys.reserve(objects_.size());
-  for (const auto& [key, entry] : objects_) keys.push_back(key);
+  for (const auto& [key, object] : objects_) keys.push_back(key);
   return keys;
 }
 
@@ -43,7 +43,7 @@ template <class T>
 void Informer<T>::for_each(
     const std::function<void(const std::string& key, const Ptr& object)>& visit) const {
   const std::lock_guard<std::mutex> guard(mutex_);
-  for (const auto& [key, entry] : objects_) visit(key, entry.object);
+  for (const auto& [key, object] : objects_) visit(key, object);
 }
 
 template <class T>
@@ -52,7 +52,7 @@ void Informer<T>::put(const std::string& key, const std::string& resource_versio
   if (!resource_version.empty()) {
     const std::lock_guard<std::mutex> guard(mutex_);
     const auto it = objects_.find(key);
-    if (it != objects_.end() && it->second.resource_version == resource_version) return;
+    if (it != objects_.end() && it->second->resource_version == resource_version) return;
   }
   std::optional<Result<T>> decoded;
   try {
@@ -76,9 +76,7 @@ void Informer<T>::put(const std::string& key, const std::string& resource_versio
   Ptr before;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    Entry& entry = objects_[key];
-    before = std::exchange(entry.object, after);
-    entry.resource_version = resource_version;
+    before = std::exchange(objects_[key], after);
   }
   if (on_change_) on_change_(key, before, after);
 }
@@ -96,7 +94,7 @@ void Informer<T>::forget(const std::string& key) {
     const std::lock_guard<std::mutex> guard(mutex_);
     const auto it = objects_.find(key);
     if (it == objects_.end()) return;
-    before = std::move(it->second.object);
+    before = std::move(it->second);
     objects_.erase(it);
   }
   if (on_change_) on_change_(key, before, nullptr);
@@ -110,7 +108,7 @@ void Informer<T>::keep_only(const std::vector<std::string>& sorted_keys) {
   std::vector<std::string> removed;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    for (const auto& [key, entry] : objects_) {
+    for (const auto& [key, object] : objects_) {
       if (gone(key)) removed.push_back(key);
     }
   }

@@ -93,7 +93,7 @@ Identities::Identities(Deps deps) : impl_(std::make_unique<Impl>(std::move(deps)
 Identities::~Identities() = default;
 
 Scope Identities::scope_of(const Policy& policy, const std::string& default_region) {
-  const IdentityRef& identity = policy.spec.identity;
+  const IdentityRef& identity = policy.spec.identity();
   std::string scope = "operator";
   if (!identity.service_account_name.empty())
     scope = "sa:" + policy.ns + "/" + identity.service_account_name;
@@ -106,7 +106,7 @@ Scope Identities::scope_of(const Policy& policy, const std::string& default_regi
 
 Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy,
                                                           const AccessRules& rules) {
-  const IdentityRef& identity = policy.spec.identity;
+  const IdentityRef& identity = policy.spec.identity();
   // From the operator's identity only by rule, and the rules may have changed since the session was
   // made.
   if (identity.is_operator() && !identity.role_arn.empty()) {
@@ -167,8 +167,8 @@ void Identities::forget(const Scope& scope) {
 
 Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::source(
     const Policy& policy, const std::string& region) {
-  if (!policy.spec.identity.service_account_name.empty()) return service_account(policy, region);
-  if (!policy.spec.identity.secret_ref_name.empty()) return static_keys(policy);
+  if (!policy.spec.identity().service_account_name.empty()) return service_account(policy, region);
+  if (!policy.spec.identity().secret_ref_name.empty()) return static_keys(policy);
   const std::lock_guard lock(mutex);
   auto& provider = operator_chain[region];
   if (!provider) {
@@ -198,7 +198,7 @@ Result<std::string> Identities::Impl::role_of(const std::string& ns, const std::
 
 Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::service_account(
     const Policy& policy, const std::string& region) {
-  const std::string& name = policy.spec.identity.service_account_name;
+  const std::string& name = policy.spec.identity().service_account_name;
   auto role = role_of(policy.ns, name);
   if (!role) return std::move(role).error();
   aws::WebIdentityOptions web{
@@ -235,7 +235,7 @@ Result<SecretString> Identities::Impl::token(const std::string& ns, const std::s
 // Read again when AWS refuses them, and now and then: people replace keys before they end the old.
 Result<std::shared_ptr<aws::CredentialsProvider>> Identities::Impl::static_keys(
     const Policy& policy) {
-  const std::string& name = policy.spec.identity.secret_ref_name;
+  const std::string& name = policy.spec.identity().secret_ref_name;
   auto keys = std::make_shared<aws::CachedProvider>(
       "keys of Secret " + policy.ns + "/" + name,
       [this, ns = policy.ns, name] { return read_keys(ns, name); }, deps.clock, deps.rng);

@@ -313,7 +313,7 @@ void Operator::Impl::wake_all() {
 
 bool Operator::Impl::allowed(const Policy& policy) const {
   const std::string& arn = policy.status.secret_arn;
-  return !policy.spec.identity.is_operator() ||
+  return !policy.spec.identity().is_operator() ||
          config.get()->access.secret(policy.ns, name_of_arn(arn), arn).ok();
 }
 

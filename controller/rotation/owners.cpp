@@ -1,40 +1,58 @@
 #include "controller/rotation/owners.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controller/rotation/secret_knowledge.h"
 
 namespace keyturn::rotation {
 
-std::vector<std::string> Owners::others_locked(const std::string& group,
+namespace {
+
+auto position(std::vector<Follower>& members, const std::string& key) {
+  return std::ranges::lower_bound(members, key, {}, &Follower::key);
+}
+
+}  // namespace
+
+std::vector<std::string> Owners::others_locked(const Members& members,
                                                const std::string& key) const {
   std::vector<std::string> keys;
-  const auto it = by_secret_.find(group);
-  if (it == by_secret_.end()) return keys;
-  for (const auto& [other, follower] : it->second) {
-    if (other != key && follower.rotates) keys.push_back(other);
+  for (const Follower& follower : members) {
+    if (follower.key != key && follower.rotates) keys.push_back(follower.key);
   }
   return keys;
+}
+
+// The policy follows this secret no more; whom that concerns.
+std::vector<std::string> Owners::leave_locked(BySecret::value_type& secret,
+                                              const std::string& key) {
+  Members& members = secret.second;
+  members.erase(position(members, key));
+  auto affected = others_locked(members, key);
+  if (members.empty()) by_secret_.erase(by_secret_.find(secret.first));
+  return affected;
 }
 
 std::vector<std::string> Owners::set(const std::string& arn, const Follower& follower) {
   const std::string group = arn_without_region(arn);
   const std::lock_guard lock(mutex_);
   std::vector<std::string> affected;
-  std::string& at = secret_of_[follower.key];
-  if (!at.empty() && at != group) {
-    by_secret_[at].erase(follower.key);
-    affected = others_locked(at, follower.key);
-    if (by_secret_[at].empty()) by_secret_.erase(at);
+  BySecret::pointer& at = secret_of_[follower.key];
+  if (at != nullptr && at->first != group) affected = leave_locked(*at, follower.key);
+  at = &*by_secret_.try_emplace(group).first;
+  Members& members = at->second;
+  const auto before = position(members, follower.key);
+  const bool known = before != members.end() && before->key == follower.key;
+  const bool changed =
+      !known || before->rotates != follower.rotates || before->allowed != follower.allowed;
+  if (known) {
+    *before = follower;
+  } else {
+    members.insert(before, follower);
   }
-  at = group;
-  auto& members = by_secret_[group];
-  const auto before = members.find(follower.key);
-  const bool changed = before == members.end() || before->second.rotates != follower.rotates ||
-                       before->second.allowed != follower.allowed;
-  members[follower.key] = follower;
   if (changed) {
-    for (auto& key : others_locked(group, follower.key)) affected.push_back(std::move(key));
+    for (auto& key : others_locked(members, follower.key)) affected.push_back(std::move(key));
   }
   return affected;
 }
@@ -43,20 +61,17 @@ std::vector<std::string> Owners::deny(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto it = secret_of_.find(key);
   if (it == secret_of_.end()) return {};
-  Follower& follower = by_secret_[it->second][key];
-  if (!std::exchange(follower.allowed, false)) return {};
-  return others_locked(it->second, key);
+  Members& members = it->second->second;
+  if (!std::exchange(position(members, key)->allowed, false)) return {};
+  return others_locked(members, key);
 }
 
 std::vector<std::string> Owners::remove(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto it = secret_of_.find(key);
   if (it == secret_of_.end()) return {};
-  const std::string group = it->second;
+  auto affected = leave_locked(*it->second, key);
   secret_of_.erase(it);
-  by_secret_[group].erase(key);
-  auto affected = others_locked(group, key);
-  if (by_secret_[group].empty()) by_secret_.erase(group);
   return affected;
 }
 
@@ -65,7 +80,7 @@ std::string Owners::owner(const std::string& arn) const {
   const auto it = by_secret_.find(arn_without_region(arn));
   if (it == by_secret_.end()) return "";
   const Follower* oldest = nullptr;
-  for (const auto& [key, follower] : it->second) {
+  for (const Follower& follower : it->second) {
     if (!follower.rotates || !follower.allowed) continue;
     if (!oldest || follower.created < oldest->created) oldest = &follower;  // ordered by key
   }
@@ -74,11 +89,8 @@ std::string Owners::owner(const std::string& arn) const {
 
 std::vector<Follower> Owners::followers(const std::string& arn) const {
   const std::lock_guard lock(mutex_);
-  std::vector<Follower> result;
   const auto it = by_secret_.find(arn_without_region(arn));
-  if (it == by_secret_.end()) return result;
-  for (const auto& [key, follower] : it->second) result.push_back(follower);
-  return result;
+  return it == by_secret_.end() ? std::vector<Follower>() : it->second;
 }
 
 }  // namespace keyturn::rotation

@@ -4,10 +4,7 @@
 // a policy's ARN. Thread rule: any thread.
 #pragma once
 
-#include <map>
 #include <mutex>
-#include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,10 +35,13 @@ class Owners {
   std::vector<Follower> followers(const std::string& arn) const;
 
  private:
-  std::vector<std::string> others_locked(const std::string& group, const std::string& key) const;
+  using Members = std::vector<Follower>;  // sorted by key
+  using BySecret = std::unordered_map<std::string, Members>;
+  std::vector<std::string> others_locked(const Members& members, const std::string& key) const;
+  std::vector<std::string> leave_locked(BySecret::value_type& secret, const std::string& key);
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::map<std::string, Follower>> by_secret_;
-  std::unordered_map<std::string, std::string> secret_of_;
+  BySecret by_secret_;
+  std::unordered_map<std::string, BySecret::pointer> secret_of_;  // by policy
 };
 
 }  // namespace keyturn::rotation

@@ -80,6 +80,11 @@ PolicySpec read_all(const json& object, Problems& problems) {
 
 }  // namespace
 
+const IdentityRef& PolicySpec::identity() const {
+  static const IdentityRef kOperator;
+  return other_identity ? *other_identity : kOperator;
+}
+
 const Condition* PolicyStatus::condition(std::string_view type) const {
   const auto it = std::find_if(conditions.begin(), conditions.end(),
                                [&](const Condition& c) { return c.type == type; });

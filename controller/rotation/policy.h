@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/boxed.h"
 #include "lib/base/clock.h"
 #include "lib/base/result.h"
 
@@ -76,14 +77,16 @@ struct RetirementSpec {
 struct PolicySpec {
   std::string secret_id;
   std::string region;  // as written, else the one in secretId's ARN, else "": the operator's
-  IdentityRef identity;
+  Boxed<IdentityRef> other_identity;  // empty: the operator's own
   StrategySpec strategy;
-  std::optional<ScheduleSpec> schedule;
+  Boxed<ScheduleSpec> schedule;
   bool suspend = false;
   Duration refresh_interval{3'600'000};
   std::vector<TargetSpec> targets;
   RolloutSpec rollout;
   RetirementSpec retirement;
+
+  const IdentityRef& identity() const;
 };
 
 // ---- status: what the operator writes and reads back (never the truth about rotation: that is in
@@ -125,8 +128,8 @@ struct PolicyStatus {
                          // the name of a key
   std::string secret_arn, current_version_id;
   std::optional<WallTime> current_version_created, last_rotation, next_rotation;
-  std::optional<RotationStatus> rotation;
-  std::optional<RetiringStatus> retiring;
+  Boxed<RotationStatus> rotation;
+  Boxed<RetiringStatus> retiring;
   std::vector<HistoryEntry> history;
   std::vector<TargetStatus> targets;
   std::string last_handled_rotate_request, last_handled_sync_request;
@@ -146,7 +149,7 @@ struct Policy {
   // Annotations, as written.
   std::string rotate_requested_at, sync_requested_at, rollback_requested_at, revoke_requested_at;
   PolicySpec spec;
-  std::optional<Error>
+  Boxed<Error>
       invalid;  // spec cannot work: the condition's reason and message. spec is then partial.
   PolicyStatus status;
 

@@ -10,12 +10,13 @@ namespace {
 
 using nlohmann::json;
 
-IdentityRef read_identity(const json& identity) {
+Boxed<IdentityRef> read_identity(const json& identity) {
   IdentityRef ref;
   ref.service_account_name = text_of(identity, "serviceAccountName");
   ref.secret_ref_name = text_of(member_of(identity, "secretRef"), "name");
   ref.role_arn = text_of(identity, "roleArn");
   ref.external_id = text_of(identity, "externalId");
+  if (ref == IdentityRef()) return std::nullopt;
   return ref;
 }
 
@@ -36,7 +37,7 @@ std::optional<Duration> read_duration(const json& object, const char* name, cons
   return duration;
 }
 
-std::optional<ScheduleSpec> read_schedule(const json& schedule, Problems& problems) {
+Boxed<ScheduleSpec> read_schedule(const json& schedule, Problems& problems) {
   if (!schedule.is_object()) return std::nullopt;
   ScheduleSpec spec;
   spec.expression = text_of(schedule, "expression");
@@ -106,7 +107,7 @@ PolicySpec read_spec(const json& object, Problems& problems) {
   if (!object.is_object()) return spec;
   spec.secret_id = text_of(object, "secretId");
   spec.region = text_of(object, "region");
-  spec.identity = read_identity(member_of(object, "identity"));
+  spec.other_identity = read_identity(member_of(object, "identity"));
   spec.strategy = read_strategy(member_of(object, "strategy"), problems);
   spec.schedule = read_schedule(member_of(object, "schedule"), problems);
   spec.suspend = flag_of(object, "suspend");

@@ -14,6 +14,7 @@ template <class Read>
 auto read_list(const json& list, Read read) {
   std::vector<decltype(read(list))> items;
   if (!list.is_array()) return items;
+  items.reserve(list.size());  // no more than that: these stay in memory
   for (const json& item : list) {
     if (item.is_object()) items.push_back(read(item));
   }
@@ -50,7 +51,7 @@ TargetStatus read_target(const json& item) {
   return target;
 }
 
-std::optional<RotationStatus> read_rotation(const json& item) {
+Boxed<RotationStatus> read_rotation(const json& item) {
   if (!item.is_object()) return std::nullopt;
   RotationStatus rotation;
   rotation.version_id = text_of(item, "versionId");
@@ -62,7 +63,7 @@ std::optional<RotationStatus> read_rotation(const json& item) {
   return rotation;
 }
 
-std::optional<RetiringStatus> read_retiring(const json& item) {
+Boxed<RetiringStatus> read_retiring(const json& item) {
   if (!item.is_object()) return std::nullopt;
   RetiringStatus retiring;
   retiring.version_id = text_of(item, "versionId");

@@ -274,7 +274,7 @@ std::string RotationPass::older_claim(const Turn& turn) const {
       claims;  // the status is asked about after the visit, which holds the store
   deps_.policies.for_each([&](const std::string& key, const PolicyPtr& other) {
     if (key == mine.key() || other->invalid || other->deleted) return;
-    if (other->spec.region != mine.spec.region || !(other->spec.identity == mine.spec.identity))
+    if (other->spec.region != mine.spec.region || !(other->spec.identity() == mine.spec.identity()))
       return;
     const std::string& id = other->spec.secret_id;
     const bool same = id == secret.name || (id.starts_with("arn:") && secret.arn.starts_with(id));

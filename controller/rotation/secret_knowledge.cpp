@@ -7,6 +7,9 @@
 namespace keyturn::rotation {
 namespace {
 
+// ASCII's own separators: in no version id, and in no label that AWS would take.
+constexpr char kRecord = '\x1e', kUnit = '\x1f';
+
 bool tells_change(const Sight& before, const aws::SecretMetadata& now) {
   const auto& old = before.secret;
   return old.arn != now.arn || old.stages != now.stages || old.deleted != now.deleted ||
@@ -15,6 +18,56 @@ bool tells_change(const Sight& before, const aws::SecretMetadata& now) {
 
 }  // namespace
 
+SecretKnowledge::Packed SecretKnowledge::pack(const Sight& sight) {
+  const aws::SecretMetadata& secret = sight.secret;
+  Packed packed{.name = secret.name,
+                .stages = {},
+                .created = secret.created,
+                .last_changed = secret.last_changed,
+                .seen_at = sight.seen_at,
+                .listed_at = sight.listed_at,
+                .whole = std::nullopt};
+  for (const auto& [id, labels] : secret.stages) {
+    packed.stages += id;
+    for (const auto& label : labels) packed.stages += kUnit + label;
+    packed.stages += kRecord;
+  }
+  packed.stages.shrink_to_fit();
+  if (unpack(secret.arn, packed).secret != secret) packed.whole = secret;
+  return packed;
+}
+
+Sight SecretKnowledge::unpack(const std::string& arn, const Packed& packed) {
+  Sight sight{{}, packed.seen_at, packed.listed_at};
+  if (packed.whole) {
+    sight.secret = *packed.whole;
+    return sight;
+  }
+  sight.secret.arn = arn;
+  sight.secret.name = packed.name;
+  for (const auto& version : split(packed.stages, kRecord)) {
+    if (version.empty()) continue;  // behind the last
+    const auto parts = split(version, kUnit);
+    sight.secret.stages[parts.front()] = {parts.begin() + 1, parts.end()};
+  }
+  sight.secret.created = packed.created;
+  sight.secret.last_changed = packed.last_changed;
+  return sight;
+}
+
+void SecretKnowledge::PerScope::put(Sight sight) {
+  const auto known = by_arn.find(sight.secret.arn);
+  if (known != by_arn.end()) erase(known);
+  const auto at = by_arn.emplace(sight.secret.arn, pack(sight)).first;
+  by_name[at->second.name] = &*at;
+}
+
+SecretKnowledge::ByArn::iterator SecretKnowledge::PerScope::erase(ByArn::const_iterator at) {
+  const auto named = by_name.find(at->second.name);
+  if (named != by_name.end() && named->second == &*at) by_name.erase(named);
+  return by_arn.erase(at);
+}
+
 bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret, MonoTime at,
                           bool from_list) {
   const std::lock_guard lock(mutex_);
@@ -22,26 +75,23 @@ bool SecretKnowledge::saw(const Scope& scope, const aws::SecretMetadata& secret,
   const auto it = known.by_arn.find(secret.arn);
   bool changed = true;
   if (it != known.by_arn.end()) {
+    const Sight before = unpack(it->first, it->second);
     // A list may show the past: what we saw ourselves a moment ago is newer.
-    const bool older =
-        it->second->seen_at > at || (from_list && it->second->seen_at + kListLag > at &&
-                                     it->second->secret.stages != secret.stages);
+    const bool older = before.seen_at > at || (from_list && before.seen_at + kListLag > at &&
+                                               before.secret.stages != secret.stages);
     if (older) {
-      if (from_list)
-        it->second =
-            std::make_shared<const Sight>(Sight{it->second->secret, it->second->seen_at, at});
+      if (from_list) it->second.listed_at = at;
       return false;
     }
-    changed = tells_change(*it->second, secret);
+    changed = tells_change(before, secret);
   }
-  known.by_arn[secret.arn] = std::make_shared<const Sight>(Sight{secret, at, at});
-  std::string& arn = known.arn_by_name[secret.name];
-  if (!arn.empty() && arn != secret.arn) {
-    known.by_arn.erase(
-        arn);  // recreated under the same name: nothing of the old ARN is carried over
+  const auto named = known.by_name.find(secret.name);
+  if (named != known.by_name.end() && named->second->first != secret.arn) {
+    // Recreated under the same name: nothing of the old ARN is carried over.
+    known.erase(known.by_arn.find(named->second->first));
     changed = true;
   }
-  arn = secret.arn;
+  known.put({secret, at, at});
   return changed;
 }
 
@@ -61,30 +111,26 @@ std::shared_ptr<const Sight> SecretKnowledge::find(const Scope& scope,
   const auto known = scopes_.find(scope);
   if (known == scopes_.end()) return nullptr;
   const auto& by_arn = known->second.by_arn;
-  if (const auto it = by_arn.find(std::string(secret_id)); it != by_arn.end()) return it->second;
+  if (const auto it = by_arn.find(std::string(secret_id)); it != by_arn.end())
+    return std::make_shared<const Sight>(unpack(it->first, it->second));
   // A partial ARN lacks the six random characters; its name part is the canonical name.
   const std::string name = secret_id.starts_with("arn:")
                                ? name_of_arn(std::string(secret_id) + "-000000")
                                : std::string(secret_id);
-  const auto named = known->second.arn_by_name.find(name);
-  if (named == known->second.arn_by_name.end()) return nullptr;
-  if (secret_id.starts_with("arn:") && !std::string_view(named->second).starts_with(secret_id))
-    return nullptr;
-  const auto it = by_arn.find(named->second);
-  return it == by_arn.end() ? nullptr : it->second;
+  const auto named = known->second.by_name.find(name);
+  if (named == known->second.by_name.end()) return nullptr;
+  const auto& [arn, packed] = *named->second;
+  if (secret_id.starts_with("arn:") && !arn.starts_with(secret_id)) return nullptr;
+  return std::make_shared<const Sight>(unpack(arn, packed));
 }
 
 void SecretKnowledge::moved(const Scope& by, const std::string& arn) {
   const std::string secret = arn_without_region(arn);
   const std::lock_guard lock(mutex_);
-  for (auto& each : scopes_) {
-    if (each.first == by) continue;
-    PerScope& known = each.second;
-    std::erase_if(known.by_arn, [&](const auto& entry) {
-      if (arn_without_region(entry.first) != secret) return false;
-      known.arn_by_name.erase(entry.second->secret.name);
-      return true;
-    });
+  for (auto& [scope, known] : scopes_) {
+    if (scope == by) continue;
+    for (auto it = known.by_arn.begin(); it != known.by_arn.end();)
+      it = arn_without_region(it->first) == secret ? known.erase(it) : std::next(it);
   }
 }
 
@@ -93,8 +139,8 @@ void SecretKnowledge::gone(const Scope& scope, std::string_view secret_id) {
   if (!sight) return;
   const std::lock_guard lock(mutex_);
   PerScope& known = scopes_[scope];
-  known.by_arn.erase(sight->secret.arn);
-  known.arn_by_name.erase(sight->secret.name);
+  const auto it = known.by_arn.find(sight->secret.arn);
+  if (it != known.by_arn.end()) known.erase(it);
 }
 
 std::vector<std::string> SecretKnowledge::keep_only_seen_since(const Scope& scope, MonoTime since) {
@@ -102,13 +148,12 @@ std::vector<std::string> SecretKnowledge::keep_only_seen_since(const Scope& scop
   std::vector<std::string> lost;
   PerScope& known = scopes_[scope];
   for (auto it = known.by_arn.begin(); it != known.by_arn.end();) {
-    if (std::max(it->second->seen_at, it->second->listed_at) >= since) {
+    if (std::max(it->second.seen_at, it->second.listed_at) >= since) {
       ++it;
       continue;
     }
     lost.push_back(it->first);
-    known.arn_by_name.erase(it->second->secret.name);
-    it = known.by_arn.erase(it);
+    it = known.erase(it);
   }
   return lost;
 }

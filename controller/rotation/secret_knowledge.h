@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lib/aws/secrets_manager.h"
+#include "lib/base/boxed.h"
 #include "lib/base/clock.h"
 
 namespace keyturn::rotation {
@@ -55,10 +56,24 @@ class SecretKnowledge {
   std::size_t size() const;
 
  private:
-  struct PerScope {
-    std::unordered_map<std::string, std::shared_ptr<const Sight>> by_arn;
-    std::unordered_map<std::string, std::string> arn_by_name;
+  // A Sight, small: tens of thousands of them live here.
+  struct Packed {
+    std::string name;
+    std::string stages;  // the labels by version id, as one text
+    std::optional<WallTime> created, last_changed;
+    MonoTime seen_at{}, listed_at{};
+    Boxed<aws::SecretMetadata> whole;  // where the above do not tell it all
   };
+  using ByArn = std::unordered_map<std::string, Packed>;
+  struct PerScope {
+    ByArn by_arn;
+    std::unordered_map<std::string_view, ByArn::const_pointer> by_name;  // views of Packed::name
+    void put(Sight sight);
+    ByArn::iterator erase(ByArn::const_iterator at);
+  };
+  static Packed pack(const Sight& sight);
+  static Sight unpack(const std::string& arn, const Packed& packed);
+
   mutable std::mutex mutex_;
   std::unordered_map<Scope, PerScope> scopes_;
 };

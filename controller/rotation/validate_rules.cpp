@@ -185,7 +185,7 @@ void check_targets(const PolicySpec& spec, Problems& problems) {
                                        printable(target.name, 80) +
                                        "; put its keys into one target");
     }
-    if (target.name == spec.identity.secret_ref_name) {
+    if (target.name == spec.identity().secret_ref_name) {
       problems.add(
           path + ".name",
           "a target must not be the Secret that spec.identity.secretRef reads its keys from");
@@ -262,7 +262,7 @@ void check_strategy_names(const nlohmann::json& strategy, Problems& problems) {
 void check_rules(const PolicySpec& spec, Problems& problems) {
   check_secret(spec, problems);
   check_strategy(spec.strategy, problems);
-  check_identity(spec.identity, problems);
+  check_identity(spec.identity(), problems);
   check_schedule(spec, problems);
   if (spec.refresh_interval < kRefreshLeast || spec.refresh_interval > kRefreshMost) {
     problems.add("spec.refreshInterval", "must be between 1m and 8760h");

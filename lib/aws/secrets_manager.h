@@ -47,7 +47,7 @@ struct SecretMetadata {
   std::optional<WallTime> last_rotated;
   std::optional<WallTime> next_rotation;
   std::optional<WallTime> deleted;  // set: awaiting deletion
-  std::map<std::string, std::string> tags;
+  friend bool operator==(const SecretMetadata&, const SecretMetadata&) = default;
 };
 
 struct SecretValue {

@@ -101,12 +101,6 @@ SecretMetadata metadata(const Json& from, const char* stages_name) {
   out.last_rotated = time(from, "LastRotatedDate");
   out.next_rotation = time(from, "NextRotationDate");
   out.deleted = time(from, "DeletedDate");
-  if (const Json* tags = member(from, "Tags")) {
-    if (!tags->is_array()) throw BadMember{"Tags is not a list"};
-    for (const Json& tag : *tags) {
-      out.tags[required_text(object(tag, "Tags[]"), "Key")] = text(tag, "Value");
-    }
-  }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "lib/base/boxed.h"
 #include "lib/base/digest.h"
 #include "lib/base/result.h"
 #include "lib/base/rng.h"
@@ -45,6 +46,25 @@ TEST(Error, ContextGoesBeforeTheMessageAndKeepsTheRest) {
 }
 
 // FIPS 180-2 appendix B.1.
+TEST(Boxed, IsAValueLikeAnOptional) {
+  static_assert(sizeof(Boxed<std::string>) == sizeof(void*));
+  Boxed<std::string> empty, full("a");
+  EXPECT_FALSE(empty);
+  EXPECT_EQ(*full, "a");
+  Boxed<std::string> copy = full;
+  *copy += "b";
+  EXPECT_EQ(*full, "a") << "a copy is deep";
+  EXPECT_FALSE(copy == full);
+  copy = full;
+  EXPECT_TRUE(copy == full);
+  EXPECT_FALSE(copy == empty);
+  EXPECT_TRUE(empty == Boxed<std::string>());
+  copy = std::nullopt;
+  EXPECT_FALSE(copy.has_value());
+  full = *&full;
+  EXPECT_EQ(full->size(), 1u);
+}
+
 TEST(Digest, Sha256OfAbc) {
   EXPECT_EQ(hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

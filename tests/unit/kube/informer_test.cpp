@@ -16,7 +16,7 @@ using testing::Reply;
 using Lines = std::vector<std::string>;
 
 struct Thing {
-  std::string version;
+  std::string resource_version;
 };
 
 Result<Thing> decode(const json& object) {
@@ -36,8 +36,8 @@ struct InformerBench : ReflectorBench {
           // The store is up to date and free to be read when the handler runs.
           EXPECT_EQ(informer->get(key), after);
           const std::lock_guard<std::mutex> guard(mutex);
-          changes.push_back(key + " " + (before ? before->version : "-") + "→" +
-                            (after ? after->version : "-"));
+          changes.push_back(key + " " + (before ? before->resource_version : "-") + "→" +
+                            (after ? after->resource_version : "-"));
         });
     ASSERT_TRUE(informer->start());
   }
@@ -56,7 +56,7 @@ TEST(Informer, KeepsWhatListAndWatchSay) {
   bench.await_open();
   EXPECT_TRUE(bench.informer->synced());
   EXPECT_EQ(bench.seen(), (Lines{"shop/a -→1", "shop/b -→2", "shop/a 1→11", "shop/b 2→-"}));
-  EXPECT_EQ(bench.informer->get("shop/a")->version, "11");
+  EXPECT_EQ(bench.informer->get("shop/a")->resource_version, "11");
   EXPECT_EQ(bench.informer->get("shop/b"), nullptr);
   EXPECT_EQ(bench.informer->size(), 1u);
   EXPECT_EQ(bench.informer->keys(), Lines{"shop/a"});
@@ -112,7 +112,7 @@ TEST(Informer, ManyReadersBesideTheWatch) {
     readers.emplace_back([&, r] {
       for (; !done; std::this_thread::yield()) {
         const auto one = bench.informer->get("shop/o" + std::to_string(r));
-        if (one && one->version.empty()) ++bad;
+        if (one && one->resource_version.empty()) ++bad;
         if (bench.informer->size() > 50 || bench.informer->keys().size() > 50) ++bad;
         bench.informer->for_each([&](const std::string& key, const auto& object) {
           if (key.empty() || !object) ++bad;

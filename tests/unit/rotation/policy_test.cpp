@@ -84,10 +84,10 @@ TEST(Policy, ReadsEveryField) {
   EXPECT_EQ(spec.secret_id,
             "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/orders-AbCdEf");
   EXPECT_EQ(spec.region, "eu-west-1");
-  EXPECT_EQ(spec.identity.service_account_name, "orders");
-  EXPECT_EQ(spec.identity.role_arn, "arn:aws:iam::123456789012:role/team/rotator");
-  EXPECT_EQ(spec.identity.external_id, "keyturn:1");
-  EXPECT_FALSE(spec.identity.is_operator());
+  EXPECT_EQ(spec.identity().service_account_name, "orders");
+  EXPECT_EQ(spec.identity().role_arn, "arn:aws:iam::123456789012:role/team/rotator");
+  EXPECT_EQ(spec.identity().external_id, "keyturn:1");
+  EXPECT_FALSE(spec.identity().is_operator());
   EXPECT_EQ(spec.strategy, (StrategySpec{"generic", "{}"}));
   ASSERT_TRUE(spec.schedule);
   EXPECT_EQ(spec.schedule->expression, "rate(30 days)");

@@ -31,6 +31,28 @@ TEST(Knowledge, ResolvesNameFullAndPartialArn) {
   EXPECT_FALSE(knowledge.find("other scope", "shop/db"));
 }
 
+TEST(Knowledge, GivesBackAllThatWasSeen) {
+  aws::SecretMetadata plain = secret("v1");
+  plain.stages["v2"] = {"AWSPREVIOUS", "KEYTURN_BATON"};
+  plain.created = plain.last_changed = from_epoch_seconds(1'795'000'000);
+  aws::SecretMetadata odd = plain;
+  odd.stages["v3"] = {"a label\x1fwith \x1eseparators"};
+  aws::SecretMetadata rotated = plain;
+  rotated.rotation_enabled = true;
+  rotated.rotation_lambda_arn = "arn:lambda";
+  rotated.last_rotated = rotated.next_rotation = rotated.deleted = from_epoch_seconds(1);
+  rotated.owning_service = rotated.type = rotated.primary_region = "x";
+  SecretKnowledge knowledge;
+  for (const auto& each : {secret("v1"), plain, odd, rotated, plain}) {
+    knowledge.saw("s", each, kT0, false);
+    const auto sight = knowledge.find("s", "shop/db");
+    ASSERT_TRUE(sight);
+    EXPECT_EQ(sight->secret, each);
+    EXPECT_EQ(sight->seen_at, kT0);
+    EXPECT_EQ(knowledge.size(), 1u);
+  }
+}
+
 TEST(Knowledge, ASweepThatLagsDoesNotUndoALook) {
   SecretKnowledge knowledge;
   knowledge.saw("s", secret("v1"), kT0, true);
