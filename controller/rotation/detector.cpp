@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -16,7 +15,7 @@ namespace {
 
 constexpr Duration kFullEvery{86'400'000};
 constexpr Duration kOverlap{600'000};  // twice ListSecrets' lag
-constexpr Duration kGather{250};       // policies that start together share the first sweep
+constexpr Duration kGather{100};       // policies that start together share the first sweep
 constexpr Duration kGatherAtMost{5'000};
 constexpr Duration kRetryFirst{1'000};
 constexpr Duration kRetryMost{60'000};
@@ -38,16 +37,20 @@ struct ChangeDetector::Impl {
     std::string secret_id;
     Duration interval{0};
   };
+  // How far the sweeps of a scope have come.
+  struct Progress {
+    bool order_honoured = true;
+    std::optional<WallTime> newest;  // last-changed-date of the newest entry seen
+  };
   struct ScopeState {
     std::shared_ptr<AwsAccess> access;
-    std::map<std::string, std::set<std::string>> policies_of;  // secret id as written → policies
+    std::map<std::string, std::vector<std::string>> policies_of;  // secret id as written → policies
     Duration interval{0};
     State state = State::Starting;
     std::optional<Error> trouble;
     MonoTime next{}, next_full{}, first_seen{};
     int failures = 0;
-    bool order_honoured = true;
-    std::optional<WallTime> newest;                 // last-changed-date of the newest entry seen
+    Progress progress;
     std::map<std::string, MonoTime> next_describe;  // Denied: by secret id
   };
 
@@ -57,14 +60,15 @@ struct ChangeDetector::Impl {
   MonoTime turn(std::unique_lock<std::mutex>& lock);
   void sweep(const Scope& scope, std::unique_lock<std::mutex>& lock);
   Status list(const Scope& scope, const std::shared_ptr<AwsAccess>& access, bool full, bool first,
-              ScopeState& shadow);
+              Progress& progress);
   Result<bool> learn(const Scope& scope, const AwsAccess& access, const aws::SecretMetadata& listed,
                      MonoTime at);
   void describe_due(const Scope& scope, std::unique_lock<std::mutex>& lock);
-  Duration interval_of_locked(const std::set<std::string>& policies) const;
+  Duration interval_of_locked(const std::vector<std::string>& policies) const;
   std::vector<std::string> interested_locked(const Scope& scope,
                                              const aws::SecretMetadata& secret) const;
   std::vector<std::string> all_of_locked(const Scope& scope) const;
+  std::vector<std::string> unknown_of_locked(const Scope& scope) const;
   void drop_locked(const std::string& policy_key, const Interest& interest);
   void renew_locked(ScopeState& scope, const std::shared_ptr<AwsAccess>& access);
   void recompute_interval_locked(const Scope& scope);
@@ -87,13 +91,14 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
   const std::lock_guard lock(impl_->mutex);
   auto& interest = impl_->interests[policy_key];
   auto known = impl_->scopes.find(access->scope);
-  if (interest.scope == access->scope && interest.secret_id == secret_id &&
-      interest.interval == interval && known != impl_->scopes.end()) {
+  const bool same_secret = interest.scope == access->scope && interest.secret_id == secret_id &&
+                           known != impl_->scopes.end();
+  if (same_secret && interest.interval == interval) {
     impl_->renew_locked(known->second, access);
     return;
   }
   const Scope old = interest.scope;
-  impl_->drop_locked(policy_key, interest);
+  if (!same_secret) impl_->drop_locked(policy_key, interest);
   interest = {access->scope, secret_id, interval};
   auto& scope = impl_->scopes[access->scope];
   const MonoTime now = impl_->deps.clock.mono();
@@ -103,14 +108,16 @@ void ChangeDetector::watch(const std::string& policy_key, const std::shared_ptr<
     scope.first_seen = now;
     scope.access = access;
   }
-  scope.policies_of[secret_id].insert(policy_key);
+  if (!same_secret) scope.policies_of[secret_id].push_back(policy_key);
   scope.interval = scope.interval.count() == 0 ? interval : std::min(scope.interval, interval);
   if (scope.state == State::Starting && !scope.trouble)
     scope.next = std::min(now + kGather, scope.first_seen + kGatherAtMost);
   if (scope.state == State::Ready) scope.next = std::min(scope.next, now + interval);
+  // A secret that has been looked at is not looked at again because its interval is another.
   const auto look = scope.next_describe.find(secret_id);
   if (look != scope.next_describe.end()) look->second = std::min(look->second, now + interval);
-  if (!old.empty() && old != access->scope) impl_->recompute_interval_locked(old);
+  if (!old.empty() && !(same_secret && interval == scope.interval))
+    impl_->recompute_interval_locked(old);
   impl_->wake.notify_all();
 }
 
@@ -130,7 +137,7 @@ void ChangeDetector::Impl::drop_locked(const std::string& policy_key, const Inte
   if (scope == scopes.end()) return;
   const auto keys = scope->second.policies_of.find(interest.secret_id);
   if (keys == scope->second.policies_of.end()) return;
-  keys->second.erase(policy_key);
+  std::erase(keys->second, policy_key);
   if (!keys->second.empty()) return;
   scope->second.policies_of.erase(keys);
   scope->second.next_describe.erase(interest.secret_id);
@@ -222,28 +229,30 @@ MonoTime ChangeDetector::Impl::turn(std::unique_lock<std::mutex>& lock) {
   return earliest;
 }
 
-// Requests run without the lock; `shadow` carries what they learn of the order.
+// Requests run without the lock; what they learn of the order counts when they are through.
 void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex>& lock) {
   const MonoTime now = deps.clock.mono();
-  ScopeState shadow = scopes[scope];
-  const bool first = shadow.state != State::Ready;
-  const bool full = first || !shadow.order_honoured || now >= shadow.next_full;
+  const ScopeState& before = scopes[scope];
+  const auto access = before.access;
+  Progress progress = before.progress;
+  const bool first = before.state != State::Ready;
+  const bool full = first || !progress.order_honoured || now >= before.next_full;
   lock.unlock();
-  auto swept = list(scope, shadow.access, full, first, shadow);
+  auto swept = list(scope, access, full, first, progress);
   lock.lock();
   const auto it = scopes.find(scope);
   if (it == scopes.end()) return;
   ScopeState& live = it->second;
-  live.order_honoured = shadow.order_honoured;
+  live.progress.order_honoured = progress.order_honoured;
   std::vector<std::string> ready;
   if (swept) {
     // Not of a sweep that broke off: the next one would stop before what this one did not reach.
-    live.newest = shadow.newest;
+    live.progress.newest = progress.newest;
     live.failures = 0;
     live.trouble.reset();
     live.next = now + spread(live.interval, scope);
     if (full) live.next_full = now + kFullEvery;
-    if (live.state != State::Ready) ready = all_of_locked(scope);
+    if (live.state != State::Ready) ready = unknown_of_locked(scope);
     live.state = State::Ready;
     live.next_describe.clear();
   } else if (swept.error().cls == ErrorClass::Denied &&
@@ -277,33 +286,34 @@ void ChangeDetector::Impl::sweep(const Scope& scope, std::unique_lock<std::mutex
 }
 
 Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsAccess>& access,
-                                  bool full, bool first, ScopeState& shadow) {
+                                  bool full, bool first, Progress& progress) {
   const MonoTime started = deps.clock.mono();
   const std::optional<WallTime> seen_until =
-      shadow.newest ? std::optional(*shadow.newest - kOverlap) : std::nullopt;
+      progress.newest ? std::optional(*progress.newest - kOverlap) : std::nullopt;
   std::optional<WallTime> before;
   aws::ListSecretsRequest request;
   bool reached_known = false, missed = false;
-  const auto newest_before = shadow.newest;
+  const auto newest_before = progress.newest;
   const auto complete = [&] {
-    if (missed) shadow.newest = newest_before;
+    if (missed) progress.newest = newest_before;
   };
   do {
     auto page = access->secrets->list(request);
     if (!page) return std::move(page).error();
+    std::vector<std::string> ready;  // of the first sweep: they need not wait for the other pages
     for (const auto& secret : page->secrets) {
       if (secret.last_changed) {
-        if (before && *secret.last_changed > *before && shadow.order_honoured) {
-          shadow.order_honoured = false;
+        if (before && *secret.last_changed > *before && progress.order_honoured) {
+          progress.order_honoured = false;
           log::error("ListSecrets does not honour the order asked for: every sweep is a full one",
                      {{"identity", scope}});
         }
         before = secret.last_changed;
-        if (!shadow.newest || *secret.last_changed > *shadow.newest)
-          shadow.newest = secret.last_changed;
+        if (!progress.newest || *secret.last_changed > *progress.newest)
+          progress.newest = secret.last_changed;
         reached_known = seen_until && *secret.last_changed < *seen_until;
       }
-      if (reached_known && !full && shadow.order_honoured) {
+      if (reached_known && !full && progress.order_honoured) {
         complete();
         return {};
       }
@@ -316,12 +326,18 @@ Status ChangeDetector::Impl::list(const Scope& scope, const std::shared_ptr<AwsA
       if (policies.empty()) continue;
       const auto changed = learn(scope, *access, secret, started);
       missed = missed || !changed;
-      if (changed && *changed && !first) deps.on_changed(secret, policies);
+      if (!changed || !*changed) continue;
+      if (first) {
+        ready.insert(ready.end(), policies.begin(), policies.end());
+      } else {
+        deps.on_changed(secret, policies);
+      }
     }
+    if (!ready.empty()) deps.on_ready(ready);
     request.next_token = page->next_token;
   } while (!request.next_token.empty());
   complete();
-  if (!full && shadow.order_honoured) return {};
+  if (!full && progress.order_honoured) return {};
   for (const auto& arn : deps.knowledge.keep_only_seen_since(scope, started)) {
     std::vector<std::string> policies;
     {
@@ -380,7 +396,7 @@ void ChangeDetector::Impl::describe_due(const Scope& scope, std::unique_lock<std
 }
 
 // The shortest one: of a secret, not of the identity, where each costs a call of its own.
-Duration ChangeDetector::Impl::interval_of_locked(const std::set<std::string>& policies) const {
+Duration ChangeDetector::Impl::interval_of_locked(const std::vector<std::string>& policies) const {
   Duration shortest = Duration::max();
   for (const auto& policy : policies) shortest = std::min(shortest, interests.at(policy).interval);
   return shortest;
@@ -408,6 +424,15 @@ std::vector<std::string> ChangeDetector::Impl::all_of_locked(const Scope& scope)
   if (it == scopes.end()) return keys;
   for (const auto& [id, policies] : it->second.policies_of)
     keys.insert(keys.end(), policies.begin(), policies.end());
+  return keys;
+}
+
+// Those whose secrets no page has shown.
+std::vector<std::string> ChangeDetector::Impl::unknown_of_locked(const Scope& scope) const {
+  std::vector<std::string> keys;
+  for (const auto& [id, policies] : scopes.at(scope).policies_of) {
+    if (!deps.knowledge.find(scope, id)) keys.insert(keys.end(), policies.begin(), policies.end());
+  }
   return keys;
 }
 

@@ -27,7 +27,8 @@ namespace keyturn::rotation {
 class ChangeDetector {
  public:
   enum class State {
-    Starting,  // no complete sweep yet: wait for on_ready rather than describe secrets one by one
+    Starting,  // no complete sweep yet: who finds nothing in SecretKnowledge waits for on_ready
+               // rather than describe secrets one by one
     Ready,     // SecretKnowledge has what this identity can list
     Denied,    // ListSecrets denied: callers describe (on_ready was called too)
   };
@@ -39,8 +40,8 @@ class ChangeDetector {
     std::function<void(const aws::SecretMetadata&, const std::vector<std::string>& policies)>
         on_changed;
     std::function<void(const std::string& arn, const std::vector<std::string>& policies)> on_gone;
-    // The first sweep of a scope is over (or was denied): all its policies. Changes found by it are
-    // not reported one by one.
+    // The first sweep of a scope has read the page with their secrets, is over (the others), failed
+    // or was denied (all). Changes found by it are not reported one by one.
     std::function<void(const std::vector<std::string>& policies)> on_ready;
   };
   explicit ChangeDetector(Deps deps);

@@ -52,7 +52,8 @@ Gatherer::Outcome Gatherer::gather(const PolicyPtr& policy, Sighting sighting) {
   }
   deps_.detector.watch(policy->key(), gathered.access, policy->spec.secret_id,
                        policy->spec.refresh_interval);
-  if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting) {
+  if (deps_.detector.state(gathered.access->scope) == ChangeDetector::State::Starting &&
+      !deps_.knowledge.find(gathered.access->scope, policy->spec.secret_id)) {
     if (auto trouble = deps_.detector.trouble(gathered.access->scope)) {
       if (trouble->cls == ErrorClass::Denied) deps_.identities.forget(gathered.access->scope);
       return Problem{*std::move(trouble), false, kParkedLook};
