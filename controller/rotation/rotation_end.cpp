@@ -66,8 +66,10 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
       });
       deps_.metrics.rotation(turn.strategy_name(), "succeeded",
                              took(deps_.status.latest(policy), id, deps_.clock.now()));
-      emit(policy, kube::Event::Type::Normal, "Rotated", "Rotate",
-           "version " + short_id(id) + " is AWSCURRENT now");
+      if (!retires_later(turn)) {  // else told together: tell_retirement()
+        emit(policy, kube::Event::Type::Normal, "Rotated", "Rotate",
+             "version " + short_id(id) + " is AWSCURRENT now");
+      }
       log::info("secret rotated", {{"namespace", policy.ns},
                                    {"policy", policy.name},
                                    {"secretArn", turn.arn()},

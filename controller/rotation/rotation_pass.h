@@ -104,6 +104,7 @@ class RotationPass {
   runtime::Outcome wait_for_readers(Turn& turn, const engine::Decision& decision);
   void tell_inactive(Turn& turn, const Error& error);
   bool still_inactive(Turn& turn);
+  static bool retires_later(const Turn& turn);
   void tell_retirement(Turn& turn, const engine::Decision& decision,
                        const engine::StepResult& result);
   bool clean_up_due(const Turn& turn, WallTime now);

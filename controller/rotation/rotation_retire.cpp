@@ -6,6 +6,7 @@
 #include "controller/rotation/rotation_record.h"
 #include "lib/base/digest.h"
 #include "lib/base/log.h"
+#include "lib/base/time.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -37,6 +38,17 @@ void tell_waiting(Turn& turn, const std::string& version_id, const GateVerdict& 
   turn.change([version_id, verdict, grace = grace_of(turn)](PolicyStatus& changed, WallTime at) {
     note_retiring(changed, version_id, verdict, grace, at);
   });
+}
+
+// "version 9c41e0aa is AWSCURRENT since …; "; "" where the history does not say.
+std::string current_since(const PolicyStatus& status, const std::string& current) {
+  for (const HistoryEntry& entry : status.history) {
+    if (entry.version_id == current && entry.finished_at) {
+      return "version " + short_id(current) + " is AWSCURRENT since " +
+             format_rfc3339(*entry.finished_at) + "; ";
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -222,6 +234,14 @@ Outcome RotationPass::wait_for_readers(Turn& turn, const Decision& decision) {
   return Outcome::after(next_look(waited));
 }
 
+// An old credential is to be revoked: the event of that tells of the rotation, too. What became
+// current when is in the status at once; an event of its own would be the ninth write of a
+// rotation.
+bool RotationPass::retires_later(const Turn& turn) {
+  const engine::Labels& l = turn.view.labels;
+  return turn.strategy->traits().can_revoke && !l.baton.empty() && l.baton != l.current;
+}
+
 // What the engine did about old credentials.
 void RotationPass::tell_retirement(Turn& turn, const Decision& decision,
                                    const engine::StepResult& result) {
@@ -231,9 +251,10 @@ void RotationPass::tell_retirement(Turn& turn, const Decision& decision,
     case engine::Event::Kept: {
       const bool revoked = result.event == engine::Event::Retired;
       emit(policy, kube::Event::Type::Normal, revoked ? "Retired" : "NothingToRevoke", "Retire",
-           revoked ? "the credential of version " + short_id(decision.version_id) + " is revoked" +
-                         (turn.gate ? turn.gate->left_out() : "")
-                   : result.note);
+           current_since(deps_.status.latest(policy), turn.view.labels.current) +
+               (revoked ? "the credential of version " + short_id(decision.version_id) +
+                              " is revoked" + (turn.gate ? turn.gate->left_out() : "")
+                        : result.note));
       log::info("old credential retired", {{"namespace", policy.ns},
                                            {"policy", policy.name},
                                            {"secretArn", turn.arn()},

@@ -114,7 +114,7 @@ def astra_rotates_and_the_old_client_goes_last(world):
         calls, polls = asked_of_aws(world, astra, s.id, looks=1)
         writes = written_to_kubernetes(world)
         check(len(calls) <= budget, f"the {which} rotation's {len(calls)} AWS calls: {calls}")
-        check(len(writes) <= 8, f"the {which} rotation's {len(writes)} Kubernetes writes: {writes}")
+        check(len(writes) <= 7, f"the {which} rotation's {len(writes)} Kubernetes writes: {writes}")
         asked = [f"{c['operation']} {c['resource']}" for c in world.sandbox.calls("astra")]
         notes.append(f"{which}: AWS {len(calls)} and {polls} looks while waiting, Kubernetes {len(writes)}, Astra {asked}")
     check(bystander["clientId"] in astra.truth() and len(astra.ours()) == 1, "another client was touched")

@@ -138,7 +138,10 @@ def restarted_workloads_let_the_old_one_go(world):
     until("the old token is revoked", lambda: t.gone(going), 60)
     check(all(load.restarts() == 1 for load in loads), "revoked before the workloads were restarted")
     rolled_out(t.subject, t.sandbox.secret(t.subject.id)["labels"]["AWSCURRENT"])
-    check(any(e["reason"] == "Retired" for e in t.sandbox.events("it")), "no event")
+    labels = t.sandbox.secret(t.subject.id)["labels"]
+    told = until("the event", lambda: t.subject.event("Retired"))["note"]
+    check(told.startswith(f"version {labels['AWSCURRENT'][:8]} is AWSCURRENT since ") and told.endswith(f"; the credential of version {labels['AWSPREVIOUS'][:8]} is revoked"), told)
+    check(t.subject.event("Rotated") is None, "one rotation, two events")
     check("keyturn.dev/rotation" not in t.sandbox.policy("it", "gate-load")["metadata"].get("finalizers", []), "the policy is still held")
 
 
