@@ -15,6 +15,10 @@ constexpr int kMaxTurns = 32;  // more means that two actors undo each other: lo
 constexpr Duration kFirstBackOff{1'000};
 constexpr Duration kLongestBackOff{30'000};
 constexpr Duration kLookAgain{5'000};
+// Steps in a row that were not done within two request deadlines: some at once, lest a hiccup
+// costs a wait, the others a second apart.
+constexpr int kHiccups = 3;
+constexpr int kMostTooLate = 10;
 
 // Whether the same request may succeed without anybody's doing.
 bool passes_by_itself(const Error& error) {
@@ -68,6 +72,7 @@ class Driver {
       errand_.happened(decision, result);
       if (result.kind != StepResult::Kind::Progress) return after(decision, result);
       failures_ = 0;
+      if (decision.action != engine::Action::Compare) too_late_ = 0;
       tell(decision, result);
     }
     return wait(kLookAgain, {}, "The labels keep changing; looking again.");
@@ -76,6 +81,8 @@ class Driver {
   End after(const Decision& decision, const StepResult& result) {
     switch (result.kind) {
       case StepResult::Kind::After:
+        if (result.error.code == engine::kViewTooOld) return too_late(decision, result);
+        too_late_ = 0;
         if (result.event != engine::Event::None) tell(decision, result);
         return wait(result.delay, decision, result.note);
       case StepResult::Kind::Retry:
@@ -88,6 +95,21 @@ class Driver {
     }
     tell(decision, result);
     return std::nullopt;  // the errand says what that means on the next look
+  }
+
+  // The same again would take as long: not for ever.
+  End too_late(const Decision& decision, const StepResult& result) {
+    if (++too_late_ >= kMostTooLate) {
+      return make_error(ErrorClass::Transient, std::string(engine::kViewTooOld),
+                        alone_.secret_id + ": " + std::string(to_string(decision.step)) + " took " +
+                            "longer than two request deadlines (" +
+                            format_duration(alone_.timing.request_deadline) + " each), " +
+                            std::to_string(too_late_) +
+                            " times in a row; give it a longer --request-deadline "
+                            "(KEYTURN_REQUEST_DEADLINE in a Lambda function). What was done is "
+                            "kept, and the same command goes on from here");
+    }
+    return wait(too_late_ < kHiccups ? Duration(0) : kFirstBackOff, decision, result.note);
   }
 
   End after_error(const Error& error) {
@@ -138,6 +160,7 @@ class Driver {
   const engine::Engine engine_;
   const MonoTime deadline_;
   int failures_ = 0;
+  int too_late_ = 0;
   std::string last_wait_;
 };
 

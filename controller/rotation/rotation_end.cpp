@@ -47,6 +47,10 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
   if (!result.cleaned_up.empty())
     emit(policy, kube::Event::Type::Normal, "CleanedUp", "CleanUp", result.cleaned_up);
   if (result.inactive) tell_inactive(turn, *result.inactive);
+  if (result.error.code != engine::kViewTooOld && decision.action != Action::Compare) {
+    const std::lock_guard lock(mutex_);
+    late_.erase(policy.key());
+  }
   switch (result.event) {
     case engine::Event::Finished:
       deps_.sync.noticed(turn.arn());
@@ -115,7 +119,8 @@ std::optional<Outcome> RotationPass::after_perform(Turn& turn, const Decision& d
     case StepResult::Kind::Progress:
       return std::nullopt;
     case StepResult::Kind::After:
-      if (result.error.code == http::kBackendDown) tell_backend_down(turn, result.error);
+      if (result.error.code == http::kBackendDown) tell_in_passing(turn, result.error);
+      if (result.error.code == engine::kViewTooOld) return too_late(turn, decision, result.error);
       return Outcome::after(result.delay);
     case StepResult::Kind::Driver:
       return std::nullopt;
@@ -151,8 +156,24 @@ Outcome RotationPass::failed(Turn& turn, const Decision& decision, const Error& 
   return Outcome::retry(error);
 }
 
+// Once may be a hiccup. The second time in a row the same would take as long again: not at once,
+// and told.
+Outcome RotationPass::too_late(Turn& turn, const Decision& decision, const Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (late_.insert(turn.policy().key()).second) return Outcome::after(Duration(0));
+  }
+  Error told = error;
+  told.message = std::string(engine::to_string(decision.step)) + ": " + error.message + " (" +
+                 format_duration(turn.gathered.config->request_deadline) +
+                 " each); if it stays so, what it asks is slow, or the operator's requestDeadline "
+                 "too short";
+  tell_in_passing(turn, told);
+  return Outcome::retry(std::move(told));
+}
+
 // Said once: the refusals of an outage come often, and what is told already says more of it.
-void RotationPass::tell_backend_down(Turn& turn, const Error& error) {
+void RotationPass::tell_in_passing(Turn& turn, const Error& error) {
   turn.change([error, generation = turn.policy().generation](PolicyStatus& status, WallTime now) {
     if (!status.condition(kStalled) && !status.condition(kReconciling))
       set_problem(status, error, false, now, generation);

@@ -27,6 +27,7 @@ Outcome RotationPass::run(const runtime::Key& key) {
     const std::lock_guard lock(mutex_);
     first_seen_.erase(key);
     clean_ups_.erase(key);
+    late_.erase(key);
     deps_.rollout.forget(key);
     return Outcome::done();
   }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "controller/kube/events.h"
 #include "controller/rotation/gate_keeper.h"
@@ -63,7 +64,8 @@ class RotationPass {
   std::optional<runtime::Outcome> after_perform(Turn& turn, const engine::Decision& decision,
                                                 const engine::StepResult& result);
   runtime::Outcome failed(Turn& turn, const engine::Decision& decision, const Error& error);
-  static void tell_backend_down(Turn& turn, const Error& error);
+  static void tell_in_passing(Turn& turn, const Error& error);
+  runtime::Outcome too_late(Turn& turn, const engine::Decision& decision, const Error& error);
   void wake_followers(const Turn& turn) const;
   static bool is_drivers(const Turn& turn, const engine::Decision& decision);
   engine::Situation situation(Turn& turn);
@@ -122,6 +124,7 @@ class RotationPass {
   };
   std::unordered_map<std::string, FirstSight> first_seen_;  // for spreading what is overdue
   std::unordered_map<std::string, WallTime> clean_ups_;     // when leftovers are looked for next
+  std::unordered_set<std::string> late_;                    // whose last step came too late
 };
 
 // The next instant, the same time every day for one secret, at which its leftovers are looked for.

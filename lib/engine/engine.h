@@ -60,11 +60,16 @@ std::string_view to_string(Event event);
 
 // StepResult::inactive's code.
 inline constexpr std::string_view kCredentialInactive = "CredentialInactive";
+// StepResult::error's code with After: the step was not done within Timing::view_age(). Once may be
+// a hiccup; a driver that sees it again and again ends, or backs off and tells: what takes the time
+// would take it every time.
+inline constexpr std::string_view kViewTooOld = "ViewTooOld";
 
 struct StepResult {
   enum class Kind {
     Progress,  // something was done (or found done): decide again
-    After,  // nothing to do before `delay`; then look again (`error`: a server that is not asked)
+    After,  // nothing to do before `delay`; then look again (`error`: a server that is not asked,
+            // or kViewTooOld)
     Retry,  // failed, may work later: `error`
     Terminal,  // needs a change by a person: `error` (code is the reason)
     Driver,  // Sync, Rollout, WaitGate, Nothing, Refuse: the driver's to do or to tell. WaitGate is

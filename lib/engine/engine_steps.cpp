@@ -79,7 +79,7 @@ Steps::Stop Steps::quiet() {
 // the same bound themselves.
 Steps::Stop Steps::too_old() const {
   if (deps_.clock.mono() <= view_.seen_at + deps_.timing.view_age()) return std::nullopt;
-  return after(Duration(0), "What was seen is too old to act on; looking again.");
+  return view_too_old();
 }
 
 bool Steps::look_again() {
@@ -135,11 +135,18 @@ StepResult Steps::driver(std::string note) {
   return {.kind = StepResult::Kind::Driver, .note = std::move(note)};
 }
 
+StepResult Steps::view_too_old() {
+  StepResult late = after(Duration(0), "What was seen is too old to act on; looking again.");
+  late.error = make_error(ErrorClass::Transient, std::string(kViewTooOld),
+                          "what was seen of the secret was too old to act on before the step was "
+                          "done: a step must be done within two request deadlines");
+  return late;
+}
+
 StepResult Steps::failed(Error error) {
   if (error.cls == ErrorClass::Conflict)
     return after(kLookAgain, "Somebody else was faster: " + error.message);
-  if (error.code == "ViewTooOld")
-    return after(Duration(0), "What was seen is too old to act on; looking again.");
+  if (error.code == kViewTooOld) return view_too_old();
   if (error.cls == ErrorClass::Unavailable && error.retry_after) return not_asked(std::move(error));
   const auto kind =
       error.cls == ErrorClass::Invalid ? StepResult::Kind::Terminal : StepResult::Kind::Retry;

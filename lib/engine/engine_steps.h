@@ -94,6 +94,7 @@ class Steps {
   static StepResult after(Duration delay, std::string note);
   static StepResult driver(std::string note);
   static StepResult failed(Error error);
+  static StepResult view_too_old();
   static StepResult not_asked(Error error);
   static StepResult waiting(const TestResult& unknown);
 

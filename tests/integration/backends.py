@@ -67,3 +67,26 @@ def a_backend_that_does_not_answer_holds_up_nobody_else(world):
     world.operator.end()
     world.operator = Operator(world.sandbox)
     return f"{count} requests, {told} told of a failure"
+
+
+@scenario
+def a_step_that_always_takes_too_long_is_told(world):
+    """Every request is answered within its deadline, all of them together are not within two: nothing is minted on what was seen so long ago, and it is said why."""
+    world.operator.end()
+    world.operator = Operator(world.sandbox, settings=Operator.CONFIG.replace(Operator.CONFIG.splitlines()[0], RULES).replace("requestDeadline: 2s", "requestDeadline: 500ms"))
+    influx = Influx(world, "sluggish", "2.7")
+    old = influx.token(influx.user("sluggish"), type="allAccess")
+    s = Subject(world.sandbox, "it", "sluggish", {"influxdbToken": {}}, json.dumps(influx.secret("custom", old["token"], adminSecretArn=influx.admin_arn)), retirement=SOON)
+    s.settle()
+    before = world.sandbox.secret(s.id)
+    world.sandbox.fault(service="secretsmanager", operation="GetSecretValue", kind="delay", delayMs=300)
+    world.sandbox.fault(service="influxdb", namespace=influx.name, kind="delay", delayMs=150)
+    s.request()
+    s.says("Reconciling", "True", "createSecret", "500ms", "requestDeadline", reason="ViewTooOld")
+    check(not [t for t in influx.truth().values() if "[keyturn " in t["description"]], "a token was made")
+    world.sandbox.admin("/faults", method="DELETE")
+    rotated(s, before)
+    s.settle(60)
+    s.one_new_version(before)
+    world.operator.end()
+    world.operator = Operator(world.sandbox)

@@ -233,6 +233,36 @@ TEST(Secret, WhatPassesByItselfIsTriedAgainUntilTheTimeIsOverAndNothingElseIs) {
   EXPECT_EQ(asked, 1);
 }
 
+TEST(Secret, AStepThatIsAlwaysTooLateEndsAndAHiccupCostsNoWait) {
+  AloneRig rig(Kind::Minting);
+  int slow = 2;
+  rig.secrets.set_fault([&](const auto& call, auto when) -> std::optional<Error> {
+    if (call.operation != "GetSecretValue" || when != testing::FakeSecretsManager::When::After ||
+        slow == 0)
+      return std::nullopt;
+    --slow;
+    rig.fake.advance(rig.alone->timing.view_age() + Duration(1));
+    return std::nullopt;
+  });
+  const MonoTime before = rig.fake.mono();
+  ASSERT_TRUE(rotate_alone(*rig.alone, true).ok());
+  EXPECT_EQ(rig.fake.mono() - before, 2 * (rig.alone->timing.view_age() + Duration(1)));
+
+  AloneRig hasty(Kind::Minting);
+  hasty.secrets.set_fault([&](const auto& call, auto when) -> std::optional<Error> {
+    if (call.operation == "GetSecretValue" && when == testing::FakeSecretsManager::When::After)
+      hasty.fake.advance(hasty.alone->timing.view_age() + Duration(1));
+    return std::nullopt;
+  });
+  hasty.alone->time_limit = Duration(86'400'000);
+  const auto rotated = rotate_alone(*hasty.alone, true);
+  ASSERT_FALSE(rotated.ok());
+  EXPECT_EQ(rotated.error().code, engine::kViewTooOld);
+  for (const char* word : {"createSecret", "15s", "--request-deadline"})
+    EXPECT_NE(rotated.error().message.find(word), std::string::npos) << rotated.error().message;
+  EXPECT_FALSE(hasty.has_called("PutSecretValue"));
+}
+
 TEST(Secret, AForeignPendingVersionIsLeftAlone) {
   AloneRig rig(Kind::None);
   rig.secrets.put_as_person(rig.arn, "t9;user=shop", "AWSPENDING");
