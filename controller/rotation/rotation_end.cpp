@@ -201,7 +201,11 @@ Outcome RotationPass::settle(Turn& turn) {
     const bool asked = request_waits(turn.policy(), status, turn.view.labels, turn.created);
     if (!asked) status.last_handled_rotate_request = turn.policy().rotate_requested_at;
     note_requests(status, turn.policy(), turn.requests, asked, now);
-    if (!inactive) clear_problem(status);
+    if (inactive) {
+      remove_condition(status, kReconciling);
+    } else {
+      clear_problem(status);
+    }
   });
   if (auto written = turn.publish(deps_.status); !written)
     return Outcome::retry(std::move(written).error());
@@ -253,8 +257,7 @@ Outcome RotationPass::out_of_sight(Turn& turn, Error error) {
                                            {"reason", problem.error.code},
                                            {"error", problem.error.message}});
   turn.change([&](PolicyStatus& status, WallTime now) {
-    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
-    if (!told || told->reason != problem.error.code)
+    if (!told_problem(status, problem.error.code))
       emit(policy, kube::Event::Type::Warning, problem.error.code, "Rotate", problem.error.message);
     set_problem(status, problem.error, problem.stalled, now, policy.generation);
   });
@@ -290,8 +293,7 @@ Outcome RotationPass::refuse(Turn& turn, Error error) {
                                  {"reason", error.code},
                                  {"error", error.message}});
   turn.change([&](PolicyStatus& status, WallTime now) {
-    const Condition* stalled = status.condition(kStalled);
-    if (!stalled || stalled->reason != error.code)
+    if (!told_problem(status, error.code))
       emit(policy, kube::Event::Type::Warning, error.code, "Rotate", error.message);
     set_problem(status, error, true, now, policy.generation);
     status.next_rotation.reset();

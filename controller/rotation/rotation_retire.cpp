@@ -177,17 +177,14 @@ Outcome RotationPass::wait_gate(Turn& turn, const Decision& decision) {
 void RotationPass::tell_inactive(Turn& turn, const Error& error) {
   turn.inactive = true;
   turn.change([this, &turn, error](PolicyStatus& status, WallTime now) {
-    const Condition* told = status.condition(kStalled);
-    if (!told || told->reason != error.code)
+    if (!told_problem(status, error.code))
       emit(turn.policy(), kube::Event::Type::Warning, error.code, "Retire", error.message);
     set_problem(status, error, true, now, turn.policy().generation);
   });
 }
 
 bool RotationPass::still_inactive(Turn& turn) {
-  const PolicyStatus status = deps_.status.latest(turn.policy());
-  const Condition* told = status.condition(kStalled);
-  if (!turn.inactive && (!told || told->reason != engine::kCredentialInactive)) return false;
+  if (!turn.inactive && !told_inactive(deps_.status.latest(turn.policy()))) return false;
   const std::string& current = turn.view.labels.current;
   const auto value = turn.engine->value(turn.view, current, turn.values);
   if (!value) return true;

@@ -5,6 +5,7 @@
 
 #include "controller/rotation/rollout_status.h"
 #include "controller/rotation/target_sync.h"
+#include "lib/engine/engine.h"
 
 namespace keyturn::rotation {
 namespace {
@@ -41,9 +42,26 @@ void remove_condition(PolicyStatus& status, std::string_view type) {
 void set_problem(PolicyStatus& status, const Error& error, bool stalled, WallTime now,
                  std::int64_t generation) {
   const std::string reason = error.code.empty() ? "Error" : error.code;
-  remove_condition(status, stalled ? kReconciling : kStalled);
+  if (told_inactive(status) && reason != engine::kCredentialInactive) {
+    stalled = false;
+  } else {
+    remove_condition(status, stalled ? kReconciling : kStalled);
+  }
   set_condition(status, stalled ? kStalled : kReconciling, "True", reason, error.message, now,
                 generation);
+}
+
+bool told_inactive(const PolicyStatus& status) {
+  const Condition* stalled = status.condition(kStalled);
+  return stalled && stalled->reason == engine::kCredentialInactive;
+}
+
+const Condition* told_problem(const PolicyStatus& status, std::string_view reason) {
+  for (const auto type : {kStalled, kReconciling}) {
+    const Condition* told = status.condition(type);
+    if (told && told->reason == reason) return told;
+  }
+  return nullptr;
 }
 
 void clear_problem(PolicyStatus& status) {

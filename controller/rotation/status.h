@@ -34,9 +34,16 @@ void set_condition(PolicyStatus& status, std::string_view type, std::string_view
 void remove_condition(PolicyStatus& status, std::string_view type);
 
 // Something stands in the way of the whole policy. `stalled`: until a person changes something.
+// While Stalled tells of a credential that may be inactive, whatever else there is goes beside it,
+// into Reconciling.
 void set_problem(PolicyStatus& status, const Error& error, bool stalled, WallTime now,
                  std::int64_t generation);
 void clear_problem(PolicyStatus& status);
+// It tells of a current credential that may be inactive (engine::kCredentialInactive): over when
+// that is seen to work, whatever else changes.
+bool told_inactive(const PolicyStatus& status);
+// The condition that tells of this problem; null: none does.
+const Condition* told_problem(const PolicyStatus& status, std::string_view reason);
 
 // Ready from the others; call last. Ready is True when nothing is wrong and the targets hold the
 // current value (a rotation under way does not make it False: the old value works).

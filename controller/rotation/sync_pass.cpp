@@ -81,9 +81,8 @@ Outcome SyncPass::finish_problem(const Policy& policy, const Problem& problem) {
                                         {"reason", problem.error.code},
                                         {"error", problem.error.message}});
   auto written = deps_.status.update(policy, [&](PolicyStatus& status, WallTime now) {
-    const Condition* told = status.condition(problem.stalled ? kStalled : kReconciling);
-    if (!told || told->reason != problem.error.code ||
-        told->observed_generation != policy.generation) {
+    const Condition* told = told_problem(status, problem.error.code);
+    if (!told || told->observed_generation != policy.generation) {
       deps_.events.emit({kube::Event::Type::Warning, problem.error.code, "Sync",
                          problem.error.message, reference(policy)});
     }
@@ -159,7 +158,7 @@ Outcome SyncPass::sync_gathered(const Gathered& gathered) {
     // Refusals of the rotation lane stay: only it can tell that they are over.
     if (!rotates(policy, status)) clear_problem(status);
     if (const auto* stalled = status.condition(kStalled);
-        stalled && stalled->observed_generation != policy.generation)
+        stalled && stalled->observed_generation != policy.generation && !told_inactive(status))
       clear_problem(status);
     status.secret_arn = sight->secret.arn;
     report_to(status, policy, report, now);

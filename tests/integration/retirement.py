@@ -419,6 +419,16 @@ def what_only_a_person_can_give_back_is_told_until_it_works(world):
     until("the baton is released", lambda: "KEYTURN_BATON" not in world.sandbox.secret(s.id)["labels"], 60)
     until("nothing is under way", lambda: "rotation" not in s.status() and "retiring" not in s.status())
     ended(run(world, "status", "gate-lone", "-n", "it"), 0, "Stalled: CredentialInactive", "stalled (CredentialInactive)", "influx auth active")
+    # Another spec and a while without AWS do not hide it.
+    generation = world.sandbox.patch_policy("it", s.name, {"spec": {"suspend": True}})["metadata"]["generation"]
+    until("the spec is seen", lambda: s.status()["observedGeneration"] == generation)
+    world.sandbox.fault(id="away", service="secretsmanager", operation="DescribeSecret", resource=f"**{s.id}**", kind="error", status=500, code="InternalServiceError", message="not now")
+    world.sandbox.patch_policy("it", s.name, {"metadata": {"annotations": {"keyturn.dev/sync-requested-at": "2026-01-01T00:00:01Z"}}})
+    until("it cannot be looked at", lambda: s.condition("Reconciling").get("status") == "True")
+    world.sandbox.admin("/faults/away", method="DELETE")
+    until("it can be looked at again", lambda: not s.condition("Reconciling"), 90)
+    s.says("Stalled", "True", was, reason="CredentialInactive")
+    check(s.condition("Ready")["reason"] == "CredentialInactive", f"{s.condition('Ready')}")
     world.sandbox.admin(tokens[old["id"]], {"status": "active"}, "PATCH")
     s.sync_now()
     s.says("Ready", "True", limit=90)

@@ -45,6 +45,25 @@ TEST(Conditions, AProblemIsEitherStalledOrReconciling) {
   EXPECT_FALSE(status.condition(kStalled));
 }
 
+TEST(Conditions, WhateverElseThereIsDoesNotHideAnInactiveCredential) {
+  PolicyStatus status;
+  const Error inactive = invalid(std::string(engine::kCredentialInactive), "set it active");
+  set_problem(status, inactive, true, kNow, 1);
+  for (const bool stalled : {false, true}) {
+    set_problem(status, make_error(ErrorClass::Denied, "AccessDenied", "no"), stalled, kLater, 2);
+    EXPECT_TRUE(told_inactive(status));
+    EXPECT_TRUE(told_problem(status, "AccessDenied"));
+    ASSERT_TRUE(status.condition(kReconciling));
+    conclude(status, kLater, 2);
+    EXPECT_EQ(status.condition(kReady)->reason, engine::kCredentialInactive);
+  }
+  set_problem(status, inactive, true, kLater, 2);
+  EXPECT_EQ(status.condition(kStalled)->last_transition, kNow);
+  EXPECT_FALSE(status.condition(kReconciling)) << "the other one is over";
+  clear_problem(status);
+  EXPECT_FALSE(told_inactive(status));
+}
+
 TEST(Conclude, ReadyFollowsTheWorstThing) {
   PolicyStatus status;
   conclude(status, kNow, 3);
