@@ -1,9 +1,11 @@
-"""The operator killed at every request of a rollback and of an attempt that is given up, and each request with its answer lost after it took effect. Lanes,
-each a namespace with an operator, an InfluxDB server and faults of its own, take the requests one after the other, since each case waits for quiet twice."""
+"""The operator killed at every request of a rollback (with workloads that it restarts, and without) and of an attempt that is given up, and each request with its
+answer lost after it took effect. Lanes, each a namespace with an operator, an InfluxDB server and faults of its own, take the requests one after the other, since
+each case waits for quiet twice."""
 import json, threading, time
 
 from harness import Operator, Subject, check, collection, until
 from influxdb import Influx
+from rollouts import Load, mark_of, reading
 
 SCENARIOS, scenario = collection()
 LANES = 20
@@ -82,7 +84,7 @@ def matrix(world, name, case):
     taken, broken, over, failures, lock = {s: 0 for s in SERIES}, {s: 0 for s in SERIES}, set(), [], threading.Lock()
 
     def run(number):
-        lane = Lane(world, f"{name}-{number}")
+        lane = Lane(world, f"{name}-{number:02}")  # none is the beginning of another
         try:
             while not failures:
                 with lock:
@@ -122,17 +124,46 @@ def check_at_rest(lane, s, what):
     check(lane.sandbox.data(lane.ns, s.name)["token"] == value["token"], f"{what}: the target is not AWSCURRENT")
 
 
-@scenario
-def killed_at_every_request_of_a_rollback(world):
+class Reader:
+    """A Deployment that reads the subject's Secret. No kubelet runs here: a pod holds the value of the version that its template was marked with when it was made (before any mark: `first`)."""
+
+    def __init__(self, s, first):
+        self.s, self.first = s, first
+        self.load = Load(s.sandbox, s.ns, f"{s.name}-app", reading(s.name, "env"))
+
+    def versions(self):
+        """Of which versions its pods hold the value."""
+        return {p["metadata"].get("annotations", {}).get(mark_of(self.s.name), self.first) for p in self.load.pods()}
+
+    def check_holds(self, version, what):
+        check(self.versions() == {version} and self.load.mark(self.s.name) == version, f"{what}: the pods hold {self.versions()}, the mark is {self.load.mark(self.s.name)}")
+
+    def delete(self):
+        self.s.sandbox.kube("DELETE", f"{self.load.path}/{self.load.name}")
+
+
+def rollback(world, name, **spec):
+    """Without `rollout` nobody reads the Secret; with it a Deployment is restarted by the rotation, and again on the way back."""
+    reads = "rollout" in spec
+
     def case(lane, n, service, kind):
-        what = f"rollback, request {n} ({service}, {kind})"
-        s, old = lane.subject(f"{service[0]}{kind[0]}{n}", retirement={"gracePeriod": "1h"})
+        what = f"{name}, request {n} ({service}, {kind})"
+        s, old = lane.subject(f"{service[0]}{kind[0]}{n}", retirement={"gracePeriod": "1h"}, **spec)
+        first = lane.sandbox.secret(s.id)["labels"]["AWSCURRENT"]
+        reader = Reader(s, first) if reads else None
         s.request()
         until("the grace period runs", lambda: s.status().get("retiring", {}).get("earliest"), 60, EVERY)
+        bad = lane.sandbox.secret(s.id)["labels"]["AWSCURRENT"]
+        if reader:
+            reader.check_holds(bad, what)
         failed = json.loads(lane.sandbox.value_of(s.id))["authorizationId"]
         begin = lambda: lane.sandbox.patch_policy(lane.ns, s.name, {"spec": {"retirement": {"gracePeriod": "0s"}}, "metadata": {"annotations": {"keyturn.dev/rollback-requested-at": now(s)}}})
 
         def over():
+            if reader:
+                works = lane.influx.truth().get(failed, {}).get("status") == "active"
+                if not works and bad in reader.versions():  # asked later: it held it then, too
+                    raise RuntimeError(f"{what}: the token that failed was revoked under a pod")  # nothing that until() waits out
             state = lane.sandbox.secret(s.id)
             return len(state["versions"]) == 3 and "KEYTURN_BATON" not in state["labels"] and json.loads(lane.sandbox.value_of(s.id))["token"] == old["token"] and s.in_sync()
 
@@ -140,20 +171,41 @@ def killed_at_every_request_of_a_rollback(world):
         check_at_rest(lane, s, what)
         check(failed not in lane.influx.truth(), f"{what}: the token that failed is still there")
         lane.check_orphans(s, what)
+        if reader:
+            reader.check_holds(lane.sandbox.secret(s.id)["labels"]["AWSCURRENT"], what)
+            check(reader.load.restarts() == 2, f"{what}: restarted {reader.load.restarts()} times: once there, once back")
+            check(s.status()["targets"][0]["rolledOutVersionId"] == s.status()["currentVersionId"], f"{what}: the status does not know that it is rolled out")
+            reader.delete()
         s.delete()
         return hit
 
-    return matrix(world, "back", case)
+    return matrix(world, name, case)
+
+
+@scenario
+def killed_at_every_request_of_a_rollback(world):
+    return rollback(world, "back")
+
+
+@scenario
+def killed_at_every_request_of_a_rollback_that_restarts_workloads(world):
+    return rollback(world, "roll-back", rollout={"restart": "Auto"})
 
 
 @scenario
 def killed_at_every_request_of_an_attempt_that_is_given_up(world):
+    """A person rolls out a Deployment that reads the Secret meanwhile; that is no concern of an attempt."""
     def case(lane, n, service, kind):
         what = f"given up, request {n} ({service}, {kind})"
-        s, old = lane.subject(f"{service[0]}{kind[0]}{n}", retirement={"gracePeriod": "0s"})
+        s, old = lane.subject(f"{service[0]}{kind[0]}{n}", retirement={"gracePeriod": "0s"}, rollout={"restart": "Auto"})
         before = lane.sandbox.secret(s.id)["labels"]["AWSCURRENT"]
-        # The new token is refused whenever it is tried.
-        begin = lambda: (lane.fault("refuse", service="influxdb", resource="me", namespace=lane.ns, kind="error", status=401, code="unauthorized", message="unauthorized access"), s.request())
+        reader = Reader(s, before)
+
+        def begin():
+            # The new token is refused whenever it is tried.
+            lane.fault("refuse", service="influxdb", resource="me", namespace=lane.ns, kind="error", status=401, code="unauthorized", message="unauthorized access")
+            s.request()
+            reader.load.patch({"spec": {"template": {"metadata": {"annotations": {"made-by": "a person"}}}}})
 
         def over():
             labels = lane.sandbox.secret(s.id)["labels"]
@@ -167,6 +219,9 @@ def killed_at_every_request_of_an_attempt_that_is_given_up(world):
         check(minted == [old["id"]], f"{what}: the old token is gone")
         lane.check_orphans(s, what)
         check(len(lane.sandbox.secret(s.id)["versions"]) == 2, f"{what}: more than one attempt")
+        check(reader.load.restarts() == 1 and reader.load.mark(s.name) is None, f"{what}: a workload was restarted for a version that never was current")
+        until("the person's roll-out ends", lambda: {p["metadata"]["annotations"]["made-by"] for p in reader.load.pods()} == {"a person"}, 60, EVERY)
+        reader.delete()
         s.delete()
         return hit
 
