@@ -39,7 +39,8 @@ def rollback_brings_the_old_value_back_as_a_new_version(world):
 def a_command_that_waits_ends_on_ctrl_c(world):
     s = Subject(world.sandbox, "it", "ask-forever", suspend=True)
     s.settle()
-    process = subprocess.Popen([f"{world.sandbox.binaries}/keyturn", "rotate", "ask-forever", "-n", "it", "--wait"], env=world.sandbox.env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([f"{world.sandbox.binaries}/keyturn", "rotate", "ask-forever", "-n", "it", "--wait"], env=world.sandbox.env, stdout=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a run in the background ignores it
     check("asked for" in process.stdout.readline(), "the request was not made")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
