@@ -108,7 +108,7 @@ def at_start(world):
             world.operator.restart_after_kill()
         world.wire.reopen()
         subject.wait_rotated(old, 45)
-        eventually("the request is handled", lambda: subject.status().get("lastHandledRotateRequest") == at)
+        eventually("the rotation ends", lambda: whole(subject, old, at), 45)
         subject.check_one_new_version(versions, old)
         subject.check_default_mapping()
         subject.delete()
