@@ -55,7 +55,7 @@ Sight SecretKnowledge::unpack(const std::string& arn, const Packed& packed) {
   return sight;
 }
 
-void SecretKnowledge::PerScope::put(Sight sight) {
+void SecretKnowledge::PerScope::put(const Sight& sight) {
   const auto known = by_arn.find(sight.secret.arn);
   if (known != by_arn.end()) erase(known);
   const auto at = by_arn.emplace(sight.secret.arn, pack(sight)).first;

@@ -68,7 +68,7 @@ class SecretKnowledge {
   struct PerScope {
     ByArn by_arn;
     std::unordered_map<std::string_view, ByArn::const_pointer> by_name;  // views of Packed::name
-    void put(Sight sight);
+    void put(const Sight& sight);
     ByArn::iterator erase(ByArn::const_iterator at);
   };
   static Packed pack(const Sight& sight);
