@@ -36,6 +36,8 @@ struct Request {
     Remember,
     Look,    // Influx: at one authorization
     Switch,  // Influx: sets it active or inactive, and its mark
+    Rotate,  // Token
+    SetOnly,
     End,
   };
   Kind kind = Kind::Describe;

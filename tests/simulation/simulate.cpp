@@ -46,6 +46,7 @@ std::vector<int> rows_of(Kind kind) {
   switch (kind) {
     case Kind::Minting:
     case Kind::SoftMinting:
+    case Kind::RotatedToken:
     case Kind::InfluxdbToken:
       return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     case Kind::ForwardOnly:
@@ -61,7 +62,8 @@ std::vector<int> rows_of(Kind kind) {
 bool possible(Kind kind, Fault fault) {
   const bool has_backend = kind != Kind::None && kind != Kind::Delegated;
   const bool writes = kind != Kind::Delegated;
-  if (fault == Fault::WrongRejection) return has_backend;
+  // A group that is available does not lie about a token.
+  if (fault == Fault::WrongRejection) return has_backend && kind != Kind::RotatedToken;
   if (fault == Fault::Late || fault == Fault::Duplicate) return writes;
   return true;
 }
