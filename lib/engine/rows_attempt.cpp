@@ -1,5 +1,5 @@
-// Rows 1 to 6: an attempt under way, for backends that hold two credentials, for those that only go
-// forward, and for a token that is rotated.
+// Rows 1 to 6: an attempt under way, for backends that hold two credentials and for those that only
+// go forward.
 #include <array>
 
 #include "lib/engine/plan_rows.h"
@@ -90,7 +90,7 @@ std::optional<Decision> finish(const Input& in) {  // row 3
   // A forward-only backend holds nothing but the new value by now: AWSPENDING stays on it until
   // AWSCURRENT is there, so that it has a label even if somebody takes ours away. Giving up asks
   // the backend there, so a version that is in use is not lost.
-  if (l.pending == l.latest && !in.one_way()) {
+  if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly) {
     return Decision{
         .action = Action::DropPending,
         .row = 3,
@@ -151,7 +151,7 @@ std::optional<Decision> abandon(const Input& in) {  // row 6
                   .message = "The attempt was given up; what was minted for it is revoked."};
 }
 
-// One way. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so
+// Forward only. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so
 // each first asks the backend, in a state in which no further set() is planned and after those in
 // flight have landed (quiet).
 
@@ -204,29 +204,10 @@ constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
                                            foreign_pending,
                                            clean_up,
                                            start};
-// Its leftovers are found by asking, at the start of a rotation (Steps::current_works_alone).
-constexpr std::array<Row, 17> kRotatedToken{ask_before_giving_up,
-                                            give_up,
-                                            set_and_test,
-                                            finish,
-                                            ask_before_release,
-                                            interfered,
-                                            pending_is_current,
-                                            ask_after_giving_up,
-                                            release_pending,
-                                            roll_back,
-                                            nothing_to_revoke,
-                                            sync,
-                                            roll_out,
-                                            gate,
-                                            retire,
-                                            foreign_pending,
-                                            start};
 
 }  // namespace
 
 std::span<const Row> two_credentials() { return kTwoCredentials; }
 std::span<const Row> forward_only() { return kForwardOnly; }
-std::span<const Row> rotated_token() { return kRotatedToken; }
 
 }  // namespace keyturn::engine::rows

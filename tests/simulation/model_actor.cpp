@@ -65,8 +65,6 @@ std::string to_string(const Request& r) {
                                        "notes that it works",
                                        "looks at",
                                        "switches",
-                                       "rotates",
-                                       "leaves alone",
                                        "ends"};
   std::string text = kNames[static_cast<int>(r.kind)];
   if (r.kind == Request::Kind::Update) {
@@ -85,7 +83,6 @@ std::string to_string(const Request& r) {
 class Tree::Run final : public aws::SecretsManager,
                         public Tokens,
                         public Passwords,
-                        public Group,
                         public engine::Memory {
  public:
   Run(Kind kind, const Rules& rules, std::vector<const std::string*> replies)
@@ -96,7 +93,6 @@ class Tree::Run final : public aws::SecretsManager,
                                  .lists_leftovers = rules.leftovers};
     if (kind == Kind::Minting) real = make_minting(*this, options);
     if (kind == Kind::ForwardOnly) real = make_forward_only(*this);
-    if (kind == Kind::Token) real = make_rotated_token(*this, rules.confirm);
     if (kind == Kind::None) real = make_none();
     if (kind == Kind::Influx)
       real = make_influx_strategy(
@@ -233,23 +229,6 @@ class Tree::Run final : public aws::SecretsManager,
     if (reply[0] == 0) return make_error(ErrorClass::Denied, "Unauthorized", "not let in");
     return {};
   }
-
-  Status rotate(const std::string& token) override {
-    if (ask({.kind = Request::Kind::Rotate, .token = token_number(token)})[0] == 0)
-      return make_error(ErrorClass::Transient, "NotNow", "the group does not take it");
-    return {};
-  }
-  Status leave_alone(const std::string& token) override {
-    switch (ask({.kind = Request::Kind::SetOnly, .token = token_number(token)})[0]) {
-      case 0:
-        return make_error(ErrorClass::Transient, "NotNow", "the group does not take it");
-      case 1:
-        return {};
-      default:
-        return invalid(std::string(engine::kNotNewest), "not the token that was rotated last");
-    }
-  }
-  void revoking(bool) override {}
 
   // Quiet is a matter of the world: what other leaders planned from an older view has landed or
   // expired.

@@ -36,8 +36,6 @@ struct Request {
     Remember,
     Look,    // Influx: at one authorization
     Switch,  // Influx: sets it active or inactive, and its mark
-    Rotate,  // Token
-    SetOnly,
     End,
   };
   Kind kind = Kind::Describe;

@@ -57,14 +57,8 @@ World other_way_round(World w) {
   return w;
 }
 
-bool asks(const Tree& tree, const World& w, Request::Kind kind) {
-  return std::any_of(w.actor.begin(), w.actor.end(),
-                     [&](Node node) { return node != 0 && tree.entry(node).next.kind == kind; });
-}
-UnderWay under_way(const Tree& tree, const World& w) {
-  return {
-      .revocation = asks(tree, w, Request::Kind::Revoke) || asks(tree, w, Request::Kind::SetOnly),
-      .rotation = asks(tree, w, Request::Kind::Rotate)};
+bool revokes(const Tree& tree, Node node) {
+  return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke;
 }
 
 // Influx: what the server shows of an authorization.
@@ -223,20 +217,14 @@ void Explorer::execute(const World& before, std::size_t n,
       w.replaces[r.token] = r.other_token;
       return answer(w, n, kYes, "", emit);
     }
-    case Request::Kind::Rotate:
-    case Request::Kind::SetOnly:
-      return change_group(w, n, r, emit);
     case Request::Kind::Login: {
-      if (w.changing != 0) return answer(w, n, kUnknown, " (being changed)", emit);
       const bool accepted = w.accepts(r.token);
       answer(w, n, accepted ? kYes : kNo, accepted ? " (accepted)" : " (rejected)", emit);
       if (accepted && w.wrong > 0) {
         w.wrong--;
         w.wronged++;
-        // A group that is available does not lie about a token.
-        if (kind_ != Kind::Token) answer(w, n, kNo, " (wrongly rejected)", emit);
-        if (kind_ == Kind::ForwardOnly || kind_ == Kind::Token)
-          answer(w, n, kUnknown, " (no answer)", emit);
+        answer(w, n, kNo, " (wrongly rejected)", emit);
+        if (kind_ == Kind::ForwardOnly) answer(w, n, kUnknown, " (no answer)", emit);
       }
       return;
     }
@@ -283,29 +271,6 @@ void Explorer::execute(const World& before, std::size_t n,
   }
 }
 
-// Token: what was accepted takes effect when the group is available again.
-void Explorer::change_group(World w, std::size_t n, const Request& r,
-                            const std::function<void(const World&, const char*)>& emit) {
-  if (w.changing != 0) return answer(w, n, kNo, " (refused: being changed)", emit);
-  if (w.wrong > 0) {
-    World failing = w;
-    failing.wrong--;
-    failing.wronged++;
-    answer(failing, n, kNo, " (fails)", emit);
-  }
-  if (r.kind == Request::Kind::SetOnly) {
-    if (!w.lives(r.token)) w.sin = 2;
-    if (r.token != w.newest) return answer(w, n, kUnknown, " (refused: not the newest)", emit);
-    w.changing = 1u << r.token;
-  } else {
-    const bool two = w.live != 1u << w.newest;
-    if (w.lives(r.token) || (two && w.lives(w.token(w.current)))) w.sin = 1;
-    w.changing = 1u << w.newest | 1u << r.token;
-  }
-  w.next_newest = r.token;
-  answer(w, n, kYes, "", emit);
-}
-
 // The two leaders are alike: of two worlds that differ only in who is who, one is enough.
 World Explorer::canonical(World w) { return w.actor[0] < w.actor[1] ? other_way_round(w) : w; }
 
@@ -330,12 +295,7 @@ void Explorer::successors(const World& w, const Emit& tell) {
       emit(naming_ ? who + "dies" : who, dead);
     }
   }
-  if (w.changing != 0) {
-    World n = w;
-    n.available();
-    emit("the group is available again", n);
-  }
-  people(w, kind_, under_way(tree_, w),
+  people(w, kind_, revokes(tree_, w.actor[0]) || revokes(tree_, w.actor[1]),
          [&](const char* name, const World& next) { emit(naming_ ? name : std::string(), next); });
   if (w.pod != w.secret_token) {
     World n = w;
@@ -357,7 +317,6 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
   }
   std::vector<std::uint64_t> path;
   for (int step = 0; step < kSettleSteps; ++step) {
-    if (w.actor[0] == 0) w.available();
     const std::uint64_t hash = WorldHash()(w);
     if (settled_.contains(hash)) {
       for (const std::uint64_t each : path) settled_.insert(each);

@@ -71,16 +71,13 @@ void SimWorld::one_act() {
     case 0:
       return saved_by_person(credential, std::to_string(++names_));  // another field is edited
     case 1:
-      if (!backend_->has_room()) return;
       return saved_by_person(backend_->own_credential(++names_), others_);
     case 2:
-      if (previous.empty() || (two_credentials() && !backend_->stays(value_of(previous)))) return;
+      if (previous.empty() || (two_credentials() && !works(previous))) return;
       others_ = backend_->others(value_of(previous));
       return person_moves(engine::kCurrent, previous);
     case 3:
-      if (pending.empty() || !works(pending) || !backend_->stays(value_of(pending)) ||
-          kind_ == Kind::Delegated)
-        return;
+      if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return;
       others_ = backend_->others(value_of(pending));
       return person_moves(engine::kCurrent, pending);
     case 4:
@@ -112,7 +109,6 @@ void SimWorld::one_act() {
 
 void SimWorld::check() {
   if (failure() || kind_ == Kind::None || kind_ == Kind::Delegated) return;
-  if (const std::string sin = backend_->sin(); !sin.empty()) return fail(sin);
   if (two_credentials()) {
     const std::string wrong =
         cluster_->wrong_now([this](const std::string& value) { return backend_->accepts(value); });

@@ -69,12 +69,7 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   }
   bool some_label_works() const;
   bool two_credentials() const {
-    return kind_ == Kind::Minting || kind_ == Kind::SoftMinting || kind_ == Kind::InfluxdbToken ||
-           kind_ == Kind::RotatedToken;
-  }
-  // What a person broke by hand heals with the next rotation.
-  bool heals_by_rotating() const {
-    return kind_ == Kind::ForwardOnly || kind_ == Kind::RotatedToken;
+    return kind_ == Kind::Minting || kind_ == Kind::SoftMinting || kind_ == Kind::InfluxdbToken;
   }
 
   const Kind kind_;

@@ -46,7 +46,6 @@ std::vector<int> rows_of(Kind kind) {
   switch (kind) {
     case Kind::Minting:
     case Kind::SoftMinting:
-    case Kind::RotatedToken:
     case Kind::InfluxdbToken:
       return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     case Kind::ForwardOnly:
@@ -62,8 +61,7 @@ std::vector<int> rows_of(Kind kind) {
 bool possible(Kind kind, Fault fault) {
   const bool has_backend = kind != Kind::None && kind != Kind::Delegated;
   const bool writes = kind != Kind::Delegated;
-  // A group that is available does not lie about a token.
-  if (fault == Fault::WrongRejection) return has_backend && kind != Kind::RotatedToken;
+  if (fault == Fault::WrongRejection) return has_backend;
   if (fault == Fault::Late || fault == Fault::Duplicate) return writes;
   return true;
 }
