@@ -16,10 +16,11 @@ build=(
   g++ cmake make ninja-build pkg-config ccache
   libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libyaml-cpp-dev libpugixml-dev
   libspdlog-dev libfmt-dev libcli11-dev libcpp-httplib-dev prometheus-cpp-dev
-  libhiredis-dev libhowardhinnant-date-dev libgtest-dev libbenchmark-dev
+  libhowardhinnant-date-dev libgtest-dev libbenchmark-dev
 )
-# prometheus is here for promtool; see install() about its daemon. python3-botocore is the signer's witness.
-tests=(clang libclang-rt-14-dev prometheus python3 python3-botocore python3-yaml openssl)
+# prometheus is here for promtool, redis-server for the sandbox, which starts its own; see install_missing() about
+# their daemons. python3-botocore is the signer's witness.
+tests=(clang libclang-rt-14-dev prometheus python3 python3-botocore python3-yaml openssl redis-server)
 e2e=(git openssl prometheus python3 python3-venv python3-yaml)
 lint=(clang clang-format clang-tidy git python3 python3-yaml shellcheck)
 
@@ -27,9 +28,9 @@ usage() {
   sed -n '2,11s/^# \{0,1\}//p' "$0"
 }
 
-# The daemons that a package of ours would start. Only promtool is wanted, so a fresh install must leave nothing
+# The daemons that a package of ours would start. Only their programs are wanted, so a fresh install must leave nothing
 # running, now or after a reboot. One that was there before is somebody's own and is left as it is.
-readonly daemons=(prometheus)
+readonly daemons=(prometheus redis-server)
 readonly policy=/usr/sbin/policy-rc.d
 
 install_missing() {

@@ -71,6 +71,7 @@ Result<std::unique_ptr<AwsAccess>> AwsAccess::create(const AwsOptions& options) 
   access->secrets_ = aws::make_secrets_manager(*session);
   access->admin_ = aws::make_secrets_admin(*session);
   access->timestream_ = aws::make_timestream_influxdb(*session);
+  access->elasticache_ = aws::make_elasticache(*session);
   return access;
 }
 
@@ -78,6 +79,7 @@ engine::StrategyDeps AwsAccess::strategy_deps() {
   return {.transport = transport_,
           .secrets = secrets_.get(),
           .timestream = timestream_.get(),
+          .elasticache = elasticache_.get(),
           .guard = guard_,
           .clock = &clock_,
           .request_timeout = request_deadline_};

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "lib/aws/elasticache.h"
 #include "lib/aws/secrets_admin.h"
 #include "lib/aws/secrets_manager.h"
 #include "lib/aws/timestream_influxdb.h"
@@ -45,6 +46,7 @@ class AwsAccess {
   std::unique_ptr<aws::SecretsManager> secrets_;
   std::unique_ptr<aws::SecretsAdmin> admin_;
   std::unique_ptr<aws::TimestreamInfluxdb> timestream_;
+  std::unique_ptr<aws::Elasticache> elasticache_;
 };
 
 }  // namespace keyturn::cli

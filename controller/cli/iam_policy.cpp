@@ -73,6 +73,21 @@ void timestream(const json& options, const Place& place, json& statements) {
              place.arn("timestream-influxdb", "db-cluster/" + id)}));
 }
 
+void elasticache(const json& options, const Place& place, json& statements) {
+  statements.push_back(allow({"elasticache:DescribeUsers", "elasticache:ModifyUser"},
+                             place.arn("elasticache", "user:*")));
+  if (!option(options, "endpoint").empty()) return;
+  const std::string group = option(options, "replicationGroupId");
+  if (!group.empty()) {
+    statements.push_back(allow("elasticache:DescribeReplicationGroups",
+                               place.arn("elasticache", "replicationgroup:" + group)));
+    return;
+  }
+  statements.push_back(allow(
+      {"elasticache:DescribeReplicationGroups", "elasticache:DescribeUserGroups"},
+      {place.arn("elasticache", "replicationgroup:*"), place.arn("elasticache", "usergroup:*")}));
+}
+
 void nothing(const json&, const Place&, json&) {}
 
 // AWS asks whether the caller may invoke the function, too.
@@ -90,8 +105,9 @@ struct Needs {
 };
 
 // Every strategy has its row (tests/unit/cli/iam_policy_test.cpp).
-constexpr std::array<Needs, 6> kNeeds = {{
+constexpr std::array<Needs, 7> kNeeds = {{
     {"astraToken", Writes::Versions, true, nothing},
+    {"elasticacheUser", Writes::Versions, false, elasticache},
     {"generic", Writes::Versions, false, nothing},
     {"influxdbToken", Writes::Versions, true, timestream},
     {"influxdbUser", Writes::Versions, false, timestream},

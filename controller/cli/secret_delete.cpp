@@ -60,7 +60,7 @@ class Deletion {
     const bool has_backend =
         traits.backend == Backend::TwoCredentials || traits.backend == Backend::ForwardOnly;
     if (!has_backend) return std::string("There was no backend to revoke a credential at.");
-    if (traits.backend == Backend::ForwardOnly)
+    if (traits.backend == Backend::ForwardOnly || traits.set_replaces)
       return kept("strategy " + traits.name + " cannot revoke its credential",
                   "change it at the backend, then");
     engine::Pass pass;

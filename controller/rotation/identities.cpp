@@ -153,8 +153,8 @@ Result<std::shared_ptr<AwsAccess>> Identities::for_policy(const Policy& policy,
   if (!session) return std::move(session).error();
   auto access = std::make_shared<AwsAccess>(
       AwsAccess{scope, region, identity.is_operator(), aws::make_secrets_manager(*session),
-                aws::make_timestream_influxdb(*session), impl_->deps.backends,
-                std::make_shared<engine::ReferenceMemory>()});
+                aws::make_timestream_influxdb(*session), aws::make_elasticache(*session),
+                impl_->deps.backends, std::make_shared<engine::ReferenceMemory>()});
   const std::lock_guard lock(impl_->mutex);
   return impl_->cache.try_emplace(key, std::move(access)).first->second;
 }

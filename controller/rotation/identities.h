@@ -20,6 +20,7 @@
 #include "controller/rotation/access.h"
 #include "controller/rotation/policy.h"
 #include "controller/rotation/secret_knowledge.h"
+#include "lib/aws/elasticache.h"
 #include "lib/aws/session.h"
 #include "lib/aws/timestream_influxdb.h"
 #include "lib/base/result.h"
@@ -33,6 +34,7 @@ struct AwsAccess {
   bool operator_identity = true;  // access rules apply to secrets and resources
   std::shared_ptr<aws::SecretsManager> secrets;
   std::shared_ptr<aws::TimestreamInfluxdb> timestream{};
+  std::shared_ptr<aws::Elasticache> elasticache{};
   std::shared_ptr<http::Transport> transport{};  // for backends
   std::shared_ptr<engine::ReferenceMemory> memory{};
 };

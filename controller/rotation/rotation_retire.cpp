@@ -141,7 +141,11 @@ void RotationPass::judge_gate(Turn& turn, const PolicyStatus& status, engine::Si
   }
   now.clean_up = l.baton.empty() && clean_up_due(turn, time);
   if (!now.targets_synced || !now.rolled_out) return;
-  if (!retiring && (!l.baton.empty() || (!now.clean_up && turn.permit.empty()))) return;
+  // Where setting replaces, an attempt sets, and ends, behind the gate, too.
+  const bool attempt = turn.strategy->traits().set_replaces && !l.latest.empty() &&
+                       l.latest != l.current &&
+                       (l.baton.empty() ? l.pending == l.latest : l.baton == l.latest);
+  if (!retiring && !attempt && (!l.baton.empty() || (!now.clean_up && turn.permit.empty()))) return;
   const GateVerdict& verdict = ask_gate(turn);
   now.gate_still_open = [this, &turn] {
     const auto again = deps_.gate.ask(gate_question(turn));

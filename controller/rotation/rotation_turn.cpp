@@ -31,6 +31,7 @@ Status Turn::make_engine(engine::Memory& memory, Clock& clock, Rng& rng,
   deps.transport = access.transport;
   deps.secrets = access.secrets.get();
   deps.timestream = access.timestream.get();
+  deps.elasticache = access.elasticache.get();
   deps.guard = std::make_shared<const PolicyGuard>(
       std::shared_ptr<const AccessRules>(gathered.config, &gathered.config->access), policy().ns,
       access.operator_identity);

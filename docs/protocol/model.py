@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """An exhaustive model of the label protocol (../protocol.md): every interleaving of two leaders, crashes, wrong and missing answers and acts of
-people within budgets, for the kinds of backend that can lose a credential: `two` (old and new credential live side by side) and `forward` (one
-password; setting it is a request of its own). A change to the protocol is made here first.
+people within budgets, for the kinds of backend that can lose a credential: `two` (old and new credential live side by side), `forward` (one
+password; setting it is a request of its own) and `list` (at most two passwords; every write replaces all of them). A change to the protocol is
+made here first.
 
 A leader looks (one request) and plans the next request on what it saw; that request is carried out at any later time, when the world may be
 another. Quiet is where time passes: what somebody planned before the labels or the gate last changed has landed by then (another branch) or has
 expired. Checked in every world: I1, I2; and that whichever leader is left alone brings it to a clean end: I3, I4.
 
-usage: model.py [--kind two|forward] [--budgets CRASHES PEOPLE WRONG ROTATIONS] [--without RULE]
+usage: model.py [--kind two|forward|list] [--budgets CRASHES PEOPLE WRONG ROTATIONS] [--without RULE]
        model.py --quick    small budgets, and each rule (or two that stand in for each other) taken away, which must be missed (seconds; what `make test` runs)
        model.py --long     larger budgets too (minutes)
 Standard library only. Ends with status 0 when everything is as it must be."""
@@ -20,10 +21,12 @@ from table import Leader, Protocol, Version, World
 
 # --- what people do ---
 
-def people(w, forward):
+def people(w, kind):
     if not w.people:
         return
-    revoking = any(l.request and l.request[0] == 'kill' for l in w.leaders)  # in that instant only a commanded roll-back is safe
+    forward = kind == 'forward'
+    asked = {l.request[0] for l in w.leaders if l.request}
+    revoking = asked & {'kill', 'replace'}  # in that instant only a commanded roll-back is safe
     less = w._replace(people=w.people - 1, edits=w.edits + 1)
     took_over = less._replace(excused=w.excused | {w.cred(w.C)} | ({w.cred(w.V)} if w.V else set()))
     name = f'person{less.edits}'
@@ -41,8 +44,11 @@ def people(w, forward):
     if w.P not in (None, w.C) and not revoking and w.lives(w.P):
         yield 'a person moves AWSCURRENT to the pending version', moved(w.P)
     yield 'a person edits another field', saved(w.cred(w.C), less.edits, w.backend)
-    own = frozenset({name}) if forward else w.backend | {name}
-    yield 'a person saves a credential of their own', saved(name, w.others, own)._replace(excused=took_over.excused | {name})
+    in_use = {w.cred(w.C), w.secret[1], w.pod}
+    own = {'two': w.backend | {name}, 'forward': frozenset({name}), 'list': frozenset({name} | in_use)}[kind]
+    # who replaces the list while a write of ours is on its way, or with three in use, is not promised anything
+    if kind != 'list' or len(in_use) == 1 and not asked & {'set', 'replace'}:
+        yield 'a person saves a credential of their own', saved(name, w.others, own)._replace(excused=took_over.excused | {name})
     if w.P is not None:
         yield 'a person drops AWSPENDING', less._replace(P=None)
     if w.K is not None:
@@ -85,6 +91,7 @@ def wrong_at_rest(w, forward):
 class Search:
     def __init__(self, kind, budgets, without=None):
         self.protocol = Protocol(kind, without)
+        self.kind = kind
         self.forward = kind == 'forward'
         self.budgets = dict(zip(('crashes', 'people', 'wrong', 'rotations'), budgets))
         self.settled = set()
@@ -112,7 +119,7 @@ class Search:
             yield from self.steps(w, n)
             if w.crashes and w.leaders[n] != Leader():
                 yield f'leader {n} dies', w._replace(crashes=w.crashes - 1).with_leader(n, Leader())
-        for what, after in people(w, self.forward):
+        for what, after in people(w, self.kind):
             yield what, self.noticing(w, after)
         if w.pod != w.secret[1]:
             yield 'the pod restarts', self.noticing(w, w._replace(pod=w.secret[1]))
@@ -190,6 +197,9 @@ RULES = {
     'quiet before set': ('forward', (0, 1, 0, 1)),
     'AWSPENDING last': ('forward', (0, 1, 0, 1)),
     'asking': ('forward', (0, 0, 1, 1)),
+    'quiet before a list is set': ('list', (0, 1, 0, 1)),
+    'giving up behind the gate': ('list', (0, 1, 0, 1)),
+    'setting behind the gate': ('list', (0, 2, 0, 1)),
 }
 
 
@@ -218,7 +228,7 @@ def main(args):
     kind, budgets, without = 'two', (0, 1, 0, 1), None
     if args in (['--quick'], ['--long']):
         sizes = [(0, 1, 0, 1), (1, 0, 1, 1)] + ([(0, 1, 1, 1), (1, 1, 0, 1)] if args == ['--long'] else [])
-        good = all([report(k, size) for k in ('two', 'forward') for size in sizes])
+        good = all([report(k, size) for k in ('two', 'forward', 'list') for size in sizes])
         return 0 if every_rule() and good else 1
     while args:
         option = args.pop(0)

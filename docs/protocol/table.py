@@ -83,6 +83,7 @@ class Protocol:
 
     def __init__(self, kind, without=None):
         self.forward = kind == 'forward'
+        self.list = kind == 'list'
         self.without = without.split(' + ') if without else []
 
     def has(self, rule):
@@ -110,7 +111,7 @@ class Protocol:
 
     def release(self, label, holder):  # a version that may be in use again: what was disabled of it is given back, when nobody disables any more
         drop = ('move', label, holder, None)
-        if self.forward or not self.has('giving back'):
+        if self.forward or self.list or not self.has('giving back'):
             return drop
         return ('quiet', ('restore', holder, drop)) if self.has('quiet before a label is dropped') else ('restore', holder, drop)
 
@@ -120,15 +121,21 @@ class Protocol:
         C, V, P, K, L = w.C, w.V, w.P, w.K, self.latest(w)
         vid = self.successor(C, L)
         ask = ('quiet', ('ask', vid, C, L))
+        synced, rolled_out = w.gate()
         must_ask = self.forward and self.has('asking') and L not in (None, C) and w.leaders[n].works != (C, L)
         if K is not None and K == L != C:
             to = V if not self.forward and V != K and self.same(w, V, K) else None
             if P != K or not self.based(w, K):
                 return (1, ask) if must_ask else (1, ('move', 'K', K, to))
             test = ('test', K, C, to)
+            if self.list and not to:  # the whole list is written: behind the gate, and nothing that was planned before may land after it
+                if not (synced and rolled_out) and self.has('setting behind the gate'):
+                    return (7, ('sync', C, w.cred(C), w.secret)) if not synced else (8, None)
+                return 2, (('quiet', ('set', K, C, to)) if self.has('quiet before a list is set') else ('set', K, C, to))
             return 2, (('quiet', test) if to and self.has("quiet before a rollback's test") else test)
         if K is not None and K == C and L not in (None, C, V) and self.based(w, L):
-            pending_first = self.has('AWSPENDING first' if not self.forward else 'AWSPENDING last') != self.forward
+            last = self.forward or self.list
+            pending_first = self.has('AWSPENDING last' if last else 'AWSPENDING first') != last
             return 3, (('move', 'P', L, None) if P == L and pending_first else ('retest', C, L, vid))
         if K is not None and K == C:
             return (4, ask) if must_ask else (4, self.release('K', K))
@@ -137,7 +144,8 @@ class Protocol:
         given_up = P is not None and P == L
         if must_ask and (given_up or K is not None):
             return 6, ask
-        if given_up:
+        gate_first = self.list and self.has('giving up behind the gate') and not (synced and rolled_out)
+        if given_up and (not gate_first or L == V):
             held = self.has('sparing what others hold') and (self.same(w, P, C) or self.same(w, P, V))
             drop = self.forward or held or L == V and self.has('keeping what was current')
             return 6, (self.release('P', P) if drop else ('quiet', ('abandon', P)))
@@ -145,7 +153,6 @@ class Protocol:
             return 12, ('carry', K, vid, C, L)
         if K is not None and not self.forward and self.has('row 9 before the gate') and self.same(w, K, C):
             return 9, self.release('K', K)
-        synced, rolled_out = w.gate()
         if not synced:
             return 7, ('sync', C, w.cred(C), w.secret)
         if not rolled_out and self.has('gate'):
@@ -203,17 +210,31 @@ class Protocol:
             yield f' ({answer})', w2, {'accepted': ('move', 'K', k, c), 'rejected': rejected, 'unknown': None}[answer]
 
     def do_set(self, w, n, k, c, to):
+        if self.list:
+            yield from self.set_list(w, n, k, c, to)
+            return
         let_in = w.accepts(c) or w.accepts(w.V) or w.accepts(k)
         if not let_in:
             yield ' (not let in)', w, None
             return
-        yield '', w._replace(backend=frozenset({w.cred(k)})), ('prove', k, c)
+        yield '', w._replace(backend=frozenset({w.cred(k)})), ('prove', k, c, to)
         if w.wrong:
             yield ' (no answer)', w._replace(backend=frozenset({w.cred(k)}), wrong=w.wrong - 1, wronged=w.wronged + 1), None
 
-    def do_prove(self, w, n, k, c):
+    def set_list(self, w, n, k, c, to):  # at most two: the new one, and the one that readers hold
+        whole = frozenset({w.cred(k), w.cred(c)})
+        if w.accepts(k):
+            yield ' (is there already)', w, ('prove', k, c, to)
+        if w.accepts(k) and not w.wrong:
+            return
+        less = w._replace(wrong=w.wrong - 1, wronged=w.wronged + 1) if w.accepts(k) else w
+        yield '', less._replace(backend=whole), ('prove', k, c, to)
+        if less.wrong:
+            yield ' (no answer)', less._replace(backend=whole, wrong=less.wrong - 1, wronged=less.wronged + 1), None
+
+    def do_prove(self, w, n, k, c, to):
         for answer, w2 in self.answers(w, w.cred(k)):
-            yield f' ({answer})', w2, {'accepted': ('move', 'K', k, c), 'rejected': ('move', 'K', k, None), 'unknown': None}[answer]
+            yield f' ({answer})', w2, {'accepted': ('move', 'K', k, c), 'rejected': ('move', 'K', k, to), 'unknown': None}[answer]
 
     def do_retest(self, w, n, c, latest, vid):  # nothing becomes current that does not work now
         for answer, w2 in self.answers(w, w.cred(latest)):
@@ -258,7 +279,8 @@ class Protocol:
     def do_sweep(self, w, n, vid, c, latest, quiet=False):  # leftovers: ours by their mark, old, and nobody's
         held = {w.cred(w.C), w.cred(w.V)}
         busy = {l.request[2] for l in w.leaders if l.request and l.request[0] == 'put'}
-        old = {x for x in w.backend if for_whom(x) and x not in held | busy} if self.has('leftovers') else set()
+        marked = self.has('leftovers') and not self.list  # a list keeps no marks
+        old = {x for x in w.backend if for_whom(x) and x not in held | busy} if marked else set()
         if w.made_from(w.C, w.V) and self.has('leftovers') and not self.same(w, w.V, w.C):
             old |= {w.cred(w.V)} & w.backend  # its retirement record was lost
         start = ('mint', vid, c, latest) if vid else None
@@ -273,14 +295,16 @@ class Protocol:
                 else:
                     yield ' (overtaken)', w2, None
         else:
-            yield f' (finds {len(old)})', w, ('kill', frozenset(old), start, 'ended' if not vid else None)
+            kill = ('replace', c) if self.list else ('kill', frozenset(old))
+            yield f' (finds {len(old)})', w, (*kill, start, 'ended' if not vid else None)
 
     def do_mint(self, w, n, vid, c, latest):
         if w.find(vid):  # looked at before minting
             yield ' (taken)', w, ('adopt', vid, w.L)
             return
         cred = f'{vid}#{w.minted}'
-        yield '', w._replace(backend=w.backend | {cred}, minted=w.minted + 1), ('put', vid, cred, c, w.find(c).others, True)
+        backend = w.backend if self.list else w.backend | {cred}
+        yield '', w._replace(backend=backend, minted=w.minted + 1), ('put', vid, cred, c, w.find(c).others, not self.list)
 
     def do_put(self, w, n, vid, cred, base, others, made_here):
         there = w.find(vid)
@@ -304,11 +328,17 @@ class Protocol:
             yield ' (overtaken)', w, None
             return
         cred = w.cred(p)
+        if self.list:
+            yield '', w, ('replace', w.C, ('move', 'P', p, None), None)
+            return
         ours = for_whom(cred) == p or not self.has('only what was minted')
         drop = ('move', 'P', p, None)
         yield '', w, (('disable', cred, ('abandon', p), drop) if ours else drop)
 
     def do_revoke(self, w, n, k, c):
+        if self.list:
+            yield ('', w, ('replace', c, ('move', 'K', k, None), None)) if self.still(w, n, ('revoke', k, c)) else (' (overtaken)', w, None)
+            return
         disable = ('disable', w.cred(k), ('revoke', k, c), ('move', 'K', k, None))
         yield ('', w, disable) if self.still(w, n, ('revoke', k, c)) else (' (overtaken)', w, None)
 
@@ -326,6 +356,14 @@ class Protocol:
 
     def do_kill(self, w, n, creds, then, ended):
         yield '', w._replace(backend=w.backend - creds, disabled=w.disabled - creds, ending=2 if ended else w.ending), then
+
+    def do_replace(self, w, n, keep, then, ended, asked=False):
+        """list: revoking is writing the current one alone, which must work: a value that never was a password must not become one"""
+        if asked:
+            yield '', w._replace(backend=frozenset({w.cred(keep)}), ending=2 if ended else w.ending), then
+            return
+        for answer, w2 in self.answers(w, w.cred(keep)):
+            yield f' ({answer})', w2, (('replace', keep, then, ended, True) if answer == 'accepted' else None)
 
     def do_sync(self, w, n, version, cred, seen):
         yield ('', w._replace(secret=(version, cred)), None) if w.secret == seen else (' (somebody else wrote it)', w, None)

@@ -267,8 +267,11 @@ Session::Failure Session::judge_reply(const Call& call, const http::Response& re
                                                 : parse_json_error(response.status, response.body);
   const Verdict verdict = judge(said.code, response.status);
   std::string text = context(call) + ": ";
-  if (call.withheld != nullptr && !call.withheld->empty() &&
-      said.message.find(call.withheld->reveal()) != std::string::npos) {
+  const bool repeats =
+      std::any_of(call.withheld.begin(), call.withheld.end(), [&](const SecretString* secret) {
+        return !secret->empty() && said.message.find(secret->reveal()) != std::string::npos;
+      });
+  if (repeats) {
     text += "(the service's message is withheld: it repeats the value)";
   } else if (said.message.empty()) {
     text += "HTTP status " + std::to_string(response.status) + " without an explanation";

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/aws/errors.h"
 #include "lib/aws/retry.h"
@@ -27,8 +28,8 @@ struct Call {
   bool is_signed = true;  // false: AssumeRoleWithWebIdentity
   bool mutates = false;   // a failure after a try that may have been carried out stays Transient
   std::optional<MonoTime> not_after;  // checked before each try: Unavailable "ViewTooOld"
-  // Points to a secret inside the body: an error message that repeats it is withheld.
-  const SecretString* withheld = nullptr;
+  // Secrets inside the body: an error message that repeats one is withheld.
+  std::vector<const SecretString*> withheld{};
   // Which refusals mean that somebody else was first: they become Conflict.
   bool (*lost_race)(const ServiceError& said) = nullptr;
 };

@@ -22,6 +22,13 @@ constexpr Verdict kClock{ErrorClass::Denied, Remedy::CorrectClock};
 
 constexpr Row kRows[] = {
     {"ResourceNotFoundException", {ErrorClass::NotFound, Remedy::None}},
+    // ElastiCache's
+    {"UserNotFound", {ErrorClass::NotFound, Remedy::None}},
+    {"UserGroupNotFound", {ErrorClass::NotFound, Remedy::None}},
+    {"ReplicationGroupNotFoundFault", {ErrorClass::NotFound, Remedy::None}},
+    // Being changed by somebody: it passes, in minutes and not in moments.
+    {"InvalidUserState", {ErrorClass::Transient, Remedy::None}},
+    {"InvalidReplicationGroupState", {ErrorClass::Transient, Remedy::None}},
     {"ResourceExistsException", {ErrorClass::Conflict, Remedy::None}},
     {"InvalidParameterException", kInvalid},
     {"InvalidRequestException", kInvalid},

@@ -21,7 +21,7 @@ class WireSecretsAdmin final : public SecretsAdmin {
     Call call = json_call("secretsmanager", "secretsmanager", "CreateSecret", request.name,
                           std::move(*body));
     call.mutates = true;
-    call.withheld = &request.value;
+    call.withheld = {&request.value};
     const auto reply = session_->call(std::move(call));
     if (!reply) return reply.error();
     auto arn = decode_created(reply->body);

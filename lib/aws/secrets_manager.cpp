@@ -105,7 +105,7 @@ class WireSecretsManager final : public SecretsManager {
     Call call = secrets_call("PutSecretValue", request.secret_id, std::move(*body));
     call.mutates = true;
     call.not_after = request.not_after;
-    call.withheld = &request.value;
+    call.withheld = {&request.value};
     const auto reply = session_->call(std::move(call));
     if (!reply) return reply.error();
     const auto id = named(decode_put_value(reply->body), "PutSecretValue", request.secret_id);

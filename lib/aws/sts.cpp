@@ -40,7 +40,7 @@ Result<Credentials> assume_role_with_web_identity(Session& session, const std::s
                           {"RoleSessionName", role_session_name(session_name)},
                           {"WebIdentityToken", std::string(token.reveal())}});
   call.is_signed = false;
-  call.withheld = &token;
+  call.withheld = {&token};
   return keys_from(session, std::move(call));
 }
 

@@ -44,15 +44,16 @@ Steps::Stop Steps::set(const SecretString& pending, const SecretString& current)
 }
 
 StepResult Steps::set_and_test() {
-  const auto pending = value(decision_.version_id);
-  if (!pending.ok()) return failed(pending.error());
-  const auto current = value(labels().current);
-  if (!current.ok()) return failed(current.error());
-  if (decision_.quiet) {  // a rollback: its retirement may have begun
+  if (decision_.quiet) {  // a rollback, whose retirement may have begun; or setting replaces
     std::string note;
     if (auto stop = quiet()) return *stop;
     if (auto stop = give_back(decision_.compare_with, note)) return *stop;
   }
+  const auto pending = value(decision_.version_id);
+  if (!pending.ok()) return failed(pending.error());
+  const auto current = value(labels().current);
+  if (!current.ok()) return failed(current.error());
+  const bool rollback = !decision_.compare_with.empty();
   // One step a call: AWS's, or a person's. The decision is made at finishSecret.
   const Step only = situation_.lambda ? decision_.step : situation_.only;
   if (only == Step::None || only == Step::SetSecret) {
@@ -67,7 +68,9 @@ StepResult Steps::set_and_test() {
       if (!confirmation(Readers::None)())
         return after(kLookAgain, "Something changed before the new credential was set.");
     }
-    if (auto stop = set(**pending, **current)) return *stop;
+    if (!(rollback && strategy().traits().set_replaces)) {
+      if (auto stop = set(**pending, **current)) return *stop;
+    }
     if (only == Step::SetSecret) return driver(kTaken);
   }
   const TestResult test = strategy().test(context(decision_.version_id), **pending);

@@ -22,7 +22,9 @@ StepResult Steps::clean_up_and_create(std::string& cleaned_up) {
     if (test.verdict == Verdict::Rejected) return rebase();  // first of all a credential that works
   } else if (backend() == Backend::TwoCredentials) {
     if (auto stop = revoke_leftovers(**current, cleaned_up)) return *stop;
-    if (auto stop = look_whether_taken()) return *stop;  // before the backend mints anything
+    if (!strategy().traits().set_replaces) {  // before the backend mints anything
+      if (auto stop = look_whether_taken()) return *stop;
+    }
   }
   if (auto stop = too_old()) return *stop;
   auto made = strategy().create(context(decision_.version_id), **current);

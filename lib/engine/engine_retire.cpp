@@ -43,7 +43,7 @@ StepResult Steps::abandon() {
     }
     if (auto stop = too_old()) return *stop;
     StepContext ctx = context(version);
-    const Status revoked = strategy().abandon(ctx, **pending, confirmation(Readers::None, &ctx));
+    const Status revoked = give_up_at_backend(ctx, **pending);
     if (!revoked.ok() && revoked.error().code == kNoMark) {
       if (auto stop = move(kPending, version, "")) return *stop;
       StepResult left = progress(Event::Abandoned, revoked.error().message);
@@ -54,6 +54,16 @@ StepResult Steps::abandon() {
   }
   if (auto stop = move(kPending, version, "")) return *stop;
   return progress(Event::Abandoned, "What was minted for version " + version + " is revoked.");
+}
+
+// What an attempt minted was never current, so that revoking it waits for no reader; where it means
+// to write the current credential alone, it does.
+Status Steps::give_up_at_backend(StepContext& ctx, const SecretString& pending) {
+  if (!strategy().traits().set_replaces)
+    return strategy().abandon(ctx, pending, confirmation(Readers::None, &ctx));
+  const auto current = value(labels().current);
+  if (!current.ok()) return current.error();
+  return strategy().retire(ctx, pending, **current, confirmation(Readers::Possible, &ctx));
 }
 
 StepResult Steps::retire() {

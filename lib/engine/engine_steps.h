@@ -59,6 +59,7 @@ class Steps {
 
   // engine_retire.cpp: whatever revokes
   StepResult abandon();
+  Status give_up_at_backend(StepContext& ctx, const SecretString& pending);
   StepResult retire();
   Stop give_back(const std::string& version_id, std::string& note);
   Stop restore(const std::string& version_id, std::string& note);

@@ -29,6 +29,9 @@ struct Input {
   }
 };
 
+// P = L ≠ C: giving up was decided.
+bool given_up(const Labels& labels);
+
 // A row answers when it applies; the first answer is the decision.
 using Row = std::optional<Decision> (*)(const Input&);
 

@@ -6,6 +6,10 @@
 
 namespace keyturn::engine::rows {
 
+bool given_up(const Labels& l) {
+  return !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
+}
+
 namespace {
 
 // K = L ≠ C: nobody has decided yet.
@@ -72,14 +76,29 @@ std::optional<Decision> give_up(const Input& in) {  // row 1
           "AWSCURRENT or AWSPENDING was changed during the rotation; the attempt is given up."};
 }
 
+// Setting takes away whatever is neither the pending nor the current credential: nobody may read
+// that.
+std::optional<Decision> readers_first(const Input& in) {
+  if (auto first = sync(in)) return first;
+  if (auto first = roll_out(in)) return first;
+  return gate(in);
+}
+
 std::optional<Decision> set_and_test(const Input& in) {  // row 2
   if (!undecided(in.labels())) return std::nullopt;
+  const bool rollback = in.known.baton_is_previous.value_or(false);  // there is nothing to set
+  const Step only = in.situation.only;
+  const bool replaces =
+      in.traits.set_replaces && !rollback && (only == Step::None || only == Step::SetSecret);
+  if (replaces) {
+    if (auto first = readers_first(in)) return first;
+  }
   return Decision{.action = Action::SetAndTest,
                   .row = 2,
                   .step = Step::SetSecret,
                   .version_id = in.labels().baton,
                   .compare_with = baton_goes_to(in),
-                  .quiet = in.known.baton_is_previous.value_or(false),
+                  .quiet = rollback || replaces,
                   .reason = "Testing",
                   .message = "The new credential is set at the backend and tested."};
 }
@@ -89,8 +108,10 @@ std::optional<Decision> finish(const Input& in) {  // row 3
   const Labels& l = in.labels();
   // A forward-only backend holds nothing but the new value by now: AWSPENDING stays on it until
   // AWSCURRENT is there, so that it has a label even if somebody takes ours away. Giving up asks
-  // the backend there, so a version that is in use is not lost.
-  if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly) {
+  // the backend there, so a version that is in use is not lost. Where setting replaces, what the
+  // backend holds has no mark: the label tells of it until then, and giving up waits for readers.
+  if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly &&
+      !in.traits.set_replaces) {
     return Decision{
         .action = Action::DropPending,
         .row = 3,
@@ -121,10 +142,6 @@ std::optional<Decision> interfered(const Input& in) {  // row 4
           "Somebody moved the labels during the rotation; it is released and nothing is revoked."};
 }
 
-bool given_up(const Labels& l) {
-  return !l.pending.empty() && l.pending == l.latest && l.pending != l.current;
-}
-
 Decision drop_given_up(const Input& in) {
   const Labels& l = in.labels();
   return Decision{.action = Action::DropPending,
@@ -142,6 +159,9 @@ std::optional<Decision> abandon(const Input& in) {  // row 6
   // It was current for a while, by somebody's hand: readers may hold it, so it is left to the
   // clean-up of leftovers.
   if (l.latest == l.previous) return drop_given_up(in);
+  const Situation& now = in.situation;
+  if (in.traits.set_replaces && !(now.targets_synced && now.rolled_out && now.gate_open))
+    return std::nullopt;
   return Decision{.action = Action::Abandon,
                   .row = 6,
                   .step = Step::TestSecret,

@@ -37,12 +37,15 @@ std::optional<Decision> roll_out(const Input& in) {
 
 std::optional<Decision> gate(const Input& in) {
   const Labels& l = in.labels();
-  if (l.baton.empty() || in.situation.gate_open) return std::nullopt;
+  const std::string& held = l.baton.empty() && in.traits.set_replaces && given_up(l)
+                                ? l.pending
+                                : l.baton;  // what ends only when nobody reads it
+  if (held.empty() || in.situation.gate_open) return std::nullopt;
   const std::string& whom = in.situation.waiting_for;
   return Decision{.action = Action::WaitGate,
                   .row = 8,
                   .step = Step::Retire,
-                  .version_id = l.baton,
+                  .version_id = held,
                   .reason = "WaitingForReaders",
                   .message = "The old credential is kept" +
                              (whom.empty() ? std::string() : " until " + whom) + "."};
@@ -154,11 +157,13 @@ std::optional<Decision> roll_back(const Input& in) {
 
 // C was made from V and nobody marks V's credential any more: it was revoked, or that record was
 // lost. The start of a rotation makes up for it, with the gate open; a rotation that started before
-// would leave it behind for ever.
+// would leave it behind for ever. Where setting replaces, it would take away what readers hold,
+// whoever made that.
 std::optional<Decision> previous_may_live(const Input& in) {
   const Labels& l = in.labels();
-  if (in.situation.gate_open || !in.traits.can_revoke || !in.permitted() || in.situation.rollback ||
-      in.known.previous_is_done || !in.made_from_previous())
+  if (in.situation.gate_open || !in.traits.can_revoke || !in.permitted() || in.situation.rollback)
+    return std::nullopt;
+  if (!in.traits.set_replaces && (in.known.previous_is_done || !in.made_from_previous()))
     return std::nullopt;
   const std::string& whom = in.situation.waiting_for;
   return Decision{.action = Action::WaitGate,

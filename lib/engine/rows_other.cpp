@@ -177,6 +177,7 @@ std::optional<Decision> lambda_set_or_test(const Input& in) {
                   .row = 2,
                   .step = step,
                   .version_id = call(in).version_id,
+                  .quiet = in.traits.set_replaces && step == Step::SetSecret,
                   .reason = "Testing",
                   .message = "The new credential is set at the backend and tested."};
 }

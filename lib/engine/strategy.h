@@ -39,6 +39,10 @@ struct Traits {
   bool can_rollback = false;  // a version with the old credential can become current again
   bool can_revoke = false;    // has something to retire
   bool soft_revoke = false;   // disable → look again → delete
+  // TwoCredentials: the backend takes all its credentials in one request that replaces whatever
+  // there was. So set() writes the pending and the current one, behind the gate and after quiet;
+  // retire() writes the current one alone, and ends an attempt, too: abandon() is never called.
+  bool set_replaces = false;
 };
 
 // Whom a step works for. Everything a strategy mints carries `arn` and `version_id` where the

@@ -1,29 +1,21 @@
 #include "lib/http/curl_exchange.h"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
 #include <exception>
-#include <limits>
 #include <stop_token>
 #include <utility>
 
 #include "lib/base/secret_string.h"
 #include "lib/base/text.h"
 #include "lib/http/curl_error.h"
+#include "lib/http/curl_set_up.h"
 
 namespace keyturn::http {
 
 namespace {
-
-using namespace std::chrono_literals;
 
 // The least that libcurl takes (its own is 64 KiB). It is made, wiped and freed with each sensitive
 // request, and a free() of that much tidies glibc's whole heap.
@@ -41,24 +33,6 @@ bool is_token(std::string_view text) {  // RFC 9110 §5.6.2
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            kMarks.find(c) != std::string_view::npos;
   });
-}
-
-// Sockets are made here, so that a process forked for an exec plugin never inherits one, not even
-// between socket() and fcntl(), and dead peers are noticed: a probe after 15 s of silence, given up
-// after 30 s without an acknowledgement.
-curl_socket_t open_socket(void*, curlsocktype, struct curl_sockaddr* address) {
-  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  if (fd < 0) return CURL_SOCKET_BAD;
-  const auto set = [fd](int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value,
-                 sizeof(value));  // best effort: AF_UNIX has none of them
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 15);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
-  return fd;
 }
 
 class HeaderList {
@@ -101,7 +75,6 @@ class Exchange {
   void set_up();
   void set_up_headers();
   void set_up_body();
-  void set_up_tls();
   void set_up_server_name();
   CURLcode drive();
   Result<Response> finish(CURLcode code);
@@ -147,35 +120,23 @@ Status Exchange::check_headers() const {
   return {};
 }
 
-long millis(Duration d) {
-  // 0 would mean "never" (or libcurl's own default) to libcurl; 24 days are as good as never.
-  return static_cast<long>(std::clamp<Duration>(d, 1ms, 2'000'000'000ms).count());
-}
-
 void Exchange::set_up() {
   set(CURLOPT_URL, request_.url.c_str());
   set(CURLOPT_PATH_AS_IS, 1L);  // the path was signed as it is
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_NOSIGNAL, 1L);
-  // Else a deadline that passes while a name is being resolved waits for the resolver's own
-  // time-out: libcurl joins its resolver thread. With this it lets the thread go, which then frees
-  // its own state.
-  set(CURLOPT_QUICK_EXIT, 1L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, millis(request_.connect_timeout));
-  if (request_.timeout != Duration::max()) set(CURLOPT_TIMEOUT_MS, millis(request_.timeout));
+  set_up_connection(easy_, request_, options_.proxy);
   set(CURLOPT_ERRORBUFFER, detail_.data());
-  set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-  set(CURLOPT_PROXY, options_.proxy.c_str());
-  set(CURLOPT_NOPROXY, "");  // libcurl shall not read the environment: the choice is made
-  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(CURLOPT_HEADERFUNCTION, &Exchange::header_callback);
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &Exchange::write_callback);
   set(CURLOPT_WRITEDATA, this);
   if (!options_.user_agent.empty()) set(CURLOPT_USERAGENT, options_.user_agent.c_str());
-  if (options_.url.scheme == "https") set_up_tls();
+  if (options_.url.scheme == "https") {
+    set_up_tls(easy_, request_.tls.get());
+    if (request_.tls && !request_.tls->server_name.empty()) set_up_server_name();
+  }
   set_up_body();
   set_up_headers();
 }
@@ -214,44 +175,6 @@ void Exchange::set_up_body() {
     }
   }
   set(CURLOPT_CUSTOMREQUEST, method.c_str());
-}
-
-curl_blob blob_of(const std::string& text) {
-  return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};  // libcurl only reads it
-}
-
-// OpenSSL's own paths (SSL_CERT_FILE and SSL_CERT_DIR count, as in Go): a folder by hash, of which
-// only the certificate that is asked for gets read.
-CURLcode trust_system(CURL*, void* context, void*) {
-  const int done = SSL_CTX_set_default_verify_paths(static_cast<SSL_CTX*>(context));
-  return done == 1 ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
-}
-
-void Exchange::set_up_tls() {
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  // Not Debian's defaults: libcurl would parse all of the system's certificates for each handle,
-  // and trust them beside a given CA.
-  set(CURLOPT_CAINFO, nullptr);
-  set(CURLOPT_CAPATH, nullptr);
-  const TlsConfig* tls = request_.tls.get();
-  if (tls == nullptr || tls->ca_pem.empty()) {
-    set(CURLOPT_SSL_CTX_FUNCTION, &trust_system);
-  } else {
-    curl_blob ca = blob_of(tls->ca_pem);
-    set(CURLOPT_CAINFO_BLOB, &ca);
-  }
-  if (tls == nullptr) return;
-  if (!tls->client_cert_pem.empty()) {
-    curl_blob cert = blob_of(tls->client_cert_pem);
-    curl_blob key = blob_of(tls->client_key_pem);
-    set(CURLOPT_SSLCERT_BLOB, &cert);
-    set(CURLOPT_SSLKEY_BLOB, &key);
-  }
-  if (tls->insecure_skip_verify) {
-    set(CURLOPT_SSL_VERIFYPEER, 0L);
-    set(CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-  if (!tls->server_name.empty()) set_up_server_name();
 }
 
 // libcurl takes SNI and the name to verify from the URL: so the URL names server_name, the

@@ -9,6 +9,7 @@
 #include "lib/base/mutex.h"
 #include "lib/http/curl_exchange.h"
 #include "lib/http/curl_global.h"
+#include "lib/http/curl_raw.h"
 #include "lib/http/url.h"
 
 namespace keyturn::http {
@@ -48,6 +49,7 @@ Result<Response> CurlTransport::exchange(const Request& request,
     return make_error(ErrorClass::Unavailable, "DeadlineOver",
                       request.method + " " + url->origin() + ": no time is left to send it");
   }
+  if (request.raw) return run_raw_exchange({request, *url, *proxy, options_.user_agent, on_data});
   CurlHandle handle = acquire(url->origin());
   Result<Response> result =
       run_exchange(handle, {request, *url, *proxy, options_.user_agent, on_data});

@@ -68,6 +68,11 @@ struct Request {
   // Over a connection of its own, whatever is kept alive: a proof that owes nothing to an earlier
   // one.
   bool fresh_connection = false;
+  // No HTTP, for stream() alone: over a TLS connection of its own to the host of the https URL the
+  // body is sent as it is, and what comes back is handed on until on_data returns false. The status
+  // is 200 then; method, path and headers count for nothing. Its end before that is Transient
+  // "Reset".
+  bool raw = false;
   // It takes back what an earlier request did: sent even where a breaker would refuse (breaker.h).
   bool takes_back = false;
   std::stop_token stop;  // a stop aborts the exchange soon (Unavailable "Cancelled")

@@ -123,6 +123,8 @@ Json Admin::dispatch(const HttpRequest& request, const Json& body) {
   if (request.path.starts_with("/aws/")) return aws(request, rest("/aws/"), body);
   if (request.path.starts_with("/lambda/")) return lambda(request, rest("/lambda/"), body);
   if (request.path.starts_with("/astra/")) return astra(request, rest("/astra/"), body);
+  if (request.path.starts_with("/elasticache/"))
+    return elasticache(request, rest("/elasticache/"), body);
   if (request.path.starts_with("/influx/")) return influx(request, rest("/influx/"), body);
   unknown(request.path);
 }

@@ -28,6 +28,7 @@ class Admin {
   Json aws_secrets(const HttpRequest& request, const std::string& rest, const Json& body);
   Json behave(const Json& body);
   Json astra(const HttpRequest& request, const std::string& rest, const Json& body);
+  Json elasticache(const HttpRequest& request, const std::string& rest, const Json& body);
   // admin_lambda.cpp
   Json lambda(const HttpRequest& request, const std::string& rest, const Json& body);
   // admin_influx.cpp

@@ -33,10 +33,11 @@ const char* default_code(int status) {
 
 }  // namespace
 
-AwsApi::AwsApi(SecretsManager& secrets, const Timestream& timestream, AwsAccounts& accounts,
-               const Auth& tokens, ServiceFront& front, const Clock& clock)
+AwsApi::AwsApi(SecretsManager& secrets, const Timestream& timestream, ElastiCache& elasticache,
+               AwsAccounts& accounts, const Auth& tokens, ServiceFront& front, const Clock& clock)
     : secrets_(secrets),
       timestream_(timestream),
+      elasticache_(elasticache),
       accounts_(accounts),
       tokens_(tokens),
       front_(front),
@@ -129,21 +130,23 @@ void AwsApi::handle_timestream(const HttpRequest& request, HttpExchange& exchang
       [&] { return timestream_call(request, operation); });
 }
 
-HttpResponse AwsApi::sts_call(const HttpRequest& request) {
+// The Query services share one form: of which a request is, its version and its signature tell.
+HttpResponse AwsApi::query_call(const HttpRequest& request, const std::string& service) {
   const Form form = parse_query(request.body);
   try {
     std::optional<Signed> caller;
-    if (!request.header("authorization").empty()) {
+    if (!request.header("authorization").empty() || service != "sts") {
       caller = verify_signature(request, accounts_, clock_.now(), skew_code());
-      if (caller->service != "sts") {
+      if (caller->service != service) {
         throw AwsError("SignatureDoesNotMatch",
-                       "Credential should be scoped to correct service: 'sts'.", 403);
+                       "Credential should be scoped to correct service: '" + service + "'.", 403);
       }
     }
-    return finish({200,
-                   "text/xml",
-                   assume_role(form, caller ? &caller->principal : nullptr, accounts_, tokens_),
-                   {}});
+    const std::string xml =
+        service == "sts"
+            ? assume_role(form, caller ? &caller->principal : nullptr, accounts_, tokens_)
+            : elasticache_.call(form, caller->principal, caller->region);
+    return finish({200, "text/xml", xml, {}});
   } catch (const AwsError& error) {
     return finish({error.status, "text/xml", sts_error_xml(error.code, error.message), {}});
   }
@@ -175,8 +178,12 @@ void AwsApi::handle(const HttpRequest& request, HttpExchange& exchange) {
   }
   if (request.header("content-type").starts_with("application/x-www-form-urlencoded")) {
     const Form form = parse_query(request.body);
+    const bool cache = field_of_form(form, "Version") == "2015-02-02";
+    const std::string service = cache ? "elasticache" : "sts";
     front_.run(
-        {"sts", field_of_form(form, "Action"), field_of_form(form, "RoleArn"), "", ""}, exchange,
+        {service, field_of_form(form, "Action"),
+         cache ? ElastiCache::subject(form) : field_of_form(form, "RoleArn"), "", ""},
+        exchange,
         [&](const Fault& fault) {
           return finish(
               {fault.status,
@@ -184,7 +191,7 @@ void AwsApi::handle(const HttpRequest& request, HttpExchange& exchange) {
                sts_error_xml(fault.code.empty() ? "InternalFailure" : fault.code, fault.message),
                {}});
         },
-        [&] { return sts_call(request); });
+        [&] { return query_call(request, service); });
     return;
   }
   exchange.reply(

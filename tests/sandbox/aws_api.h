@@ -1,5 +1,5 @@
-// The AWS side over HTTP: Secrets Manager (JSON 1.1), Timestream for InfluxDB (JSON 1.0) and STS
-// (Query) behind one endpoint.
+// The AWS side over HTTP: Secrets Manager (JSON 1.1), Timestream for InfluxDB (JSON 1.0), STS and
+// ElastiCache (Query) behind one endpoint.
 // Thread rule: handle() is called from any number of threads.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "tests/sandbox/auth.h"
 #include "tests/sandbox/aws_accounts.h"
+#include "tests/sandbox/elasticache.h"
 #include "tests/sandbox/http_server.h"
 #include "tests/sandbox/secrets_manager.h"
 #include "tests/sandbox/service_front.h"
@@ -20,8 +21,8 @@ namespace keyturn::sandbox {
 class AwsApi {
  public:
   // `tokens` verifies the web identity tokens given to STS.
-  AwsApi(SecretsManager& secrets, const Timestream& timestream, AwsAccounts& accounts,
-         const Auth& tokens, ServiceFront& front, const Clock& clock);
+  AwsApi(SecretsManager& secrets, const Timestream& timestream, ElastiCache& elasticache,
+         AwsAccounts& accounts, const Auth& tokens, ServiceFront& front, const Clock& clock);
 
   void handle(const HttpRequest& request, HttpExchange& exchange);
   // The error code for a timestamp that is off ("" = InvalidSignatureException).
@@ -36,13 +37,14 @@ class AwsApi {
                                 int retry_after = 0) const;
   void handle_timestream(const HttpRequest& request, HttpExchange& exchange,
                          const std::string& operation);
-  HttpResponse sts_call(const HttpRequest& request);
+  HttpResponse query_call(const HttpRequest& request, const std::string& service);
   HttpResponse json_error(int status, const std::string& code, const std::string& message) const;
   HttpResponse finish(HttpResponse response) const;
   std::string skew_code() const;
 
   SecretsManager& secrets_;
   const Timestream& timestream_;
+  ElastiCache& elasticache_;
   AwsAccounts& accounts_;
   const Auth& tokens_;
   ServiceFront& front_;

@@ -1,6 +1,6 @@
 // The whole sandbox in one process: a Kubernetes API, Secrets Manager, STS, Lambda, Timestream for
-// InfluxDB, Astra's DevOps API and as many InfluxDB servers as a test makes, on ephemeral loopback
-// ports.
+// InfluxDB, ElastiCache, Astra's DevOps API and as many InfluxDB servers as a test makes, on
+// ephemeral loopback ports; and redis-servers as its children.
 //
 //   Sandbox sandbox;
 //   sandbox.secrets().create("shop/api-key", R"({"apiKey":"x"})");
@@ -25,6 +25,7 @@
 #include "tests/sandbox/aws_api.h"
 #include "tests/sandbox/call_log.h"
 #include "tests/sandbox/controllers.h"
+#include "tests/sandbox/elasticache.h"
 #include "tests/sandbox/faults.h"
 #include "tests/sandbox/http_server.h"
 #include "tests/sandbox/influx_instances.h"
@@ -83,6 +84,7 @@ class Sandbox {
   LambdaFunctions& functions() { return functions_; }
   RotationRunner& rotations() { return rotations_; }
   AstraApi& astra() { return astra_; }
+  ElastiCache& elasticache() { return elasticache_; }
   Auth& auth() { return auth_; }
   ObjectStore& store() { return store_; }
   ObjectWriter& objects() { return writer_; }
@@ -127,6 +129,7 @@ class Sandbox {
   InfluxInstances influx_;
   Timestream timestream_;
   AstraApi astra_;
+  ElastiCache elasticache_;
   AwsApi aws_api_;
   std::unique_ptr<Admin> admin_;
   HttpServer kube_server_, aws_server_, aws_tls_server_, astra_server_, admin_server_;

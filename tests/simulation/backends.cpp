@@ -263,6 +263,48 @@ class Minting final : public Base {
   const MintingOptions options_;
 };
 
+class List final : public Base {
+ public:
+  List(PasswordList& backend, bool asks_confirm)
+      : Base({.name = "list",
+              .backend = engine::Backend::TwoCredentials,
+              .can_rollback = true,
+              .can_revoke = true,
+              .set_replaces = true}),
+        backend_(backend),
+        asks_confirm_(asks_confirm) {}
+
+  Result<SecretString> create(const StepContext& ctx, const SecretString& current) const override {
+    return with_credential(backend_.choose(*ctx.rng), current);
+  }
+  Result<SetResult> set(const StepContext&, const SecretString& pending,
+                        const SecretString& current, const SecretString*) const override {
+    const TestResult already = backend_.login(credential(pending));
+    if (already.verdict == Verdict::Accepted) return SetResult{};
+    if (already.verdict == Verdict::Unknown)
+      return make_error(ErrorClass::Transient, "Unreachable", already.detail);
+    const Status set = backend_.replace({credential(pending), credential(current)});
+    if (!set.ok()) return set.error();
+    return SetResult{};
+  }
+  TestResult test(const StepContext&, const SecretString& value) const override {
+    return backend_.login(credential(value));
+  }
+  Status retire(const StepContext&, const SecretString&, const SecretString& current,
+                const std::function<bool()>& confirm) const override {
+    const TestResult works = backend_.login(credential(current));
+    if (works.verdict != Verdict::Accepted)
+      return make_error(ErrorClass::Denied, "CurrentRefused", works.detail);
+    if (asks_confirm_ && !confirm())
+      return make_error(ErrorClass::Conflict, "Changed", "something changed before the write");
+    return backend_.replace({credential(current)});
+  }
+
+ private:
+  PasswordList& backend_;
+  const bool asks_confirm_;
+};
+
 class ForwardOnly final : public Base {
  public:
   explicit ForwardOnly(Passwords& backend)
@@ -307,6 +349,9 @@ class Delegated final : public Base {
 
 std::unique_ptr<engine::Strategy> make_minting(Tokens& backend, MintingOptions options) {
   return std::make_unique<Minting>(backend, options);
+}
+std::unique_ptr<engine::Strategy> make_list(PasswordList& backend, bool asks_confirm) {
+  return std::make_unique<List>(backend, asks_confirm);
 }
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend) {
   return std::make_unique<ForwardOnly>(backend);

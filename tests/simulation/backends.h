@@ -1,6 +1,6 @@
-// Fake backends and the four fake strategies of the simulation, one per kind of backend: minting
-// with two credentials, forward only, delegated, none. A secret's value is "<credential>;<other
-// fields>".
+// Fake backends and the five fake strategies of the simulation, one per kind of backend: minting
+// with two credentials, a list of two that is replaced as a whole, forward only, delegated, none. A
+// secret's value is "<credential>;<other fields>".
 //
 // Every request to a backend goes through Hook first and last, so that a harness can schedule, fail
 // or lose it. Thread rule: not thread-safe; the harness lets one actor run at a time.
@@ -57,6 +57,15 @@ class Passwords {
   virtual Status change(const std::string& login, const std::string& to) = 0;  // Denied: not let in
 };
 
+// What the strategy asks whose every write replaces all passwords, at most two.
+class PasswordList {
+ public:
+  virtual ~PasswordList() = default;
+  virtual std::string choose(Rng& rng) = 0;  // a new password; no request
+  virtual engine::TestResult login(const std::string& password) = 0;
+  virtual Status replace(const std::vector<std::string>& passwords) = 0;
+};
+
 class TokenBackend final : public Tokens {
  public:
   explicit TokenBackend(Clock& clock) : clock_(clock) {}
@@ -110,6 +119,8 @@ struct MintingOptions {
 };
 
 std::unique_ptr<engine::Strategy> make_minting(Tokens& backend, MintingOptions options = {});
+// `asks_confirm`: as above.
+std::unique_ptr<engine::Strategy> make_list(PasswordList& backend, bool asks_confirm = true);
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend);
 std::unique_ptr<engine::Strategy> make_none();
 // `rotate` is AWS's RotateSecret with that ClientRequestToken.

@@ -5,8 +5,8 @@
 // With --readers: the same for the real writes of targets, roll-out and gate, of one follower with
 // one workload, two leaders, and a third that asks the gate and revokes (readers_world.h).
 //
-// usage: explore [--kind minting|forwardOnly|none|influxdbToken] [--budgets CRASHES PEOPLE WRONG
-// ROTATIONS]
+// usage: explore [--kind minting|forwardOnly|none|list|influxdbToken] [--budgets CRASHES PEOPLE
+// WRONG ROTATIONS]
 // [--limit STATES] [--without RULE]
 //        explore --readers [RULE]
 //        explore --all
@@ -47,6 +47,10 @@ const Ablation kAblations[] = {
     {"leftovers", &Rules::leftovers, Kind::Minting, {1, 0, 0, 1}},
     {"waiting for the roll-out", &Rules::gate, Kind::Minting, {0, 0, 0, 1}},
     {"asking the backend", &Rules::asks_backend, Kind::ForwardOnly, {0, 0, 1, 1}},
+    {"quiet (list)", &Rules::quiet, Kind::List, {0, 1, 0, 1}},
+    {"AWSPENDING after it (list)", &Rules::pending_first, Kind::List, {0, 1, 1, 1}},
+    {"the base check (list)", &Rules::base, Kind::List, {0, 1, 0, 1}},
+    {"waiting for the roll-out (list)", &Rules::gate, Kind::List, {0, 0, 0, 1}},
     {"quiet (influxdbToken)", &Rules::quiet, Kind::Influx, {0, 1, 0, 1}},
     {"ids chained (influxdbToken)", &Rules::chained_ids, Kind::Influx, {0, 0, 1, 1}},
     {"comparing (influxdbToken)", &Rules::compares, Kind::Influx, {0, 1, 0, 1}},
@@ -79,6 +83,8 @@ const char* name_of(Kind kind) {
       return "none";
     case Kind::Influx:
       return "influxdbToken";
+    case Kind::List:
+      return "list";
   }
   return "";
 }
@@ -195,6 +201,8 @@ int all() {
   bool good = all_among_readers();
   for (const Kind kind : {Kind::Minting, Kind::ForwardOnly, Kind::None})
     good = holds(kind, {1, 1, 1, 1}, 60'000'000) && good;
+  for (const Budgets& budgets : {Budgets{1, 1, 0, 1}, Budgets{0, 1, 1, 1}})
+    good = holds(Kind::List, budgets, 60'000'000) && good;
   for (const Budgets& budgets : {Budgets{1, 1, 0, 1}, Budgets{1, 0, 1, 1}})
     good = holds(Kind::Influx, budgets, 60'000'000) && good;
   for (const Ablation& a : kAblations) good = missed(a, 20'000'000, false) && good;
@@ -220,6 +228,7 @@ int main_of(const std::vector<std::string>& args) {
       const std::string& name = args.at(++i);
       kind = name == "forwardOnly"     ? Kind::ForwardOnly
              : name == "none"          ? Kind::None
+             : name == "list"          ? Kind::List
              : name == "influxdbToken" ? Kind::Influx
                                        : Kind::Minting;
     } else if (args[i] == "--budgets") {

@@ -65,6 +65,7 @@ std::string to_string(const Request& r) {
                                        "notes that it works",
                                        "looks at",
                                        "switches",
+                                       "writes the list of",
                                        "ends"};
   std::string text = kNames[static_cast<int>(r.kind)];
   if (r.kind == Request::Kind::Update) {
@@ -73,6 +74,8 @@ std::string to_string(const Request& r) {
   }
   if (r.kind == Request::Kind::Change)
     return text + " " + token_name(r.token) + " -> " + token_name(r.other_token);
+  if (r.kind == Request::Kind::Replace && r.other_token != 0)
+    text += " " + token_name(r.other_token) + " and";
   if (r.kind == Request::Kind::Switch) text += (r.others & 1) != 0 ? " on" : " off";
   if (r.version != 0) text += " " + version_name(r.version).substr(0, 18);
   if (r.token != 0) text += " " + token_name(r.token);
@@ -83,6 +86,7 @@ std::string to_string(const Request& r) {
 class Tree::Run final : public aws::SecretsManager,
                         public Tokens,
                         public Passwords,
+                        public PasswordList,
                         public engine::Memory {
  public:
   Run(Kind kind, const Rules& rules, std::vector<const std::string*> replies)
@@ -94,6 +98,7 @@ class Tree::Run final : public aws::SecretsManager,
     if (kind == Kind::Minting) real = make_minting(*this, options);
     if (kind == Kind::ForwardOnly) real = make_forward_only(*this);
     if (kind == Kind::None) real = make_none();
+    if (kind == Kind::List) real = make_list(*this, rules.confirm);
     if (kind == Kind::Influx)
       real = make_influx_strategy(
           kArn, *this, clock_, [this](const Request& r) -> const std::string& { return ask(r); });
@@ -230,6 +235,13 @@ class Tree::Run final : public aws::SecretsManager,
     return {};
   }
 
+  Status replace(const std::vector<std::string>& passwords) override {
+    (void)ask({.kind = Request::Kind::Replace,
+               .token = token_number(passwords.front()),
+               .other_token = passwords.size() < 2 ? Cred{0} : token_number(passwords[1])});
+    return {};
+  }
+
   // Quiet is a matter of the world: what other leaders planned from an older view has landed or
   // expired.
   MonoTime unchanged_since(const std::string&, const std::string&, MonoTime now) override {
@@ -282,10 +294,11 @@ class Tree::Run final : public aws::SecretsManager,
       d.version_id = l.current;
     }
     if (!rules_.quiet_before_rollback && d.action == Action::SetAndTest) d.quiet = false;
-    if (!rules_.pending_first && two_credentials(kind_) && d.action == Action::DropPending &&
-        d.row == 3)
+    const bool pending_last = kind_ == Kind::ForwardOnly || kind_ == Kind::List;
+    if (!rules_.pending_first && !pending_last && two_credentials(kind_) &&
+        d.action == Action::DropPending && d.row == 3)
       d.action = Action::RetestAndMove;
-    if (!rules_.pending_first && kind_ == Kind::ForwardOnly && d.action == Action::RetestAndMove &&
+    if (!rules_.pending_first && pending_last && d.action == Action::RetestAndMove &&
         l.pending == l.latest) {
       d.action = Action::DropPending;
     }

@@ -34,16 +34,18 @@ struct Request {
     Sync,
     Rollout,
     Remember,
-    Look,    // Influx: at one authorization
-    Switch,  // Influx: sets it active or inactive, and its mark
+    Look,     // Influx: at one authorization
+    Switch,   // Influx: sets it active or inactive, and its mark
+    Replace,  // List: by one or two
     End,
   };
   Kind kind = Kind::Describe;
-  char label = 0;           // Update: C, P, L or K
-  Ver version = 0;          // Read, Put, Mint, Sync; Update: from
-  Ver to = 0;               // Update
-  Cred token = 0;           // Put, Revoke, Login, Sync; Change: login with
-  Cred other_token = 0;     // Change: to; Influx, Mint and Switch: which one it replaces
+  char label = 0;   // Update: C, P, L or K
+  Ver version = 0;  // Read, Put, Mint, Sync; Update: from
+  Ver to = 0;       // Update
+  Cred token = 0;   // Put, Revoke, Login, Sync; Change: login with
+  Cred other_token =
+      0;  // Change: to; Replace: the second; Influx, Mint and Switch: which one it replaces
   std::uint8_t others = 0;  // Put; Switch: the flags
   bool baton = false;       // Put: also takes the baton
   bool cleaned_up = false;  // End

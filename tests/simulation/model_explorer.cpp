@@ -58,7 +58,14 @@ World other_way_round(World w) {
 }
 
 bool revokes(const Tree& tree, Node node) {
-  return node != 0 && tree.entry(node).next.kind == Request::Kind::Revoke;
+  if (node == 0) return false;
+  const Request& r = tree.entry(node).next;
+  return r.kind == Request::Kind::Revoke ||
+         (r.kind == Request::Kind::Replace && r.other_token == 0);
+}
+
+bool writes(const Tree& tree, Node node) {
+  return node != 0 && tree.entry(node).next.kind == Request::Kind::Replace;
 }
 
 // Influx: what the server shows of an authorization.
@@ -247,6 +254,10 @@ void Explorer::execute(const World& before, std::size_t n,
       if (!w.accepts(r.token)) return answer(w, n, kNo, " (not let in)", emit);
       w.live = 1u << r.other_token;
       return answer(w, n, kYes, "", emit);
+    case Request::Kind::Replace:
+      w.live = 1u << r.token;
+      if (r.other_token != 0) w.live |= 1u << r.other_token;
+      return answer(w, n, "", "", emit);
     case Request::Kind::Quiet: {
       // Time passes; the leader looks again, now after quiet.
       expire_others(w, n);
@@ -296,6 +307,7 @@ void Explorer::successors(const World& w, const Emit& tell) {
     }
   }
   people(w, kind_, revokes(tree_, w.actor[0]) || revokes(tree_, w.actor[1]),
+         writes(tree_, w.actor[0]) || writes(tree_, w.actor[1]),
          [&](const char* name, const World& next) { emit(naming_ ? name : std::string(), next); });
   if (w.pod != w.secret_token) {
     World n = w;

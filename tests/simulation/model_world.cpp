@@ -133,7 +133,7 @@ World saved(const World& w, Cred token, std::uint8_t others) {
 
 }  // namespace
 
-void people(const World& w, Kind kind, bool revocation_under_way,
+void people(const World& w, Kind kind, bool revocation_under_way, bool write_under_way,
             const std::function<void(const char*, const World&)>& emit) {
   if (w.people == 0) return;
   // Between our last look and a revocation only a commanded rollback is safe (docs/protocol.md).
@@ -162,11 +162,15 @@ void people(const World& w, Kind kind, bool revocation_under_way,
   }
   emit("a person edits another field",
        saved(w, w.token(w.current), static_cast<std::uint8_t>(w.edits + 1)));
-  {
+  // Who replaces a list keeps what is in use; while a write of ours is on its way, or with more in
+  // use than the list holds, nothing is promised.
+  const bool list = kind == Kind::List;
+  if (!list || (w.consumed() && !write_under_way)) {
     const Cred fresh = static_cast<Cred>(w.tokens + 1);
     World n = saved(w, fresh, w.others);
     n.tokens = fresh;
     n.live = kind == Kind::ForwardOnly ? 1u << fresh : n.live | 1u << fresh;
+    if (list) n.live = 1u << fresh | 1u << w.token(w.current);
     n.excused |= 1u << fresh;
     emit("a person saves a credential of their own", n);
   }

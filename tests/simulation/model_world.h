@@ -20,9 +20,12 @@ using Ver = std::uint16_t;   // a version's number in the registry of names; 0: 
 using Cred = std::uint8_t;   // a credential, numbered as they come to life; 0: none
 using Node = std::uint32_t;  // of the replay tree; 0: between two passes
 
-// Influx: as Minting, with the real influxdbToken strategy.
-enum class Kind : std::uint8_t { Minting, ForwardOnly, None, Influx };
-inline bool two_credentials(Kind kind) { return kind == Kind::Minting || kind == Kind::Influx; }
+// Influx: as Minting, with the real influxdbToken strategy. List: at most two credentials, and
+// every write replaces all of them.
+enum class Kind : std::uint8_t { Minting, ForwardOnly, None, Influx, List };
+inline bool two_credentials(Kind kind) {
+  return kind == Kind::Minting || kind == Kind::Influx || kind == Kind::List;
+}
 
 struct Stored {
   Ver id = 0;
@@ -142,8 +145,8 @@ struct Rules {
 std::string check_always(const World& w, Kind kind);
 std::string check_at_rest(const World& w, Kind kind);
 
-// What a person may do here; `emit(name, world)` for each.
-void people(const World& w, Kind kind, bool revocation_under_way,
+// What a person may do here; `emit(name, world)` for each. `write_under_way`: List's, of any kind.
+void people(const World& w, Kind kind, bool revocation_under_way, bool write_under_way,
             const std::function<void(const char*, const World&)>& emit);
 
 World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong,

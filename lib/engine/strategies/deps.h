@@ -14,6 +14,7 @@
 #include <memory>
 #include <string_view>
 
+#include "lib/aws/elasticache.h"
 #include "lib/aws/secrets_manager.h"
 #include "lib/aws/timestream_influxdb.h"
 #include "lib/base/clock.h"
@@ -40,6 +41,7 @@ struct StrategyDeps {
   std::shared_ptr<http::Transport> transport{};   // to backends
   aws::SecretsManager* secrets = nullptr;         // the identity's; for secrets referred to
   aws::TimestreamInfluxdb* timestream = nullptr;  // the identity's
+  aws::Elasticache* elasticache = nullptr;        // the identity's
   std::shared_ptr<const AccessGuard> guard{};     // null counts as "nothing is allowed"
   Clock* clock = nullptr;
   std::shared_ptr<ReferenceMemory> memory{};  // of the identity; null: AWS is asked every time

@@ -41,4 +41,18 @@ void ReferenceMemory::forget_database(const std::string& identifier) {
   databases_.erase(identifier);
 }
 
+std::vector<std::string> ReferenceMemory::caches(const std::string& key, MonoTime now) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = caches_.find(key);
+  if (found == caches_.end() || found->second.until <= now) return {};
+  return found->second.hosts;
+}
+
+void ReferenceMemory::remember_caches(const std::string& key, std::vector<std::string> hosts,
+                                      MonoTime until) {
+  const std::lock_guard lock(mutex_);
+  if (caches_.size() >= kMost) caches_.clear();
+  caches_.insert_or_assign(key, Caches{std::move(hosts), until});
+}
+
 }  // namespace keyturn::engine

@@ -396,7 +396,7 @@ TEST_F(CallerTest, AStopSendsNothingMoreAndEndsTheWaitAtOnce) {
 TEST_F(CallerTest, AMessageThatRepeatsTheValueIsWithheld) {
   const SecretString value("hunter2-hunter2");
   Call call = write();
-  call.withheld = &value;
+  call.withheld = {&value};
   transport->push(
       aws_error("ValidationException", "Value 'hunter2-hunter2' at 'secretString' is bad"));
   const auto reply = session()->call(std::move(call));

@@ -79,6 +79,20 @@ TEST(IamPolicy, OptionsNarrowIt) {
   EXPECT_EQ(operator_policy(request)->at("Statement").size(), 4u);
 }
 
+TEST(IamPolicy, AUserOfElastiCacheAndWhereItLogsIn) {
+  IamRequest request = wanted("elasticacheUser");
+  const json any = operator_policy(request)->at("Statement");
+  ASSERT_EQ(any.size(), 4u);
+  EXPECT_EQ(any[2].at("Action"), json({"elasticache:DescribeUsers", "elasticache:ModifyUser"}));
+  EXPECT_EQ(any[2].at("Resource"), "arn:aws:elasticache:eu-west-1:123456789012:user:*");
+  request.options = R"({"replicationGroupId": "shop-cache"})";
+  const json one = operator_policy(request)->at("Statement");
+  EXPECT_EQ(one[3].at("Resource"),
+            "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:shop-cache");
+  request.options = R"({"endpoint": "cache.internal:6379"})";
+  EXPECT_EQ(operator_policy(request)->at("Statement").size(), 3u);
+}
+
 TEST(IamPolicy, AFunctionMayLogAndIsInvokedBySecretsManagerAlone) {
   const json role = function_policy(wanted("generic"))->at("Statement");
   ASSERT_EQ(role.size(), 2u);

@@ -82,6 +82,7 @@ class BackendTest : public ::testing::Test {
     deps.transport = transport;
     deps.secrets = &secrets;
     deps.timestream = &timestream;
+    deps.elasticache = elasticache;
     deps.guard = guard;
     deps.clock = &clock;
     deps.memory = reference_memory;
@@ -106,6 +107,7 @@ class BackendTest : public ::testing::Test {
   SeededRng rng{11};
   keyturn::testing::FakeSecretsManager secrets;
   FakeTimestream timestream;
+  aws::Elasticache* elasticache = nullptr;
   std::shared_ptr<FakeGuard> guard = std::make_shared<FakeGuard>();
   std::shared_ptr<keyturn::testing::FakeTransport> transport =
       std::make_shared<keyturn::testing::FakeTransport>();

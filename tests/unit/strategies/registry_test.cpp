@@ -28,7 +28,8 @@ TEST(Registry, AMisspeltStrategySuggestsTheNearestName) {
   EXPECT_NE(problem("synconly", "{}").find("did you mean syncOnly?"), std::string::npos);
   EXPECT_NE(
       problem("vault", "{}")
-          .find("(strategies: astraToken, generic, influxdbToken, influxdbUser, lambda, syncOnly)"),
+          .find("(strategies: astraToken, elasticacheUser, generic, influxdbToken, influxdbUser, "
+                "lambda, syncOnly)"),
       std::string::npos);
   EXPECT_EQ(make_strategy("genric", "{}").error().code, "UnknownStrategy");
 }
