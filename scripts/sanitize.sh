@@ -12,7 +12,7 @@ run() { # PRESET NAME…: unit tests by the name of their folder, and integratio
   scripts/build.sh "$preset" "${tests[@]}" keyturn keyturn-sandbox || { failed=$((failed + 1)); return; }
   # The operator is not dumpable, so LeakSanitizer cannot look at it; the unit tests are looked at.
   ctest --test-dir "build/$preset" --output-on-failure --parallel "$(nproc)" --timeout 1200 -R "^($(IFS='|'; echo "${tests[*]}"))$" | tee "$log"
-  KT_PATIENCE=4 ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 ctest --test-dir "build/$preset" --output-on-failure --parallel "$(nproc)" --timeout 1200 -R '^integration_core$' | tee -a "$log"
+  KT_PATIENCE=6 ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 ctest --test-dir "build/$preset" --output-on-failure --parallel "$(nproc)" --timeout 1200 -R '^integration_core$' | tee -a "$log"
   passed=$((passed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed ' "$log")))
   failed=$((failed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*(\*\*\*|Not Run)' "$log")))
 }

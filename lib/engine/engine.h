@@ -130,6 +130,9 @@ class Memory {
   // The credential of `version_id` was revoked by this process.
   bool retired(const std::string& arn, const std::string& version_id) const;
   void remember_retired(const std::string& arn, const std::string& version_id);
+  // The backend has accepted the credential of `version_id` from this process (SetResult::Sent).
+  bool sent(const std::string& arn, const std::string& version_id) const;
+  void remember_sent(const std::string& arn, const std::string& version_id);
   // Whether an attempt at revoking the credential of `version_id` may have left it disabled: one of
   // this process, whose request may yet land, or, for all it knows, one of another.
   bool may_be_disabled(const std::string& arn, const std::string& version_id, MonoTime now) const;
@@ -145,6 +148,7 @@ class Memory {
     std::map<std::pair<std::string, std::string>, bool> equal;
     std::pair<std::string, std::string> works;
     std::string retired;  // the last one
+    std::string sent;     // the last one
     std::string active;   // not disabled, for all we know
     std::optional<MonoTime> again;
   };

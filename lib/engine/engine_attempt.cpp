@@ -38,7 +38,9 @@ Steps::Stop Steps::set(const SecretString& pending, const SecretString& current)
   if (auto stop = too_old()) return stop;
   const auto done = strategy().set(context(decision_.version_id), pending, current, previous);
   if (!done.ok()) return failed(done.error());
-  if (done->state == SetResult::State::NotYet)
+  if (done->state == SetResult::State::Sent)
+    deps_.memory.remember_sent(key(), decision_.version_id);
+  if (done->state != SetResult::State::Done)
     return after(done->look_again, "The backend has not taken the new credential yet.");
   return std::nullopt;
 }

@@ -120,7 +120,8 @@ StepContext Steps::context(const std::string& version_id) const {
           .version_id = version_id,
           .clock = &deps_.clock,
           .rng = &deps_.rng,
-          .deadline = view_.seen_at + deps_.timing.view_age()};
+          .deadline = view_.seen_at + deps_.timing.view_age(),
+          .sent = deps_.memory.sent(key(), version_id)};
 }
 
 StepResult Steps::progress(Event event, std::string note) {

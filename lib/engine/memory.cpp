@@ -88,6 +88,17 @@ void Memory::remember_retired(const std::string& arn, const std::string& version
   secrets_[arn].retired = version_id;
 }
 
+bool Memory::sent(const std::string& arn, const std::string& version_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto secret = secrets_.find(arn);
+  return secret != secrets_.end() && secret->second.sent == version_id;
+}
+
+void Memory::remember_sent(const std::string& arn, const std::string& version_id) {
+  const std::lock_guard lock(mutex_);
+  secrets_[arn].sent = version_id;
+}
+
 bool Memory::may_be_disabled(const std::string& arn, const std::string& version_id,
                              MonoTime now) const {
   const std::lock_guard lock(mutex_);

@@ -53,6 +53,7 @@ struct StepContext {
   Clock* clock = nullptr;
   Rng* rng = nullptr;   // CSPRNG
   MonoTime deadline{};  // no request that changes anything is sent after it
+  bool sent = false;    // set() of this version answered Sent, in this process
 };
 
 enum class Verdict { Accepted, Rejected, Unknown };
@@ -65,10 +66,11 @@ struct TestResult {
   std::optional<Error> cause{};          // with Unknown: the request that failed, where one did
 };
 
-// set(): whether the backend took the pending value.
+// set(): whether the backend took the pending value. Sent: it has accepted it and carries it out;
+// StepContext::sent says so from then on.
 struct SetResult {
-  enum class State { Done, NotYet } state = State::Done;
-  Duration look_again{0};  // with NotYet
+  enum class State { Done, NotYet, Sent } state = State::Done;
+  Duration look_again{0};  // unless Done
 };
 
 struct Leftover {          // a credential at the backend that carries our mark for this ARN

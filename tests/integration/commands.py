@@ -1,14 +1,14 @@
 """The programs as people and machines meet them: commands and their exit statuses, bad access, signals, logs, metrics."""
 import json, os, re, shutil, signal, subprocess, urllib.error, urllib.request
 
-from harness import MARKER, Operator, Subject, check, collection, until
+from harness import MARKER, PATIENCE, Operator, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
 
 
 def run(world, *arguments, name="keyturn", stdin=None, **env):
     done = subprocess.run([f"{world.sandbox.binaries}/{name}", *map(str, arguments)], env={**world.sandbox.env, **env}, input=stdin,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=60 * PATIENCE)
     done.said = done.stdout + done.stderr
     check(MARKER not in done.said, f"{arguments} shows a secret value")
     return done

@@ -2,16 +2,15 @@
 import json, os, re, subprocess, uuid, zipfile
 
 import aws
-from harness import MARKER, Subject, check, collection, until
-from influxdb import RULES, SOON, Influx, at_rest
+from harness import MARKER, check, collection, until
+from influxdb import Influx
 from influxdb_user import Server
-from rotation_function import Function, cancel, is_rotated
+from rotation_function import STEPS, Function, cancel, is_rotated
 from secret_commands import keyturn, new_secret, start, wait
 from secret_influxdb import new_secret as new_influx_secret
 
 SCENARIOS, scenario = collection()
 
-STEPS = ["createSecret", "setSecret", "testSecret", "finishSecret"]
 PASSWORD = '{"fields": [{"pointer": "/password"}]}'
 TOKEN = ("--strategy", "influxdbToken", "--request-deadline", "500ms")
 
@@ -197,82 +196,6 @@ def lambda_user_killed_at_every_request(world):
         check(json.loads(world.sandbox.value_of(name))["password"] == server.password(), "AWSCURRENT is not what the server takes")
         check("KEYTURN_BATON" not in labels(world, name), "nothing is left to be revoked")
     return dies_at_every_request(world, "aws-user", "influxdbUser", make, works)
-
-
-# --- the same rotation, whoever drives it
-
-@scenario
-def one_secret_rotated_by_everybody_in_turn(world):
-    """Operator, `secret rotate`, `secret step` ×4 and the rotation function: after each the same labels, one token, and the Kubernetes Secret that holds it."""
-    world.operator.read_rules(RULES)
-    influx = Influx(world, "turns", "2.7")
-    old = influx.token(influx.user("reader"), type="allAccess")
-    s = Subject(world.sandbox, "it", "turns", {"influxdbToken": {}}, json.dumps(influx.secret("allAccess", old["token"], adminSecretArn=influx.admin_arn)), retirement=SOON, age=3600)
-    s.settle()
-    function = Function(world, "turns", "influxdbToken", "it/turns")
-    ours = lambda: [t for t in influx.truth().values() if t["id"] == old["id"] or "keyturn" in t["description"]]
-
-    def steps():
-        for step in STEPS:
-            keyturn(world, "secret", "step", step, s.id, *TOKEN, "--force")
-
-    def by_aws():
-        function.rotates(s.id)
-        check(len(ours()) == 2, f"the old token must stay beside the new one: {ours()}")
-        s.sync_now()
-        until("the target follows", lambda: world.sandbox.data("it", "turns")["token"] == json.loads(world.sandbox.value_of(s.id))["token"])
-        check(len(ours()) == 2, f"the operator must leave a secret that AWS rotates alone: {ours()}")
-        cancel(world, s.id)
-
-    for turn, drive in enumerate((s.request, lambda: keyturn(world, "secret", "rotate", s.id, *TOKEN, "--force"), steps, by_aws, s.request, by_aws, steps)):
-        before = world.sandbox.secret(s.id)
-        drive()
-        until("a rotation", lambda: labels(world, s.id)["AWSCURRENT"] != before["labels"]["AWSCURRENT"])
-        s.sync_now()  # what others do is seen by the sweep, else
-        until("the operator has retired the old token", lambda: len(ours()) == 1 and "KEYTURN_BATON" not in labels(world, s.id), 60)
-        s.settle()
-        s.one_new_version(before)
-        state = labels(world, s.id)
-        check(state == {"AWSCURRENT": state["AWSCURRENT"], "AWSPREVIOUS": before["labels"]["AWSCURRENT"], "KEYTURN_LATEST": state["AWSCURRENT"]}, f"turn {turn}: {state}")
-        check(ours()[0]["token"] == json.loads(world.sandbox.value_of(s.id))["token"], f"turn {turn}: another token is left")
-        until("it rests", lambda: at_rest(s))
-    function.end()
-
-
-@scenario
-def one_secret_rotated_by_a_command_and_aws_at_once(world):
-    """The command has sent its value, and it is held on the way while AWS's rotation begins and takes so many steps; then it lands, and takes the labels. AWS
-    is told that its version is not the one any more; whoever goes on ends with one version in force, and what was minted for the other is a marked leftover."""
-    for steps in range(1, 5):
-        influx, name = Influx(world, f"at-once-{steps}", "2.7"), f"alone/at-once-{steps}"
-        new_influx_secret(world, influx, name)
-        before = labels(world, name)
-        world.sandbox.admin("/lambda/patience", {"attempts": 1, "betweenMs": 50})
-        function = Function(world, f"at-once-{steps}", "influxdbToken", "alone/*")
-        world.sandbox.fault(id="held", service="secretsmanager", operation="PutSecretValue", resource=f"**{name}**", kind="delay", delayMs=600, times=1)
-        process = start(world, "secret", "rotate", name, *TOKEN)
-        until("the command's value is sent", lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0)
-        version = str(uuid.uuid4())
-        world.sandbox.admin(f"/aws/secrets/{name}", {"rotationEnabled": True}, "PATCH")
-        aws.call(world.sandbox, "RotateSecret", SecretId=name, ClientRequestToken=version, RotationLambdaARN="arn:aws:lambda:eu-west-1:123456789012:function:by-hand", RotationRules={"AutomaticallyAfterDays": 30})
-        arn = world.sandbox.secret(name)["arn"]
-        for step in STEPS[:steps]:
-            function.call(step, arn, version)
-        wait(process)
-        world.sandbox.admin("/faults", method="DELETE")
-        for step in STEPS[steps:]:
-            function.call(step, arn, version)
-        cancel(world, name)
-        if labels(world, name).get("AWSPENDING") == version and not world.sandbox.secret(name)["versions"][-1]["hasValue"]:
-            keyturn(world, "secret", "discard-pending", version, name)
-        keyturn(world, "secret", "rotate", name, *TOKEN, "--force")
-        now = labels(world, name)
-        check(now["AWSCURRENT"] == now["KEYTURN_LATEST"] != before["AWSCURRENT"] and "AWSPENDING" not in now, f"{steps}: {now}")
-        check(influx.works(json.loads(world.sandbox.value_of(name))["token"]), f"{steps}: AWSCURRENT does not work")
-        keyturn(world, "secret", "retire", name, *TOKEN)
-        check("KEYTURN_BATON" not in labels(world, name), f"{steps}: {labels(world, name)}")
-        function.end()
-    world.sandbox.admin("/lambda/patience", {"attempts": 5, "betweenMs": 500})
 
 
 # --- the package, and what it may do

@@ -8,6 +8,9 @@ from harness import MARKER, check, until
 PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
+STEPS = ["createSecret", "setSecret", "testSecret", "finishSecret"]
+
+
 class Function:
     """One function and the process that serves it, under the name bootstrap, without a word on its command line."""
 

@@ -1,7 +1,7 @@
 """`keyturn secret …` as a process against the sandbox, alone and beside the operator."""
 import json, signal, subprocess
 
-from harness import MARKER, Subject, check, collection, until
+from harness import MARKER, PATIENCE, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
 
@@ -19,7 +19,7 @@ def start(world, *words, env=None):
 
 
 def wait(process, reveals=False):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60 * PATIENCE)
     check(reveals or MARKER not in out + err, f"a secret value was printed: {process.args}\n{out}{err}")
     return Done(process, out, err)
 

@@ -26,7 +26,8 @@ namespace {
 
 // Reads until somebody who holds the other end of its input is gone.
 constexpr const char* kScript =
-    "log=$1; shift; \"$@\" >\"$log\" 2>&1 & server=$!; read -r _; kill -9 $server; wait $server";
+    "log=$1; shift; \"$@\" >\"$log\" 2>&1 & server=$!; read -r _; kill -9 $server; wait $server "
+    "2>/dev/null";
 constexpr const char* kAdmin = "sandbox-admin";
 
 int free_port() {

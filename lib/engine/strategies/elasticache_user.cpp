@@ -112,8 +112,10 @@ Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const Sec
   auto user = access_.user(*wanted);
   if (!user) return std::move(user).error();
   if (!user->active()) return not_yet;
+  // What was sent, or what one primary takes, was set: whether all take it is for test() to judge.
+  // Setting it again would change nothing, and never end.
+  if (ctx.sent) return SetResult{};
   // With one password, which is the current one, the new one cannot be there: no login that fails.
-  // What one primary takes was set: whether the others do is for test() to judge, not to set again.
   const bool maybe_there = now->password.empty() || user->password_count > 1;
   if (maybe_there) {
     const TestResult there = access_.log_in_anywhere(*wanted, *user, ctx.deadline);
@@ -126,7 +128,7 @@ Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const Sec
   auto changed = access_.replace_passwords(*wanted, passwords, ctx.deadline);
   if (!changed && changed.error().code == "InvalidUserState") return not_yet;
   if (!changed) return std::move(changed).error();
-  return changed->active() ? SetResult{} : not_yet;
+  return SetResult{SetResult::State::Sent, access_.look_again()};
 }
 
 TestResult ElasticacheUserStrategy::test(const StepContext& ctx, const SecretString& value) const {

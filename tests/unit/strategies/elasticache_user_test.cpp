@@ -76,7 +76,7 @@ TEST_F(ElasticacheUserTest, SetBesideAnotherPasswordAsksFirstAndWritesOnlyWhatIs
   api.set_passwords("orders-id", {kOld, "somebody-elses-0123456789"});
   const SecretString wanted = with_password("second-Password-012345678");
   ASSERT_EQ(strategy->set(context("v1"), wanted, text(original()), nullptr)->state,
-            SetResult::State::NotYet);
+            SetResult::State::Sent);
   clock.advance(Duration(60'000));
   EXPECT_EQ(passwords(), (std::vector<std::string>{"second-Password-012345678", kOld}));
   EXPECT_EQ(strategy->set(context("v1"), wanted, text(original()), nullptr)->state,
@@ -142,6 +142,21 @@ TEST_F(ElasticacheUserTest, ARefusedPasswordEndsTheAttemptAndIsTakenAwayBehindTh
   EXPECT_EQ(changes(), 2u) << "what was set is not set again";
   EXPECT_EQ(passwords(), std::vector<std::string>{kOld});
   EXPECT_NE(secrets.holder(arn, "AWSPENDING"), attempt);  // the next attempt may have begun
+}
+
+TEST_F(ElasticacheUserTest, APasswordThatNoPrimaryKnowsIsNotSetForEver) {
+  says = [&](const std::string&, const std::string& password) -> std::optional<std::string> {
+    if (password == kOld) return std::nullopt;
+    return "-WRONGPASS x\r\n-NOAUTH x\r\n";
+  };
+  const auto ended = [&] {
+    return std::find(events.begin(), events.end(), "Abandoned") != events.end();
+  };
+  for (int pass = 0; pass < 60 && !ended(); ++pass) one_pass();
+  ASSERT_TRUE(ended()) << last;
+  EXPECT_EQ(changes(), 2u) << "set once, and taken away";
+  EXPECT_EQ(passwords(), std::vector<std::string>{kOld});
+  EXPECT_FALSE(moved());
 }
 
 TEST_F(ElasticacheUserTest, AWriteThatReplacesWaitsForQuietAndForReaders) {
