@@ -36,7 +36,9 @@ Steps::Stop Steps::set(const SecretString& pending, const SecretString& current)
     previous = *read;
   }
   if (auto stop = too_old()) return stop;
-  const auto done = strategy().set(context(decision_.version_id), pending, current, previous);
+  StepContext ctx = context(decision_.version_id);
+  if (strategy().traits().set_replaces) ctx.confirm = confirmation(Readers::Possible, &ctx);
+  const auto done = strategy().set(ctx, pending, current, previous);
   if (!done.ok()) return failed(done.error());
   if (done->state == SetResult::State::Sent)
     deps_.memory.remember_sent(key(), decision_.version_id);

@@ -54,6 +54,10 @@ struct StepContext {
   Rng* rng = nullptr;   // CSPRNG
   MonoTime deadline{};  // no request that changes anything is sent after it
   bool sent = false;    // set() of this version answered Sent, in this process
+  // For set(), where Traits::set_replaces: directly before the write, as retire()'s. False:
+  // something changed, so that a password which is in use might be dropped; write nothing, answer
+  // Conflict.
+  std::function<bool()> confirm{};
 };
 
 enum class Verdict { Accepted, Rejected, Unknown };

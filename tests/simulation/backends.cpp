@@ -277,12 +277,14 @@ class List final : public Base {
   Result<SecretString> create(const StepContext& ctx, const SecretString& current) const override {
     return with_credential(backend_.choose(*ctx.rng), current);
   }
-  Result<SetResult> set(const StepContext&, const SecretString& pending,
+  Result<SetResult> set(const StepContext& ctx, const SecretString& pending,
                         const SecretString& current, const SecretString*) const override {
     const TestResult already = backend_.login(credential(pending));
     if (already.verdict == Verdict::Accepted) return SetResult{};
     if (already.verdict == Verdict::Unknown)
       return make_error(ErrorClass::Transient, "Unreachable", already.detail);
+    if (asks_confirm_ && !ctx.confirm())
+      return make_error(ErrorClass::Conflict, "Changed", "something changed before the write");
     const Status set = backend_.replace({credential(pending), credential(current)});
     if (!set.ok()) return set.error();
     return SetResult{};

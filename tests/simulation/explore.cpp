@@ -49,6 +49,7 @@ const Ablation kAblations[] = {
     {"asking the backend", &Rules::asks_backend, Kind::ForwardOnly, {0, 0, 1, 1}},
     {"quiet (list)", &Rules::quiet, Kind::List, {0, 1, 0, 1}},
     {"AWSPENDING after it (list)", &Rules::pending_first, Kind::List, {0, 1, 1, 1}},
+    {"looking again before writing (list)", &Rules::confirm, Kind::List, {0, 1, 0, 1}},
     {"the base check (list)", &Rules::base, Kind::List, {0, 1, 0, 1}},
     {"waiting for the roll-out (list)", &Rules::gate, Kind::List, {0, 0, 0, 1}},
     {"quiet (influxdbToken)", &Rules::quiet, Kind::Influx, {0, 1, 0, 1}},

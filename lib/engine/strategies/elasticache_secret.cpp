@@ -79,24 +79,24 @@ Result<UserSecret> UserSecret::read(const SecretString& value, const Location& o
                                       " needs one with user_arn and username");
   }
   Fields fields(out.document);
-  const std::string arn = fields.required("user_arn", "the ARN of the ElastiCache user");
+  const std::string user_arn = fields.required("user_arn", "the ARN of the ElastiCache user");
   out.name = fields.required("username", "the name that AUTH takes");
   out.password = fields.secret("password");
   Location own;
   own.replication_group = fields.text("replicationGroupId");
   own.endpoint = lower_ascii(fields.text("endpoint"));
-  if (!arn.empty()) {
-    auto parsed = UserArn::parse(arn);
+  if (!user_arn.empty()) {
+    auto parsed = UserArn::parse(user_arn);
     if (parsed) {
       out.arn = std::move(parsed).value();
     } else {
       fields.complain(std::move(parsed).error());
     }
   }
-  const auto check = [&](const char* name, const std::string& text, auto good) {
+  const auto check = [&](const char* field, const std::string& text, auto good) {
     if (text.empty()) return;
     if (auto ok = good(text); !ok)
-      fields.complain(ok.error().with_context("field " + std::string(name)));
+      fields.complain(ok.error().with_context("field " + std::string(field)));
   };
   check("replicationGroupId", own.replication_group, check_group);
   check("endpoint", own.endpoint, check_endpoint);
@@ -110,7 +110,7 @@ Result<UserSecret> UserSecret::read(const SecretString& value, const Location& o
              : std::string("the secret and spec.strategy.") + kName +
                    " name different caches (replicationGroupId, endpoint); keep one"));
   }
-  out.location = own == Location{} ? option : std::move(own);
+  out.location = own == Location{} ? option : own;
   if (fields.problem()) return *fields.problem();
   return out;
 }

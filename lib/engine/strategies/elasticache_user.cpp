@@ -122,6 +122,10 @@ Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const Sec
     if (there.verdict == Verdict::Accepted) return SetResult{};
     if (there.verdict == Verdict::Unknown) return cause_of(there);
   }
+  if (ctx.confirm && !ctx.confirm()) {
+    return make_error(ErrorClass::Conflict, "Changed",
+                      "something changed before the new password was set");
+  }
   std::vector<const SecretString*> passwords{&wanted->password};
   if (!now->password.empty() && !(now->password == wanted->password))
     passwords.push_back(&now->password);

@@ -159,6 +159,16 @@ TEST_F(ElasticacheUserTest, APasswordThatNoPrimaryKnowsIsNotSetForEver) {
   EXPECT_FALSE(moved());
 }
 
+TEST_F(ElasticacheUserTest, NothingIsSetWhenSomethingChangedMeanwhile) {
+  StepContext ctx = context("v1");
+  ctx.confirm = [] { return false; };
+  const auto set =
+      strategy->set(ctx, with_password("second-Password-012345678"), text(original()), nullptr);
+  ASSERT_FALSE(set.ok());
+  EXPECT_EQ(set.error().cls, ErrorClass::Conflict);
+  EXPECT_EQ(changes(), 0u);
+}
+
 TEST_F(ElasticacheUserTest, AWriteThatReplacesWaitsForQuietAndForReaders) {
   EXPECT_TRUE(one_pass());  // put, and then quiet is waited for
   EXPECT_NE(pending_password(), "");
