@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # simulate.sh [--schedules N] [--seed FIRST] [--preset PRESET]: what the label protocol is proved with, beyond what `make test` has time for.
 #   simulate  N random schedules (20,000) of the real engine on fake time: crashes, lost and late replies, two leaders, meddling people; the coverage is printed
+#   placed    the whole life of a credential with each adversity placed at each request, and pairs of them; a process for each processor
 #   model     docs/protocol/model.py, at larger budgets than in `make test`
 #   explore   every interleaving within the model's budgets, of the label protocol and among readers, then each rule taken away, which must be missed
-# The two programs are loops and are built with -O2 in every preset. explore runs beside the others and wants 2 GB of memory.
-# The last line is `N passed, N failed`. A failing seed is printed with the command that replays it.
+# The programs are loops, and most of their time is in the product: hence the release build. explore runs beside the others and wants 2 GB of memory.
+# The last line is `N passed, N failed`. A failing seed or placement is printed with the command that replays it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 schedules=20000
 seed=1
-preset=dev
+preset=release
 while [ $# -gt 0 ]; do
   case "$1" in
   --schedules) schedules=$2 ;;
@@ -39,6 +40,18 @@ wait "$exploring"
 status=$?
 cat "$log/explore"
 count explore "$status"
+shares=$(nproc)
+placing=()
+for ((k = 0; k < shares; k++)); do
+  "$bin/simulate" --placed all --share "$k/$shares" >"$log/placed.$k" 2>&1 &
+  placing+=($!)
+done
+for ((k = 0; k < shares; k++)); do
+  wait "${placing[k]}"
+  status=$?
+  cat "$log/placed.$k"
+  count "placed, share $k of $shares" "$status"
+done
 echo "make simulate took $((SECONDS - started)) s"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -61,7 +61,7 @@ class Plain : public SimBackend {
     const bool login = name.starts_with("login ");
     const bool changes = name.starts_with("change ") || name.starts_with("revoke ");
     const Schedule::Fate fate = schedule.send(name, changes);
-    if (login && schedule.chance(schedule.odds().wrong) && knows(name.substr(6))) {
+    if (login && knows(name.substr(6)) && schedule.strikes(Fault::WrongRejection)) {
       schedule.happened(Fault::WrongRejection);
       ++deps_.wrong;
       return make_error(ErrorClass::Denied, "Rejected", "wrongly rejected");

@@ -11,6 +11,7 @@
 #include "lib/aws/secrets_manager.h"
 #include "lib/engine/strategy.h"
 #include "tests/simulation/sim_schedule.h"
+#include "tests/simulation/sim_setup.h"
 
 namespace keyturn::simulation {
 
@@ -52,6 +53,7 @@ struct SimBackendDeps {
   Schedule& schedule;
   Clock& clock;
   std::string arn;
+  const Setup& setup;  // for InfluxdbToken
   // Leaders between their last look and a revocation: what a person does by hand in that instant
   // is not protected.
   int& confirming;

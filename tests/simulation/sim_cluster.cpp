@@ -45,6 +45,7 @@ class Small final : public SimCluster {
   void forget(std::size_t) override {}
   void act(bool) override {}
   void one_act_of_a_person() override {}
+  bool act_of_a_person(Act) override { return false; }
 
   std::string wrong_now(const Accepts& accepts) const override {
     if (!accepts(secret_.value)) return "I1: the Secret's credential is dead";

@@ -40,7 +40,8 @@ class SimCluster {
   // --- what happens there ---
   virtual void act(bool calm) = 0;
   virtual void one_act_of_a_person() = 0;
-  virtual int rollbacks() const = 0;  // begun because a roll-out did not become available
+  virtual bool act_of_a_person(Act what) = 0;  // false: there was nothing to do it to
+  virtual int rollbacks() const = 0;           // begun because a roll-out did not become available
 
   // --- the truth; "" or what is wrong ---
   using Accepts = std::function<bool(const std::string& value)>;

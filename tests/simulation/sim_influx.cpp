@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_influx.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -39,9 +40,10 @@ class Gap {
 // The server behind the schedule: every request is a point at which something may happen.
 class Wire final : public http::Transport {
  public:
-  // `changed` is set by every request that may change something.
-  Wire(InfluxDb& db, const SimBackendDeps& deps, Gap& gap, bool& changed)
-      : db_(db), deps_(deps), gap_(gap), changed_(changed) {}
+  // `changed` is set by every request that may change something; `rejects`: the next proof of a
+  // credential is refused, once.
+  Wire(InfluxDb& db, const SimBackendDeps& deps, Gap& gap, bool& changed, bool& rejects)
+      : db_(db), deps_(deps), gap_(gap), changed_(changed), rejects_(rejects) {}
 
   Result<http::Response> send(const http::Request& request) override {
     Schedule& schedule = deps_.schedule;
@@ -51,7 +53,8 @@ class Wire final : public http::Transport {
     const MonoTime sent = deps_.clock.mono();
     const Schedule::Fate fate = schedule.send(name, changes);
     const bool proves = asked.path == "/api/v2/me" && asked.header("Authorization") != "";
-    if (proves && schedule.chance(schedule.odds().wrong)) {
+    if (proves && rejects_) return rejects_ = false, refusal(401, "unauthorized access");
+    if (proves && schedule.strikes(Fault::WrongRejection)) {
       schedule.happened(Fault::WrongRejection);
       ++deps_.wrong;
       return refusal(401, "unauthorized access");
@@ -121,6 +124,7 @@ class Wire final : public http::Transport {
   SimBackendDeps deps_;
   Gap& gap_;
   bool& changed_;
+  bool& rejects_;
 };
 
 class Timestream final : public aws::TimestreamInfluxdb {
@@ -153,10 +157,10 @@ class Everything final : public engine::AccessGuard {
 // The real strategy of one process; sees when it looks for the last time.
 class Watched final : public engine::Strategy {
  public:
-  Watched(InfluxDb& db, const SimBackendDeps& deps, bool& changed)
+  Watched(InfluxDb& db, const SimBackendDeps& deps, bool& changed, bool& rejects)
       : gap_(deps.confirming), timestream_(deps.schedule) {
     engine::StrategyDeps own;
-    own.transport = std::make_shared<Wire>(db, deps, gap_, changed);
+    own.transport = std::make_shared<Wire>(db, deps, gap_, changed, rejects);
     own.secrets = &deps.secrets;
     own.timestream = &timestream_;
     own.guard = std::make_shared<Everything>();
@@ -239,7 +243,9 @@ class Influx final : public SimBackend {
  public:
   explicit Influx(const SimBackendDeps& deps)
       : deps_(deps),
-        hides_(deps.schedule.rng().below(2) == 0),
+        hides_(deps.setup.influx.hides_tokens),
+        single_(deps.setup.influx.single),
+        rejects_(deps.setup.rejects_one),
         db_({.version = hides_ ? "2.9.1" : "2.7.12", .hides_tokens = hides_}, deps.clock, 1) {
     const InfluxDb::Setup setup =
         db_.set_up("admin", "pa:ss word", "shop-org", "metrics", "operator of the test");
@@ -247,9 +253,8 @@ class Influx final : public SimBackend {
     org_ = setup.org;
     user_ = db_.add_user("shop", "unused-password");
     db_.join_org(org_, user_, false);
-    single_ = deps.schedule.rng().below(2) == 0;
     json value{{"engine", "timestream-influxdb"}, {"org", "shop-org"}, {"note", "0"}};
-    if (deps.schedule.rng().below(2) == 0)
+    if (deps.setup.influx.by_url)
       value["url"] = std::string("https://") + kHost + ":8086";
     else
       value["dbIdentifier"] = "shopdb";
@@ -266,11 +271,14 @@ class Influx final : public SimBackend {
   }
 
   std::unique_ptr<engine::Strategy> strategy() override {
-    return std::make_unique<Watched>(db_, deps_, changed_);
+    return std::make_unique<Watched>(db_, deps_, changed_, rejects_);
   }
   std::string first_value() override { return first_value_; }
   std::string credential(const std::string& value) const override {
-    return json::parse(value).value("token", std::string());
+    // Asked after every request for each who reads it.
+    const auto [known, is_new] = credentials_.try_emplace(value);
+    if (is_new) known->second = json::parse(value).value("token", std::string());
+    return known->second;
   }
   std::string others(const std::string& value) const override {
     return json::parse(value).value("note", std::string());
@@ -327,13 +335,14 @@ class Influx final : public SimBackend {
   }
 
   SimBackendDeps deps_;
-  const bool hides_;
-  bool single_ = false;
+  const bool hides_, single_;
+  bool rejects_;
   InfluxDb db_;
   std::string operator_, org_, user_, first_value_;
   // Asked after every request: read anew only when something was sent that may have changed it.
   mutable bool changed_ = true;
   mutable std::set<std::string> accepted_;
+  mutable std::map<std::string, std::string> credentials_;  // by value
 };
 
 }  // namespace

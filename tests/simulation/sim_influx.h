@@ -1,6 +1,7 @@
 // The real influxdbToken strategy in the simulated world, against the sandbox's InfluxDB in
-// process. The form is drawn: 2.7 (shows token values) or 2.9 (hides them), an administrator's
-// secret or a token that replaces itself, named by URL or by Timestream's identifier.
+// process, in the form that the setup has: 2.7 (shows token values) or 2.9 (hides them), an
+// administrator's secret or a token that replaces itself, named by URL or by Timestream's
+// identifier.
 #pragma once
 
 #include <memory>

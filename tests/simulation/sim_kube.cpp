@@ -2,6 +2,7 @@
 #include "tests/simulation/sim_kube.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace keyturn::simulation {
 
@@ -71,9 +72,10 @@ void SimKube::control(Workload& workload, bool calm) {
   if (workload.changed) {
     workload.changed = false;
     ++workload.revision;
-    workload.stuck = !calm && chance(0.1);
+    workload.stuck = !calm && accident(0.1);
     const auto secret = secrets.find(workload.ns + "/" + workload.secret);
-    if (!calm && secret != secrets.end() && chance(0.25)) {
+    if (!calm && secret != secrets.end() &&
+        (accident(0.25) || std::exchange(workload.fails_once, false))) {
       schedule_.note("a workload that never becomes available with the new value");
       workload.cannot_use = secret->second.value;
     }
@@ -147,11 +149,11 @@ void SimKube::act(bool calm) {
     refresh(pod);
     if (pod.going()) continue;
     const bool node_restarts = namespaces.at(pod.ns).crash_at <= now;
-    if (pod.owner == "job" && !pod.done && chance(calm ? 0.7 : 0.005)) {
+    if (pod.owner == "job" && !pod.done && (pod.ends_at <= now || chance(calm ? 0.7 : 0.005))) {
       pod.done = true;
     } else if (pod.owner.empty() && calm && chance(0.5)) {
       pod.gone_at = now + Duration(5'000);  // a person deletes what nobody restarts
-    } else if (!pod.done && (node_restarts || chance(0.002))) {
+    } else if (!pod.done && (node_restarts || accident(0.002))) {
       start(pod, pod.way == Way::Env ? kPropagation : kRefresh);  // its program crashed
     }
   }

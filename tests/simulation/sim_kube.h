@@ -43,8 +43,9 @@ class SimKube final : public http::Transport {
     int generation = 1, observed = 1, revision = 1;
     nlohmann::json annotations = nlohmann::json::object();  // of the pod template
     bool changed = false;                                   // the template is newer than `revision`
-    bool stuck = false;      // new pods do not become ready until a person mends it
-    std::string cannot_use;  // nor do, for very long, those that read this value
+    bool stuck = false;       // new pods do not become ready until a person mends it
+    std::string cannot_use;   // nor do, for very long, those that read this value
+    bool fails_once = false;  // the next value will be such a one
   };
   struct Pod {
     std::string ns, name, owner;  // a workload's name, "" or "job"
@@ -56,6 +57,7 @@ class SimKube final : public http::Transport {
     bool ready = true, done = false;
     bool counts = true;                 // its policy stands for what it read
     MonoTime gone_at{MonoTime::max()};  // being deleted
+    MonoTime ends_at{MonoTime::max()};  // a job's, at the latest
     bool going() const { return gone_at != MonoTime::max(); }
   };
   struct Namespace {
@@ -107,7 +109,8 @@ class SimKube final : public http::Transport {
   }
   void refresh(Pod& pod);
   std::string read(const Pod& pod, Duration behind);
-  bool chance(double p) { return schedule_.rng().unit() < p; }
+  bool chance(double p) { return schedule_.likely(p); }
+  bool accident(double p) { return schedule_.accident(p); }
 
   Schedule& schedule_;
   Clock& clock_;

@@ -110,7 +110,7 @@ http::Response SimKube::answer_secret(const http::Request& request, const std::s
     secret.before = secret.metadata.is_null() ? value : secret.value;
     secret.value = value;
     secret.written = clock_.now();
-    if (chance(0.4)) {
+    if (accident(0.4)) {
       const std::uint64_t within = chance(0.5) ? 10'000 : 150'000;
       namespaces.at(ns).crash_at =
           clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(within)));

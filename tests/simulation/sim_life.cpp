@@ -18,8 +18,9 @@ constexpr Duration kNever = Duration::max();
 
 class Life final : public SimCluster, private Readers {
  public:
-  Life(Schedule& schedule, Clock& clock, std::string arn, const Current& current)
-      : Readers(schedule, clock, std::move(arn), current) {}
+  Life(Schedule& schedule, Clock& clock, std::string arn, const Current& current,
+       const Setup& setup)
+      : Readers(schedule, clock, std::move(arn), current, setup) {}
 
   // --- drivers ---
 
@@ -82,6 +83,7 @@ class Life final : public SimCluster, private Readers {
 
   void act(bool calm) override { kube_->act(calm); }
   void one_act_of_a_person() override { Readers::one_act_of_a_person(); }
+  bool act_of_a_person(Act what) override { return act_everywhere(what); }
   std::string wrong_now(const Accepts& accepts) const override {
     return Readers::wrong_now(accepts);
   }
@@ -225,8 +227,8 @@ void Life::judge(std::size_t leader, const engine::View& view, engine::Situation
   if (!s.waiting_for.empty()) schedule_.tell("      the gate waits for " + s.waiting_for);
   if (!retiring) return;
   PolicyStatus status = owner.policy.status;
-  rotation::note_retiring(status, l.baton, verdict, owner.policy.spec.retirement.grace_period,
-                          clock_.now());
+  const Duration grace = drill_ ? Duration(0) : owner.policy.spec.retirement.grace_period;
+  rotation::note_retiring(status, l.baton, verdict, grace, clock_.now());
   s.gate_open = verdict.open && rotation::grace_over(status, l.baton, clock_.now());
   if (status != owner.policy.status) (void)publish(owner, std::move(status));
 }
@@ -235,11 +237,17 @@ rotation::GateVerdict Life::ask_gate(std::size_t leader, const std::string& curr
   std::optional<Judged>& judged = judged_.at(leader);
   if (judged && judged->current == current) return judged->verdict;
   const Policy& owner = policies_.at("shop").policy;
+  std::optional<WallTime> drill_since;
+  if (drill_) drill_since = owner.status.retiring ? owner.status.retiring->since : clock_.now();
+  for (const auto& [ns, stored] : policies_) {
+    if (drill_ && clock_.now() >= *drill_since + stored.policy.spec.rollout.timeout) gave_up();
+  }
   auto asked = processes_.at(leader)->gate.ask({.arn = arn_,
                                                 .version_id = current,
                                                 .asker = owner.key(),
                                                 .after = owner.spec.retirement.after,
-                                                .propagation = SimKube::kPropagation});
+                                                .propagation = SimKube::kPropagation,
+                                                .drill_since = drill_since});
   judged = Judged{.current = current, .verdict = {}};
   if (asked.ok())
     judged->verdict = std::move(asked).value();
@@ -251,8 +259,8 @@ rotation::GateVerdict Life::ask_gate(std::size_t leader, const std::string& curr
 }  // namespace
 
 std::unique_ptr<SimCluster> make_life(Schedule& schedule, Clock& clock, const std::string& arn,
-                                      const SimCluster::Current& current) {
-  return std::make_unique<Life>(schedule, clock, arn, current);
+                                      const SimCluster::Current& current, const Setup& setup) {
+  return std::make_unique<Life>(schedule, clock, arn, current, setup);
 }
 
 }  // namespace keyturn::simulation

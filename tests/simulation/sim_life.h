@@ -7,10 +7,11 @@
 #include <memory>
 
 #include "tests/simulation/sim_cluster.h"
+#include "tests/simulation/sim_setup.h"
 
 namespace keyturn::simulation {
 
 std::unique_ptr<SimCluster> make_life(Schedule& schedule, Clock& clock, const std::string& arn,
-                                      const SimCluster::Current& current);
+                                      const SimCluster::Current& current, const Setup& setup);
 
 }  // namespace keyturn::simulation

@@ -22,22 +22,45 @@ void SimWorld::person_moves(std::string_view label, const std::string& to) {
 
 void SimWorld::people() {
   if (calm()) return;
-  if (rng_.unit() < 0.03 && !rotation_due()) {
-    ask_for_rotation();
+  if (rng_.unit() < 0.03 && !rotation_due()) ask_for_rotation();
+  if (strikes(Fault::PolicyDeleted)) (void)act(Act::DeletesPolicy);
+  if (!strikes(Fault::Person)) return;
+  const bool in_cluster = kind_ == Kind::InfluxdbToken && rng_.below(3) == 0;
+  const Act what = in_cluster ? Act() : static_cast<Act>(rng_.below(kLabelActs));
+  (void)by_a_person([&] {
+    if (!in_cluster) return act_on_labels(what);
+    cluster_->one_act_of_a_person();
+    return true;
+  });
+}
+
+bool SimWorld::act(Act what) {
+  switch (what) {
+    case Act::DeletesPolicy:
+      happened(Fault::PolicyDeleted);
+      go_away(Duration(static_cast<std::int64_t>(rng_.below(3'600'000))));
+      return true;
+    case Act::AsksRotation:
+      if (rotation_due()) return false;
+      ask_for_rotation();
+      return true;
+    default:
+      break;
   }
-  if (chance(odds().deleted)) {
-    happened(Fault::PolicyDeleted);
-    go_away(Duration(static_cast<std::int64_t>(rng_.below(3'600'000))));
-  }
-  if (!chance(odds().person) || confirming_ > 0) return;
+  return by_a_person([&] {
+    return static_cast<int>(what) < kLabelActs ? act_on_labels(what)
+                                               : cluster_->act_of_a_person(what);
+  });
+}
+
+template <typename Deed>
+bool SimWorld::by_a_person(const Deed& deed) {
+  if (confirming_ > 0) return false;
   happened(Fault::Person);
   const auto before = aws_.stages(arn_);
   const std::string others = others_, current = holder(engine::kCurrent);
   const auto undo = backend_->undo();
-  if (kind_ == Kind::InfluxdbToken && rng_.below(3) == 0)
-    cluster_->one_act_of_a_person();
-  else
-    one_act();
+  if (!deed()) return false;
   if (aws_.stages(arn_) != before)
     changed_by_hand_ = aws_.secret(arn_).metadata.last_changed.value_or(WallTime());
   // Nobody takes all labels but the baton from the only value that works, or that is just being
@@ -60,50 +83,52 @@ void SimWorld::people() {
   } else if (holder(engine::kCurrent) != current) {
     current_moved_ = clock_.mono();
   }
+  return true;
 }
 
-void SimWorld::one_act() {
+bool SimWorld::act_on_labels(Act what) {
   const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious),
                     pending = holder(engine::kPending);
   const std::string latest = holder(engine::kLatest), baton = holder(engine::kBaton);
   const std::string credential = backend_->credential(value_of(current));
-  switch (rng_.below(9)) {
-    case 0:
-      return saved_by_person(credential, std::to_string(++names_));  // another field is edited
-    case 1:
-      return saved_by_person(backend_->own_credential(++names_), others_);
-    case 2:
-      if (previous.empty() || (two_credentials() && !works(previous))) return;
+  switch (what) {
+    case Act::EditsField:  // another field
+      return saved_by_person(credential, std::to_string(++names_)), true;
+    case Act::SavesOwn:
+      return saved_by_person(backend_->own_credential(++names_), others_), true;
+    case Act::CurrentBack:
+      if (previous.empty() || (two_credentials() && !works(previous))) return false;
       others_ = backend_->others(value_of(previous));
-      return person_moves(engine::kCurrent, previous);
-    case 3:
-      if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return;
+      return person_moves(engine::kCurrent, previous), true;
+    case Act::CurrentToPending:
+      if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return false;
       others_ = backend_->others(value_of(pending));
-      return person_moves(engine::kCurrent, pending);
-    case 4:
-      if (!pending.empty() && kind_ != Kind::Delegated) person_moves(engine::kPending, "");
-      return;
-    case 5:
-      if (!baton.empty()) person_moves(engine::kBaton, "");
-      return;
-    case 6:
-      if (latest.empty()) return;
+      return person_moves(engine::kCurrent, pending), true;
+    case Act::DropsPending:
+      if (pending.empty() || kind_ == Kind::Delegated) return false;
+      return person_moves(engine::kPending, ""), true;
+    case Act::DropsBaton:
+      if (baton.empty()) return false;
+      return person_moves(engine::kBaton, ""), true;
+    case Act::DropsLatest:
+      if (latest.empty()) return false;
       latest_dropped_ = true;
-      return person_moves(engine::kLatest, "");
-    case 8:  // somebody else's rotation, which ends when it is calm
-      if (kind_ == Kind::Delegated) return;
+      return person_moves(engine::kLatest, ""), true;
+    case Act::PutsPending:  // somebody else's rotation, which ends when it is calm
+      if (kind_ == Kind::Delegated) return false;
       ++meddled_;
       tell("a person puts a pending version");
       (void)aws_.put_as_person(arn_, backend_->with(value_of(current), "foreign", "0"),
                                "AWSPENDING");
-      return;
-    case 7:
-      if (rollback_of_ != current) {
-        ++meddled_;
-        rollback_of_ = current;
-        tell("a person asks to roll back");
-      }
-      return;
+      return true;
+    case Act::RollsBack:
+      if (rollback_of_ == current) return false;
+      ++meddled_;
+      rollback_of_ = current;
+      tell("a person asks to roll back");
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -140,36 +165,44 @@ bool SimWorld::some_label_works() const {
          (kind_ == Kind::ForwardOnly && works(holder(engine::kLatest)));
 }
 
-void SimWorld::check_end() {
-  const std::string current = holder(engine::kCurrent), previous = holder(engine::kPrevious),
-                    pending = holder(engine::kPending);
+// A person may still say something about a pending version, or has asked for something.
+bool SimWorld::waits_for_person() const {
+  const std::string current = holder(engine::kCurrent), pending = holder(engine::kPending);
+  return (latest_dropped_ && !pending.empty() && pending != current) || rollback_of_ == current;
+}
+
+std::string SimWorld::unrest() const {
+  const std::string current = holder(engine::kCurrent), pending = holder(engine::kPending);
   // Somebody took KEYTURN_LATEST from an older pending version of ours: it looks like anybody's,
   // and a person has to say.
   const bool foreign = latest_dropped_ && !pending.empty() && pending != current;
-  if (!works(current) && !foreign) return fail("I3: AWSCURRENT does not work");
+  if (!works(current) && !foreign) return "I3: AWSCURRENT does not work";
   const auto value = aws_.value_of(arn_, current);
-  if (const std::string wrong = cluster_->wrong_at_rest({current, *value}); !wrong.empty())
-    return fail(wrong);
-  if (!holder(engine::kBaton).empty()) return fail("I3: the baton is left");
-  if (!pending.empty() && pending != current && !foreign) return fail("I3: AWSPENDING is left");
+  if (std::string wrong = cluster_->wrong_at_rest({current, *value}); !wrong.empty()) return wrong;
+  if (!holder(engine::kBaton).empty()) return "I3: the baton is left";
+  if (!pending.empty() && pending != current && !foreign) return "I3: AWSPENDING is left";
   if (kind_ != Kind::Delegated && backend_->others(*value) != others_)
-    return fail("a person's edit of another field is lost");
-  if (rotation_due() && !foreign) return fail("I4: a rotation is still due");
+    return "a person's edit of another field is lost";
+  if (rotation_due() && !foreign) return "I4: a rotation is still due";
   // A version that was made to go back serves a request of before it, too.
   const int rollbacks = cluster_->rollbacks();
   const bool right = rollbacks == 0 ? finished_ == asked_ : finished_ <= asked_ + rollbacks;
   if (meddled_ == 0 && wrong_ == 0 && !right) {
-    return fail("I4: " + std::to_string(asked_) + " rotations were asked for, " +
-                std::to_string(finished_) + " happened");
+    return "I4: " + std::to_string(asked_) + " rotations were asked for, " +
+           std::to_string(finished_) + " happened";
   }
-  if (!two_credentials() || foreign) return;
+  return two_credentials() && !foreign ? left_over(backend_->credential(*value)) : "";
+}
+
+std::string SimWorld::left_over(const std::string& current) const {
+  const std::string previous = holder(engine::kPrevious);
   const std::string held_back = previous.empty() ? "" : backend_->credential(value_of(previous));
   for (const SimBackend::Living& one : backend_->living()) {
-    if (one.credential == backend_->credential(*value) ||
-        (meddled_ > 0 && (!one.ours || one.credential == held_back)))
+    if (one.credential == current || (meddled_ > 0 && (!one.ours || one.credential == held_back)))
       continue;
-    return fail("I3: credential " + one.name + " is left over");
+    return "I3: credential " + one.name + " is left over";
   }
+  return {};
 }
 
 }  // namespace keyturn::simulation

@@ -13,41 +13,78 @@ using rotation::PolicyStatus;
 using rotation::RetireAfter;
 using Way = SimKube::Way;
 
+namespace {
+
+class Draw {
+ public:
+  explicit Draw(Rng& rng) : rng_(rng) {}
+  bool one_in(std::uint64_t n) { return rng_.below(n) == 0; }
+  Duration below(std::uint64_t ms) { return Duration(static_cast<std::int64_t>(rng_.below(ms))); }
+  Duration grace() { return one_in(2) ? Duration(0) : below(600'000); }  // none is the hardest
+
+  Home home(const std::string& ns, const std::vector<Way>& ways) {
+    Home home{.ns = ns, .rereads = one_in(2)};
+    if (one_in(4)) home.refuses = below(1'200'000);
+    home.rollout.restart = one_in(2) ? rotation::Restart::None : rotation::Restart::Auto;
+    home.rollout.reloads_volumes = home.rereads && one_in(2);
+    home.rollout.timeout = one_in(4) ? Duration(900'000) : Duration(60'000) + below(120'000);
+    home.rollout.on_failure = one_in(2) ? OnFailure::Hold : OnFailure::Rollback;
+    home.grace = grace();
+    for (const Way way : ways) {
+      Home::App app{.way = way, .replicas = one_in(2) ? 1 : 2, .paused = one_in(12)};
+      app.on_delete = !app.paused && one_in(6);
+      home.apps.push_back(app);
+    }
+    return home;
+  }
+
+ private:
+  Rng& rng_;
+};
+
+}  // namespace
+
+Setup draw_setup(Rng& rng) {
+  Draw draw(rng);
+  Setup setup;
+  setup.influx.hides_tokens = draw.one_in(2);
+  setup.influx.single = draw.one_in(2);
+  setup.influx.by_url = draw.one_in(2);
+  if (draw.one_in(3)) setup.after = draw.one_in(2) ? RetireAfter::Sync : RetireAfter::Immediately;
+  setup.homes.push_back(draw.home(
+      "shop", draw.one_in(2) ? std::vector{Way::Env} : std::vector{Way::Env, Way::SubPath}));
+  if (draw.one_in(2)) setup.homes.back().bare = {Way::Env};
+  if (!draw.one_in(3))
+    setup.homes.push_back(draw.home(
+        "web", draw.one_in(2) ? std::vector{Way::Env} : std::vector{Way::Volume, Way::Env}));
+  if (!draw.one_in(3)) {
+    setup.homes.push_back(draw.home("batch", {}));
+    setup.homes.back().bare = {Way::Volume};
+    setup.homes.back().job = true;
+  }
+  return setup;
+}
+
 Readers::Readers(Schedule& schedule, Clock& clock, std::string arn,
-                 const SimCluster::Current& current)
+                 const SimCluster::Current& current, const Setup& setup)
     : schedule_(schedule),
       clock_(clock),
       arn_(std::move(arn)),
-      kube_(std::make_shared<SimKube>(schedule, clock)) {
+      kube_(std::make_shared<SimKube>(schedule, clock)),
+      drill_(setup.drill) {
   kube_->stands_for = [this](const std::string& ns) { return stands_for(ns); };
   kube_->told_since = [this](const std::string& ns) {
     const auto& targets = policies_.at(ns).policy.status.targets;
     return targets.empty() ? WallTime{} : targets.front().synced_at.value_or(WallTime{});
   };
-  Stored& owner = add_policy("shop", current);
+  for (const Home& home : setup.homes) {
+    add_policy(home, current);
+    add_readers(home);
+  }
+  Stored& owner = policies_.at(setup.homes.front().ns);
   owner.owner = true;
-  if (one_in(3)) retire_after(owner, one_in(2) ? RetireAfter::Sync : RetireAfter::Immediately);
-  add_readers("shop", one_in(2) ? std::vector{Way::Env} : std::vector{Way::Env, Way::SubPath});
-  if (one_in(2)) kube_->add_pod("shop", "", kTarget, Way::Env);
-  if (!one_in(3)) {
-    add_policy("web", current);
-    add_readers("web", one_in(2) ? std::vector{Way::Env} : std::vector{Way::Volume, Way::Env});
-  }
-  if (!one_in(3)) {
-    add_policy("batch", current);
-    kube_->add_pod("batch", "", kTarget, Way::Volume);
-    kube_->add_pod("batch", "job", kTarget, Way::Env);
-  }
-}
-
-Duration Readers::a_grace_period() {  // none at all is the hardest
-  return one_in(2) ? Duration(0)
-                   : Duration(static_cast<std::int64_t>(schedule_.rng().below(600'000)));
-}
-
-Duration Readers::a_timeout() {
-  return one_in(4) ? Duration(900'000)
-                   : Duration(static_cast<std::int64_t>(60'000 + schedule_.rng().below(120'000)));
+  retire_after(owner, setup.after);
+  if (drill_) laxest_ = RetireAfter::Sync;  // no pod is waited for
 }
 
 void Readers::retire_after(Stored& owner, RetireAfter after) {
@@ -55,20 +92,18 @@ void Readers::retire_after(Stored& owner, RetireAfter after) {
   laxest_ = std::max(laxest_, after);
 }
 
-Stored& Readers::add_policy(const std::string& ns, const SimCluster::Current& current) {
-  kube_->namespaces[ns] = {.rereads = one_in(2)};
-  if (one_in(4)) refuse_writes(ns);
+void Readers::add_policy(const Home& home, const SimCluster::Current& current) {
+  const std::string& ns = home.ns;
+  kube_->namespaces[ns] = {.rereads = home.rereads, .refuses_until = clock_.mono() + home.refuses};
   Stored& stored = policies_[ns];
+  stored.exists = home.exists;
   Policy& policy = stored.policy;
   policy.ns = ns;
   policy.name = kTarget;
   policy.uid = "uid-" + ns;
   policy.spec.targets = {{.name = kTarget}};
-  policy.spec.rollout.restart = one_in(2) ? rotation::Restart::None : rotation::Restart::Auto;
-  policy.spec.rollout.reloads_volumes = kube_->namespaces[ns].rereads && one_in(2);
-  policy.spec.rollout.timeout = a_timeout();
-  policy.spec.rollout.on_failure = one_in(2) ? OnFailure::Hold : OnFailure::Rollback;
-  policy.spec.retirement.grace_period = a_grace_period();
+  policy.spec.rollout = home.rollout;
+  policy.spec.retirement.grace_period = home.grace;
   // Written long ago, and every reader runs with it.
   SimKube::Secret& secret = kube_->secrets[ns + "/" + kTarget];
   secret.metadata = {{"name", kTarget},
@@ -81,33 +116,36 @@ Stored& Readers::add_policy(const std::string& ns, const SimCluster::Current& cu
                        {rotation::kSecretArnAnnotation, arn_},
                        {rotation::kVersionIdAnnotation, current.version}}}};
   secret.value = secret.before = current.value;
+  if (!home.exists) return;
   policy.status.secret_arn = arn_;
   policy.status.current_version_id = current.version;
   policy.status.targets = {{.name = kTarget,
                             .version_id = current.version,
                             .rolled_out_version_id = current.version,
                             .synced_at = WallTime{}}};
-  return stored;
 }
 
-void Readers::add_readers(const std::string& ns, const std::vector<Way>& ways) {
-  for (const Way way : ways) {
-    SimKube::Workload workload{.ns = ns,
-                               .name = "app" + std::to_string(static_cast<int>(way)),
+void Readers::add_readers(const Home& home) {
+  for (const Home::App& app : home.apps) {
+    SimKube::Workload workload{.ns = home.ns,
+                               .name = "app" + std::to_string(static_cast<int>(app.way)),
                                .secret = kTarget,
-                               .way = way,
-                               .replicas = one_in(2) ? 1 : 2,
-                               .paused = one_in(12)};
-    if (!workload.paused && one_in(6)) {
-      workload.kind = "StatefulSet";
-      workload.on_delete = true;
-    }
+                               .way = app.way,
+                               .replicas = app.replicas,
+                               .kind = app.on_delete ? "StatefulSet" : "Deployment",
+                               .on_delete = app.on_delete,
+                               .paused = app.paused,
+                               .fails_once = app.fails_once};
     for (int n = 0; n < workload.replicas; ++n) {
-      kube_->add_pod(ns, workload.name, kTarget, way);
+      kube_->add_pod(home.ns, workload.name, kTarget, app.way);
       kube_->pods.back().revision = workload.revision;
     }
     kube_->workloads.push_back(std::move(workload));
   }
+  for (const Way way : home.bare) kube_->add_pod(home.ns, "", kTarget, way);
+  if (!home.job) return;
+  kube_->add_pod(home.ns, "job", kTarget, Way::Env);
+  if (home.job_ends > Duration(0)) kube_->pods.back().ends_at = clock_.mono() + home.job_ends;
 }
 
 bool Readers::stands_for(const std::string& ns) const {
@@ -164,50 +202,96 @@ void Readers::one_act_of_a_person() {
   auto at = policies_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(schedule_.rng().below(policies_.size())));
   const std::string& ns = at->first;
-  Stored& stored = at->second;
+  const Stored& stored = at->second;
   switch (schedule_.rng().below(9)) {
     case 0:
     case 1:
-      return edit(stored);
-    case 2:  // a follower goes, or comes back
-      if (stored.owner) return;
-      if (stored.exists) return remove(stored);
-      stored.exists = !kube_->namespaces.at(ns).going;
-      return schedule_.tell("a person creates the policy in " + ns + " again");
+      if (one_in(2)) (void)act_in(ns, Act::EditsRestart);
+      if (one_in(2)) (void)act_in(ns, Act::EditsReloads);
+      if (one_in(2)) (void)act_in(ns, Act::EditsGrace);
+      if (one_in(4)) (void)act_in(ns, Act::EditsOnFailure);
+      if (one_in(10)) (void)act_in(ns, Act::EditsAfter);
+      return;
+    case 2:
+      return (void)act_in(ns, stored.exists ? Act::FollowerGoes : Act::FollowerComes);
     case 3:
-      if (stored.owner || kube_->namespaces.at(ns).going || !one_in(3)) return;
-      schedule_.tell("a person removes namespace " + ns);
-      remove(stored);
-      return kube_->remove_namespace(ns);
+      if (one_in(3)) (void)act_in(ns, Act::NamespaceGoes);
+      return;
     case 4:
-      if (kube_->namespaces.at(ns).going) return;
-      schedule_.tell("a person starts a pod in " + ns);
-      return kube_->add_pod(ns, "", kTarget, one_in(2) ? Way::Env : Way::Volume);
+      return (void)act_in(ns, Act::StartsPod);
     case 5:
-      return refuse_writes(ns);
+      return (void)act_in(ns, Act::RefusesWrites);
     case 6:
-      for (SimKube::Workload& workload : kube_->workloads) {
-        if (workload.ns != ns || workload.on_delete || !one_in(2)) continue;
-        schedule_.tell("a person pauses or resumes " + ns + "/" + workload.name);
-        kube_->pause(workload, !workload.paused);
-      }
-      return;
+      return (void)act_in(ns, Act::Pauses);
     default:
-      for (SimKube::Workload& workload : kube_->workloads) {
-        if (workload.ns != ns || !one_in(2)) continue;
-        schedule_.tell("a person restarts " + ns + "/" + workload.name);
-        auto annotations = workload.annotations;
-        annotations["kubectl.kubernetes.io/restartedAt"] = schedule_.rng().below(1'000'000);
-        kube_->restart(workload, annotations);
-      }
-      return;
+      return (void)act_in(ns, Act::Restarts);
   }
 }
 
-void Readers::refuse_writes(const std::string& ns) {
-  schedule_.tell("a webhook refuses writes of Secrets in " + ns);
-  kube_->namespaces.at(ns).refuses_until =
-      clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(1'200'000)));
+bool Readers::act_everywhere(Act what) {
+  bool done = false;
+  for (const auto& [ns, stored] : policies_) done = act_in(ns, what) || done;
+  return done;
+}
+
+bool Readers::act_in(const std::string& ns, Act what) {
+  Stored& stored = policies_.at(ns);
+  SimKube::Namespace& home = kube_->namespaces.at(ns);
+  switch (what) {
+    case Act::FollowerGoes:
+      if (stored.owner || !stored.exists) return false;
+      remove(stored);
+      return true;
+    case Act::FollowerComes:
+      if (stored.owner || stored.exists || home.going) return false;
+      schedule_.tell("a person creates the policy in " + ns);
+      stored.exists = true;
+      return true;
+    case Act::NamespaceGoes:
+      if (stored.owner || home.going) return false;
+      schedule_.tell("a person removes namespace " + ns);
+      remove(stored);
+      kube_->remove_namespace(ns);
+      return true;
+    case Act::StartsPod:
+      if (home.going) return false;
+      schedule_.tell("a person starts a pod in " + ns);
+      kube_->add_pod(ns, "", kTarget, schedule_.likely(0.5) ? Way::Env : Way::Volume);
+      return true;
+    case Act::RefusesWrites:
+      schedule_.tell("a webhook refuses writes of Secrets in " + ns);
+      home.refuses_until =
+          clock_.mono() + Duration(static_cast<std::int64_t>(schedule_.rng().below(1'200'000)));
+      return true;
+    case Act::NodeRestarts:
+      schedule_.tell("all containers in " + ns + " crash");
+      home.crash_at = clock_.mono();
+      return true;
+    case Act::Pauses:
+    case Act::Restarts:
+      return act_on_workloads(ns, what);
+    default:
+      return edit(stored, what);
+  }
+}
+
+bool Readers::act_on_workloads(const std::string& ns, Act what) {
+  bool done = false;
+  for (SimKube::Workload& workload : kube_->workloads) {
+    if (workload.ns != ns || !schedule_.likely(0.5)) continue;
+    if (what == Act::Pauses && workload.on_delete) continue;
+    done = true;
+    if (what == Act::Pauses) {
+      schedule_.tell("a person pauses or resumes " + ns + "/" + workload.name);
+      kube_->pause(workload, !workload.paused);
+      continue;
+    }
+    schedule_.tell("a person restarts " + ns + "/" + workload.name);
+    auto annotations = workload.annotations;
+    annotations["kubectl.kubernetes.io/restartedAt"] = schedule_.rng().below(1'000'000);
+    kube_->restart(workload, annotations);
+  }
+  return done;
 }
 
 void Readers::remove(Stored& stored) {
@@ -217,25 +301,40 @@ void Readers::remove(Stored& stored) {
   for (SimKube::Pod& pod : kube_->pods) pod.counts = pod.counts && pod.ns != stored.policy.ns;
 }
 
-void Readers::edit(Stored& stored) {
+bool Readers::edit(Stored& stored, Act what) {
   rotation::PolicySpec& spec = stored.policy.spec;
+  rotation::RolloutSpec& rollout = spec.rollout;
+  Duration& grace = spec.retirement.grace_period;
+  switch (what) {
+    case Act::EditsRestart: {
+      const bool none = rollout.restart == rotation::Restart::None;
+      rollout.restart = none ? rotation::Restart::Auto : rotation::Restart::None;
+      break;
+    }
+    case Act::EditsReloads:
+      if (!kube_->namespaces.at(stored.policy.ns).rereads) return false;
+      rollout.reloads_volumes = !rollout.reloads_volumes;
+      break;
+    case Act::EditsGrace:
+      grace = grace > Duration(0)
+                  ? Duration(0)
+                  : Duration(static_cast<std::int64_t>(schedule_.rng().below(600'000)));
+      break;
+    case Act::EditsOnFailure: {
+      const bool hold = rollout.on_failure == OnFailure::Hold;
+      rollout.on_failure = hold ? OnFailure::Rollback : OnFailure::Hold;
+      break;
+    }
+    case Act::EditsAfter:
+      if (!stored.owner) return false;
+      retire_after(stored, schedule_.likely(0.5) ? RetireAfter::Sync : RetireAfter::Rollout);
+      break;
+    default:
+      return false;
+  }
   ++stored.policy.generation;
   schedule_.tell("a person edits the policy in " + stored.policy.ns);
-  if (one_in(2)) {
-    const bool none = spec.rollout.restart == rotation::Restart::None;
-    spec.rollout.restart = none ? rotation::Restart::Auto : rotation::Restart::None;
-  }
-  if (one_in(2)) {
-    spec.rollout.reloads_volumes =
-        !spec.rollout.reloads_volumes && kube_->namespaces.at(stored.policy.ns).rereads;
-  }
-  if (one_in(2)) spec.retirement.grace_period = a_grace_period();
-  if (one_in(4)) {
-    const bool hold = spec.rollout.on_failure == OnFailure::Hold;
-    spec.rollout.on_failure = hold ? OnFailure::Rollback : OnFailure::Hold;
-  }
-  if (stored.owner && one_in(10))
-    retire_after(stored, one_in(2) ? RetireAfter::Sync : RetireAfter::Rollout);
+  return true;
 }
 
 }  // namespace keyturn::simulation

@@ -11,6 +11,7 @@
 #include "controller/rotation/policy.h"
 #include "tests/simulation/sim_cluster.h"
 #include "tests/simulation/sim_kube.h"
+#include "tests/simulation/sim_setup.h"
 
 namespace keyturn::simulation {
 
@@ -26,9 +27,11 @@ struct Stored {
 
 class Readers {
  public:
-  Readers(Schedule& schedule, Clock& clock, std::string arn, const SimCluster::Current& current);
+  Readers(Schedule& schedule, Clock& clock, std::string arn, const SimCluster::Current& current,
+          const Setup& setup);
 
-  void one_act_of_a_person();
+  void one_act_of_a_person();     // a drawn one, in a drawn namespace
+  bool act_everywhere(Act what);  // false: nothing to do it to
   // The truth; "" or what is wrong. What spec.retirement.after does not wait for is not promised.
   std::string wrong_now(const SimCluster::Accepts& accepts) const;
   std::string wrong_at_rest(const SimCluster::Current& current) const;
@@ -40,23 +43,26 @@ class Readers {
   }
   bool synced(const Stored& stored, const std::string& version) const;
 
+  // A drill gave up somebody who was late: what it follows holds a dead credential then.
+  void gave_up() { laxest_ = rotation::RetireAfter::Immediately; }
+
   Schedule& schedule_;
   Clock& clock_;
   const std::string arn_;
   const std::shared_ptr<SimKube> kube_;
   std::map<std::string, Stored> policies_;  // by namespace: one in each
+  const bool drill_;
 
  private:
   bool one_in(std::uint64_t n) { return schedule_.rng().below(n) == 0; }
   bool stands_for(const std::string& ns) const;
-  Duration a_grace_period();
-  Duration a_timeout();
   void retire_after(Stored& owner, rotation::RetireAfter after);
-  Stored& add_policy(const std::string& ns, const SimCluster::Current& current);
-  void add_readers(const std::string& ns, const std::vector<SimKube::Way>& ways);
-  void refuse_writes(const std::string& ns);
+  void add_policy(const Home& home, const SimCluster::Current& current);
+  void add_readers(const Home& home);
+  bool act_in(const std::string& ns, Act what);
+  bool act_on_workloads(const std::string& ns, Act what);
   void remove(Stored& stored);
-  void edit(Stored& stored);
+  bool edit(Stored& stored, Act what);
 
   rotation::RetireAfter laxest_ = rotation::RetireAfter::Rollout;  // that it ever was
 };

@@ -7,37 +7,32 @@
 namespace keyturn::simulation {
 
 namespace {
-constexpr Duration kCalm{9 * 3'600'000};  // enough for two clean-ups of what is older than an hour
+constexpr Duration kSettled{3 * 3'600'000 + 600'000};  // a clean-up must have found nothing to do
+constexpr int kRests = 3;                              // as long where all is placed
 }  // namespace
 
 Error lost(const std::string& request) {
   return make_error(ErrorClass::Transient, "Timeout", request + ": no answer");
 }
 
-const char* to_string(Fault fault) {
-  static const char* const kNames[kFaults] = {"any",   "crash",    "lost",    "late",
-                                              "twice", "throttle", "refused", "wrong",
-                                              "stale", "other",    "person",  "deleted"};
-  return kNames[static_cast<std::size_t>(fault)];
-}
-
-Schedule::Schedule(std::uint64_t seed, bool trace)
-    : rng_(seed * 0x9e3779b97f4a7c15u + 1), trace_(trace) {
+Schedule::Schedule(std::uint64_t seed, bool trace, Placements* placed)
+    : rng_(seed * 0x9e3779b97f4a7c15u + 1), trace_(trace), placed_(placed) {
   chaos_ = 40 + static_cast<int>(rng_.below(200));
   // Most schedules know few kinds of trouble, so that each is also met alone.
-  const auto draw = [this](double p) {
-    return rng_.unit() < 0.4 ? 0.0 : p * (rng_.unit() < 0.2 ? 3.0 : 0.3 + rng_.unit());
+  const auto draw = [this](Fault fault, double p) {
+    odds_.at(static_cast<std::size_t>(fault)) =
+        rng_.unit() < 0.4 ? 0.0 : p * (rng_.unit() < 0.2 ? 3.0 : 0.3 + rng_.unit());
   };
-  odds_ = {.crash = draw(0.02),
-           .lost = draw(0.04),
-           .late = draw(0.04),
-           .twice = draw(0.06),
-           .throttle = draw(0.03),
-           .refused = draw(0.02),
-           .wrong = draw(0.07),
-           .stale = draw(0.08),
-           .person = draw(0.045),
-           .deleted = draw(0.006)};
+  draw(Fault::Crash, 0.02);
+  draw(Fault::LostReply, 0.04);
+  draw(Fault::Late, 0.04);
+  draw(Fault::Duplicate, 0.06);
+  draw(Fault::Throttle, 0.03);
+  draw(Fault::Refused, 0.02);
+  draw(Fault::WrongRejection, 0.07);
+  draw(Fault::StaleRead, 0.08);
+  draw(Fault::Person, 0.045);
+  draw(Fault::PolicyDeleted, 0.006);
 }
 
 void Schedule::tell(const std::string& line) {
@@ -55,7 +50,14 @@ void Schedule::fired(int row) {
 
 void Schedule::happened(Fault fault) {
   seen_[static_cast<std::size_t>(fault)] = true;
+  last_change_ = clock_.mono();
   if (trace_ && fault != Fault::OtherLeader) tell(std::string("  !! ") + to_string(fault));
+}
+
+bool Schedule::strikes(Fault fault) {
+  if (placed_ != nullptr)
+    return placed_->strikes(leaders_[current_].number, Adversity::Kind::Fault, fault);
+  return chance(odds_.at(static_cast<std::size_t>(fault)));
 }
 
 void Schedule::fail(const std::string& what) {
@@ -70,7 +72,8 @@ void Schedule::run(const std::array<std::function<void()>, 2>& leaders) {
   std::array<std::thread, 2> threads;
   for (std::size_t n = 0; n < 2; ++n) threads[n] = std::thread(leaders[n]);
   for (std::thread& t : threads) t.join();
-  if (!failure_) check_end();
+  if (failure_ || (placed_ != nullptr && !placed_->all_used())) return;
+  if (const std::string wrong = unrest(); !wrong.empty()) fail(wrong);
 }
 
 void Schedule::start(std::size_t leader) {
@@ -97,7 +100,21 @@ void Schedule::finish(std::size_t leader) {
   switch_to(1 - leader);  // the other one goes on, or finds that it is over
 }
 
+// Once all is at rest it must stay so.
+void Schedule::look_at_rest() {
+  if (waits_for_person()) return;
+  const std::string wrong = ghosts_.empty() ? unrest() : "a request is under way";
+  if (!wrong.empty()) {
+    if (rested_since_) fail("at rest, and then no longer: " + wrong);
+    return;
+  }
+  const MonoTime now = clock_.mono();
+  if (!rested_since_) rested_since_ = now;
+  if (placed_ != nullptr ? ++rests_ == kRests : now - *rested_since_ > kSettled) over_ = true;
+}
+
 void Schedule::sleep(std::size_t leader, Duration duration) {
+  if (placed_ != nullptr) return sleep_placed(leader, duration);
   Leader& me = leaders_[leader];
   Leader& other = leaders_[1 - leader];
   me.busy = false;
@@ -113,6 +130,7 @@ void Schedule::sleep(std::size_t leader, Duration duration) {
   if (me.wakes > clock_.mono()) clock_.advance(me.wakes - clock_.mono());
   land_ghosts();
   if (calm_) resting(clock_.mono() - calm_since_ > kCalm / 2 ? Rest::Late : Rest::Early);
+  if (calm_) look_at_rest();
   if (calm_ && clock_.mono() - calm_since_ > kCalm) over_ = true;
   if (over_) throw Stop{};
   me.busy = true;
@@ -120,6 +138,7 @@ void Schedule::sleep(std::size_t leader, Duration duration) {
 
 // Never so much that a request under way would miss its deadline.
 void Schedule::pass_time(Duration at_most) {
+  if (placed_ != nullptr) return clock_.advance(kPlacedTime);
   const double kind = rng_.unit();
   Duration by(static_cast<std::int64_t>(rng_.below(kind < 0.7 ? 50 : kind < 0.92 ? 1000 : 15'000)));
   by = std::min(by, at_most);
@@ -133,13 +152,14 @@ void Schedule::pass_time(Duration at_most) {
 void Schedule::turn() {
   const std::size_t me = current_;
   ++requests_;
-  if (!calm_ && requests_ > chaos_) become_calm();
+  if (placed_ == nullptr && !calm_ && requests_ > chaos_) become_calm();
   land_ghosts();
   pass_time(kRequestDeadline);
   land_ghosts();
   others_act();
   check();
   if (over_) throw Stop{};
+  if (placed_ != nullptr) return;
   Leader& other = leaders_[1 - me];
   const bool other_ready = !other.gone && (other.busy || other.wakes <= clock_.mono());
   const bool other_must =
@@ -159,7 +179,7 @@ void Schedule::become_calm() {
   calm_since_ = clock_.mono();
   away_until_ = MonoTime{};
   becoming_calm();
-  if (rng_.below(2) == 0) leaders_[rng_.below(2)].retires = true;
+  if (placed_ == nullptr && rng_.below(2) == 0) leaders_[rng_.below(2)].retires = true;
 }
 
 void Schedule::go_away(Duration duration) { away_until_ = clock_.mono() + duration; }
@@ -184,19 +204,19 @@ void Schedule::land_ghosts() {
 
 Schedule::Fate Schedule::send(const std::string& name, bool writes) {
   Leader& me = leaders_[current_];
-  if (!me.back_by) me.back_by = clock_.mono() + kRequestDeadline;
-  const MonoTime deadline = clock_.mono() + kRequestDeadline;
-  me.back_by = deadline;
+  me.back_by = clock_.mono() + kRequestDeadline;
+  if (placed_ != nullptr) leaves(name, writes);
   turn();
-  tell("leader " + std::to_string(current_) + "     " + name);
-  if (chance(odds_.crash)) {
+  if (placed_ != nullptr) placed_at(me.number);
+  tell("leader " + std::to_string(current_) + "     " + number_of(me) + name);
+  if (strikes(Fault::Crash)) {
     happened(Fault::Crash);
     throw Crash{};
   }
-  if (chance(odds_.throttle)) return happened(Fault::Throttle), Fate::Throttled;
-  if (chance(odds_.refused)) return happened(Fault::Refused), Fate::Refused;
-  if (writes && chance(odds_.late)) return happened(Fault::Late), Fate::Late;
-  if (chance(odds_.lost)) return happened(Fault::LostReply), Fate::LostReply;
+  if (strikes(Fault::Throttle)) return happened(Fault::Throttle), Fate::Throttled;
+  if (strikes(Fault::Refused)) return happened(Fault::Refused), Fate::Refused;
+  if (writes && strikes(Fault::Late)) return happened(Fault::Late), Fate::Late;
+  if (strikes(Fault::LostReply)) return happened(Fault::LostReply), Fate::LostReply;
   return Fate::Carried;
 }
 
@@ -204,7 +224,7 @@ void Schedule::arrive() {
   check();
   turn();
   leaders_[current_].back_by.reset();
-  if (chance(odds_.crash)) {
+  if (placed_ != nullptr ? arrived() : strikes(Fault::Crash)) {
     happened(Fault::Crash);
     throw Crash{};
   }
@@ -213,6 +233,7 @@ void Schedule::arrive() {
 // Checked for its age when it is sent; carried out when it gets there.
 Status Schedule::write(const std::string& name, const std::optional<MonoTime>& not_after,
                        const std::function<Status()>& carry_out) {
+  halt();
   if (not_after && clock_.mono() > *not_after)
     return make_error(ErrorClass::Unavailable, "ViewTooOld", "not sent");
   const MonoTime sent = clock_.mono();
@@ -231,7 +252,7 @@ Status Schedule::write(const std::string& name, const std::optional<MonoTime>& n
   }
   Status answer = carry_out();
   if (!answer.ok()) tell("      " + answer.error().describe());
-  if (chance(odds_.twice)) {
+  if (strikes(Fault::Duplicate)) {
     happened(Fault::Duplicate);
     later(name, sent, [carry_out] { (void)carry_out(); });
   }
@@ -241,7 +262,9 @@ Status Schedule::write(const std::string& name, const std::optional<MonoTime>& n
 }
 
 void Schedule::later(const std::string& name, MonoTime sent, std::function<void()> carry_out) {
-  const MonoTime lands = sent + Duration(static_cast<std::int64_t>(rng_.below(15'000)));
+  const MonoTime lands =
+      sent +
+      (placed_ != nullptr ? kPlacedLate : Duration(static_cast<std::int64_t>(rng_.below(15'000))));
   ghosts_.push_back(
       {std::max(lands, clock_.mono()), [this, name, carry_out = std::move(carry_out)] {
          tell("  (late) " + name);

@@ -7,13 +7,26 @@
 namespace keyturn::simulation {
 
 SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
-    : Schedule(seed, trace), kind_(kind), aws_(clock_) {
+    : SimWorld(kind, seed, trace, nullptr, nullptr) {}
+
+SimWorld::SimWorld(const Setup& setup, Placements& placed, bool trace)
+    : SimWorld(Kind::InfluxdbToken, 1, trace, &setup, &placed) {}
+
+SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace, const Setup* setup,
+                   Placements* placed)
+    : Schedule(seed, trace, placed),
+      kind_(kind),
+      setup_(setup != nullptr              ? *setup
+             : kind == Kind::InfluxdbToken ? draw_setup(rng_)
+                                           : Setup{}),
+      aws_(clock_) {
   arn_ = aws_.add_secret("shop/orders", "to come");
   backend_ = make_backend(
       kind,
       {.schedule = *this,
        .clock = clock_,
        .arn = arn_,
+       .setup = setup_,
        .confirming = confirming_,
        .wrong = wrong_,
        .rotate_secret = [this](const std::string& version) { return rotate_secret(version); },
@@ -25,7 +38,7 @@ SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace)
     s.versions[first.version].value = first.value;
     s.metadata.rotation_enabled = kind_ == Kind::Delegated;
   });
-  cluster_ = kind == Kind::InfluxdbToken ? make_life(*this, clock_, arn_, first)
+  cluster_ = kind == Kind::InfluxdbToken ? make_life(*this, clock_, arn_, first, setup_)
                                          : make_small_cluster(*this, first);
   clock_.advance(Duration(60'000));
   ask_for_rotation();
@@ -40,7 +53,7 @@ void SimWorld::ask_for_rotation() {
 
 void SimWorld::others_act() {
   cluster_->act(calm());
-  people();
+  if (!placed()) people();
   aws_rotates();
 }
 
@@ -62,17 +75,15 @@ void SimWorld::resting(Rest rest) {
 Result<aws::SecretMetadata> SimWorld::describe(const std::string& id) {
   const Fate fate = send("DescribeSecret", false);
   if (fate != Fate::Carried) return lost("DescribeSecret");
-  const bool stale = chance(odds().stale);
-  if (stale) {
-    // What one change ago was true, for a second at most.
-    const auto changed = aws_.secret(arn_).metadata.last_changed;
-    // A last look that does not show yet what a person did by hand is the instant before a
-    // revocation that nobody protects (docs/protocol.md, "What is not promised").
-    const bool by_hand_too_late = confirming_ > 0 && changed == changed_by_hand_;
-    if (changed && clock_.now() - *changed < Duration(1000) && !by_hand_too_late) {
-      happened(Fault::StaleRead);
-      aws_.set_staleness([] { return 1; });
-    }
+  // What one change ago was true, for a second at most. But a last look that does not show yet what
+  // a person did by hand is the instant before a revocation that nobody protects
+  // (docs/protocol.md, "What is not promised").
+  const auto changed = aws_.secret(arn_).metadata.last_changed;
+  const bool by_hand_too_late = confirming_ > 0 && changed == changed_by_hand_;
+  if (changed && clock_.now() - *changed < Duration(1000) && !by_hand_too_late &&
+      strikes(Fault::StaleRead)) {
+    happened(Fault::StaleRead);
+    aws_.set_staleness([] { return 1; });
   }
   auto answer = aws_.describe(id);
   aws_.set_staleness(nullptr);

@@ -18,6 +18,8 @@ namespace keyturn::simulation {
 class SimWorld final : public Schedule, public aws::SecretsManager {
  public:
   SimWorld(Kind kind, std::uint64_t seed, bool trace);
+  // The real strategy and its readers, begun like that, with adversities placed.
+  SimWorld(const Setup& setup, Placements& placed, bool trace);
 
   void said(const std::string& text) override;
 
@@ -46,9 +48,13 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   }
 
  private:
+  SimWorld(Kind kind, std::uint64_t seed, bool trace, const Setup* setup, Placements* placed);
+  bool act(Act what) override;
   void others_act() override;
   void check() override;
-  void check_end() override;
+  std::string unrest() const override;
+  bool waits_for_person() const override;
+  std::string left_over(const std::string& current) const;
   void becoming_calm() override;
   void resting(Rest rest) override;
 
@@ -56,7 +62,9 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   void aws_rotates();                                   // its function takes a step
   void ask_for_rotation();
   void people();
-  void one_act();
+  template <typename Deed>
+  bool by_a_person(const Deed& deed);
+  bool act_on_labels(Act what);
   void saved_by_person(const std::string& credential, const std::string& others);
   void person_moves(std::string_view label, const std::string& to);
 
@@ -73,6 +81,7 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
   }
 
   const Kind kind_;
+  const Setup setup_;
   testing::FakeSecretsManager aws_;
   std::string arn_;
   std::unique_ptr<SimBackend> backend_;
