@@ -28,13 +28,15 @@ class ElasticacheUserTest : public ElasticacheTest {
 };
 
 TEST_F(ElasticacheUserTest, OldAndNewLiveSideBySideUntilTheGateOpensAndThenTheOldOneGoes) {
-  gate_still_open = [this] {
-    EXPECT_EQ(passwords().size(), 2u);
+  int asked = 0;
+  gate_still_open = [&] {
+    EXPECT_EQ(passwords().size(), asked++ == 0 ? 1u : 2u);  // before each write
     EXPECT_TRUE(works(kOld) && works(current().at("password")));
     return true;
   };
   run();
   ASSERT_TRUE(moved()) << last;
+  EXPECT_EQ(asked, 2);
   EXPECT_EQ(passwords(), std::vector<std::string>{current().at("password")});
   EXPECT_EQ(secrets.holder(arn, "KEYTURN_BATON"), "");
   EXPECT_EQ(secrets.holder(arn, "AWSPENDING"), "");
