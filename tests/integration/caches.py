@@ -1,6 +1,7 @@
 """elasticacheUser: the real operator, `keyturn secret` and `keyturn lambda`, against the sandbox's ElastiCache and its redis-servers, over TLS."""
 import json, socket, time
 
+from budgets import written_to_kubernetes
 from commands import ended, run
 from harness import MARKER, Operator, Subject, check, collection, until
 from influxdb import SOON, at_rest, rotated
@@ -113,10 +114,12 @@ def cache_passwords_rotate_and_the_old_one_goes_last(world):
         count = {operation: asked.count(operation) for operation in sorted(set(asked))}
         writes = {"PutSecretValue": 1, "UpdateSecretVersionStage": 4, "ModifyUser": 2}
         check({k: count.get(k) for k in writes} == writes, f"the {which} rotation: {count}")
-        # A look that waits is DescribeSecret, once it is quiet with two values and the user; 14 are not of looks.
+        # A look that waits is DescribeSecret, once it is quiet with two values and the user. Those directly before the two writes are of DescribeSecret alone.
         looks = count["DescribeSecret"] - 2
         check(count["GetSecretValue"] <= 2 * looks and count["DescribeUsers"] <= looks + 2, f"the {which} rotation: {count}")
-        notes.append(f"{which}: {count}, Redis {len(cache.endpoints)} primaries")
+        writes = written_to_kubernetes(world)
+        check(len(writes) <= 8, f"the {which} rotation's {len(writes)} Kubernetes writes: {writes}")
+        notes.append(f"{which}: {count}, Kubernetes {len(writes)} writes, Redis {len(cache.endpoints)} primaries")
     return "; ".join(notes)
 
 

@@ -43,6 +43,7 @@ TEST_F(ElasticacheUserTest, OldAndNewLiveSideBySideUntilTheGateOpensAndThenTheOl
   EXPECT_EQ(changes(), 2u);
   EXPECT_EQ(current().at("user_arn"), original().at("user_arn"));
   EXPECT_EQ(log.back(), "two.cache.internal:6380 orders");  // every primary
+  EXPECT_EQ(std::count(log.begin(), log.end(), log.back()), 4);
   EXPECT_EQ(events.back(), "Retired");
 }
 
