@@ -1,5 +1,5 @@
 """keyturn-sandbox and the real operator as processes, over TLS sockets, for run.py. Only Python's standard library."""
-import base64, http.client, json, os, re, shutil, signal, ssl, subprocess, tempfile, time, urllib.parse, urllib.request
+import base64, calendar, http.client, json, os, re, shutil, signal, ssl, subprocess, tempfile, time, urllib.parse, urllib.request
 
 # Limits are for what hangs, not for what is slow: a busy machine, or an operator under a sanitizer, is several times slower than a quiet one.
 PATIENCE = float(os.environ.get("KT_PATIENCE", "3"))
@@ -220,9 +220,12 @@ class Subject:
         self.sandbox.kube("DELETE", f"/apis/keyturn.dev/v1alpha1/namespaces/{self.ns}/rotationpolicies/{self.name}")
 
     def request(self):
-        """A request counts by whole seconds and only if it is newer than the current version."""
+        """A request counts by whole seconds and only if it is newer than the current version, and than the rotation that made it: a reply that was lost may
+        have held that up until now."""
         created = max(v["createdDate"] for v in self.sandbox.secret(self.id)["versions"])
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(time.time(), created + 1)))
+        ended = self.status().get("lastRotationTime", "1970-01-01T00:00:00Z")
+        at = time.gmtime(max(time.time(), created + 1, calendar.timegm(time.strptime(ended, "%Y-%m-%dT%H:%M:%SZ")) + 1))
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", at)
         self.sandbox.patch_policy(self.ns, self.name, {"metadata": {"annotations": {"keyturn.dev/rotate-requested-at": at}}})
 
     def one_new_version(self, before):
