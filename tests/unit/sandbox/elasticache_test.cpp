@@ -77,5 +77,72 @@ TEST_F(ElastiCacheSandboxTest, WhatIsNotThereOrNotPermittedSaysSo) {
   EXPECT_EQ(modify({"a-Password-0123456"}), "AccessDenied");
 }
 
+class TokenSandboxTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kFirst = "first-token-0123";
+  static constexpr const char* kSecond = "second-token-012";
+
+  TokenSandboxTest() {
+    api.create_group({.id = "c", .shards = 0, .endpoints = {"h:1"}, .tokens = {kFirst}});
+    api.forbid([this](const std::string& token) { return token == current; },
+               [this](const std::string& what) { told.push_back(what); });
+  }
+  std::string change(const std::string& strategy, const std::string& token) {
+    try {
+      return api.call({{"Action", "ModifyReplicationGroup"},
+                       {"Version", "2015-02-02"},
+                       {"ReplicationGroupId", "c"},
+                       {"ApplyImmediately", "true"},
+                       {"AuthToken", token},
+                       {"AuthTokenUpdateStrategy", strategy}},
+                      caller, "eu-west-1");
+    } catch (const AwsError& error) {
+      return error.code;
+    }
+  }
+  std::string done(const std::string& strategy, const std::string& token) {
+    std::string answer = change(strategy, token);
+    clock.advance(Duration(200));
+    return answer;
+  }
+
+  keyturn::testing::FakeClock clock;
+  ElastiCache api{clock, nullptr, "eu-west-1"};
+  Principal caller;
+  std::string current = kFirst;
+  std::vector<std::string> told;
+};
+
+TEST_F(TokenSandboxTest, RotateAddsOneLaterAndSetLeavesTheNewest) {
+  EXPECT_NE(change("ROTATE", kSecond).find("<AuthTokenStatus>ROTATING<"), std::string::npos);
+  EXPECT_FALSE(api.accepts_token("c", kSecond));
+  EXPECT_EQ(change("SET", kFirst), "InvalidReplicationGroupState");
+  clock.advance(Duration(200));
+  EXPECT_EQ(api.tokens("c"), (std::vector<std::string>{kFirst, kSecond}));
+  EXPECT_EQ(change("SET", kFirst), "InvalidParameterValue");
+  EXPECT_NE(done("SET", kSecond).find("<AuthTokenStatus>SETTING<"), std::string::npos);
+  EXPECT_EQ(api.tokens("c"), std::vector<std::string>{kSecond});
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(TokenSandboxTest, ARotateThatDropsWhatIsCurrentIsTold) {
+  done("ROTATE", kSecond);
+  EXPECT_TRUE(told.empty());
+  done("ROTATE", "third-token-0123");
+  EXPECT_EQ(told.size(), 1u);
+  EXPECT_EQ(api.tokens("c"), (std::vector<std::string>{kSecond, "third-token-0123"}));
+  current = "elsewhere";
+  done("ROTATE", "third-token-0123");
+  EXPECT_EQ(told.size(), 2u) << "a token that it has";
+}
+
+TEST_F(TokenSandboxTest, TokensAreReadStrictly) {
+  for (const char* bad : {"fifteen-chars-0", "with/slash-01234567", "with space-01234567",
+                          "with.dot-0123456789", "with_underscore-0123"})
+    EXPECT_EQ(change("ROTATE", bad), "InvalidParameterValue") << bad;
+  EXPECT_EQ(change("DELETE", kFirst), "InvalidParameterValue");
+  EXPECT_EQ(api.token_changes("c").rotations, 0);
+}
+
 }  // namespace
 }  // namespace keyturn::sandbox::testing
