@@ -11,7 +11,7 @@ program=$(readlink -f "${KEYTURN:-build/release/bin/keyturn}")
 secret=${SECRET:-arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/*}
 function=${FUNCTION:-keyturn-rotation}
 out=$(readlink -m "${1:-build/lambda}")
-strategies=(astraToken elasticacheAuthToken elasticacheUser generic influxdbToken influxdbUser)
+strategies=(astraToken elasticacheUser generic influxdbToken influxdbUser)
 
 rm -rf "$out"
 mkdir -p "$out/package/lib"

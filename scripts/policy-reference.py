@@ -37,7 +37,7 @@ A Secret that Keyturn manages has the label `keyturn.dev/managed: "true"`.
 
 ## Not in this version
 
-The strategies other than `astraToken`, `elasticacheAuthToken`, `elasticacheUser`, `generic`, `influxdbToken`, `influxdbUser`, `lambda` and `syncOnly` are refused: nothing would act on them.
+The strategies other than `astraToken`, `elasticacheUser`, `generic`, `influxdbToken`, `influxdbUser`, `lambda` and `syncOnly` are refused: nothing would act on them.
 """
 
 

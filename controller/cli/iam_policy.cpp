@@ -73,13 +73,6 @@ void timestream(const json& options, const Place& place, json& statements) {
              place.arn("timestream-influxdb", "db-cluster/" + id)}));
 }
 
-void replication_group(const json& options, const Place& place, json& statements) {
-  const std::string group = option(options, "replicationGroupId");
-  statements.push_back(
-      allow({"elasticache:DescribeReplicationGroups", "elasticache:ModifyReplicationGroup"},
-            place.arn("elasticache", "replicationgroup:" + (group.empty() ? "*" : group))));
-}
-
 void elasticache(const json& options, const Place& place, json& statements) {
   statements.push_back(allow({"elasticache:DescribeUsers", "elasticache:ModifyUser"},
                              place.arn("elasticache", "user:*")));
@@ -112,9 +105,8 @@ struct Needs {
 };
 
 // Every strategy has its row (tests/unit/cli/iam_policy_test.cpp).
-constexpr std::array<Needs, 8> kNeeds = {{
+constexpr std::array<Needs, 7> kNeeds = {{
     {"astraToken", Writes::Versions, true, nothing},
-    {"elasticacheAuthToken", Writes::Versions, false, replication_group},
     {"elasticacheUser", Writes::Versions, false, elasticache},
     {"generic", Writes::Versions, false, nothing},
     {"influxdbToken", Writes::Versions, true, timestream},

@@ -57,11 +57,10 @@ class Deletion {
   // What became of the current credential.
   Result<std::string> revoke() {
     const engine::Traits& traits = alone_.strategy.traits();
-    const bool one_way =
-        traits.backend == Backend::ForwardOnly || traits.backend == Backend::RotatedToken;
-    if (!one_way && traits.backend != Backend::TwoCredentials)
-      return std::string("There was no backend to revoke a credential at.");
-    if (one_way || traits.set_replaces)
+    const bool has_backend =
+        traits.backend == Backend::TwoCredentials || traits.backend == Backend::ForwardOnly;
+    if (!has_backend) return std::string("There was no backend to revoke a credential at.");
+    if (traits.backend == Backend::ForwardOnly || traits.set_replaces)
       return kept("strategy " + traits.name + " cannot revoke its credential",
                   "change it at the backend, then");
     engine::Pass pass;

@@ -120,9 +120,6 @@ std::string outside_change(const engine::Traits& traits, const Policy& policy,
     case engine::Backend::TwoCredentials:
       return told + "the credential of ours is still valid. A clean-up after the next rotation (" +
              rotate + ") revokes it, within a day; if it leaked, delete it at the backend now";
-    case engine::Backend::RotatedToken:
-      return told + "the backend may still accept that of ours. The next rotation (" + rotate +
-             ") asks it, and leaves a new one alone";
     case engine::Backend::ForwardOnly:
       return told +
              "the backend accepts one credential, which may still be ours. The next rotation (" +

@@ -28,9 +28,8 @@ constexpr std::array<Field, 4> kIdentity{{
     {.name = "externalId", .min = 2, .max = 1224},
 }};
 
-constexpr std::array<Field, 8> kStrategy{{
+constexpr std::array<Field, 7> kStrategy{{
     {.name = "astraToken", .type = FieldType::Options},
-    {.name = "elasticacheAuthToken", .type = FieldType::Options},
     {.name = "elasticacheUser", .type = FieldType::Options},
     {.name = "generic", .type = FieldType::Options},
     {.name = "influxdbToken", .type = FieldType::Options},
@@ -95,7 +94,8 @@ constexpr std::array<Field, 10> kSpec{{
     {.name = "retirement", .type = FieldType::Object, .children = kRetirement},
 }};
 
-constexpr std::array<string_view, 3> kLaterStrategies{"postgres", "mysql", "webhook"};
+constexpr std::array<string_view, 4> kLaterStrategies{"elasticacheAuthToken", "postgres", "mysql",
+                                                      "webhook"};
 
 // Characters as the API server counts them: code points, not bytes.
 std::int64_t characters(string_view text) {

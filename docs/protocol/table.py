@@ -13,7 +13,6 @@ class Leader(NamedTuple):
     request: Optional[tuple] = None  # planned or under way; None: about to look
     stale: bool = False  # labels or gate have changed since its last look
     works: Optional[tuple] = None  # forward: (C, L) of which it knows that C's credential works
-    alone: Optional[tuple] = None  # token: (C, V, L) with which it knows that the group was told to keep C's token alone
 
 
 class World(NamedTuple):
@@ -25,11 +24,6 @@ class World(NamedTuple):
     K: Optional[str] = None
     backend: frozenset = frozenset()  # credentials that it knows
     disabled: frozenset = frozenset()  # and those of them that it does not accept: on the way to being revoked
-    tokens: tuple = ()  # token: `backend`, the oldest first
-    changing: Optional[tuple] = None  # token: what they are about to become
-    sin: str = ''  # token: a request that must never be sent
-    stalls: int = 0  # token: how often a ROTATE was decided and expired unsent
-    unknown_to_group: frozenset = frozenset()  # token: what a person saved though the group does not have it
     secret: tuple = ()  # the target: (version, credential)
     pod: str = ''  # the credential that it read
     leaders: tuple = (Leader(), Leader())
@@ -59,7 +53,7 @@ class World(NamedTuple):
         return self.lives(name) and self.cred(name) not in self.disabled
 
     def lives(self, name):
-        return self.cred(name) in self.backend and (self.changing is None or self.cred(name) in self.changing)
+        return self.cred(name) in self.backend
 
     def made_from(self, name, base):
         v = self.find(name)
@@ -90,7 +84,6 @@ class Protocol:
     def __init__(self, kind, without=None):
         self.forward = kind == 'forward'
         self.list = kind == 'list'
-        self.retries = 2  # attempts that may be given up
         self.without = without.split(' + ') if without else []
 
     def has(self, rule):
@@ -114,7 +107,7 @@ class Protocol:
 
     def due(self, w):
         resting = w.K is None and w.P in (None, w.C)
-        return resting and (w.finished < w.rotations and w.attempts < w.rotations + self.retries or self.forward and w.ending == 1)
+        return resting and (w.finished < w.rotations and w.attempts < w.rotations + 2 or self.forward and w.ending == 1)
 
     def release(self, label, holder):  # a version that may be in use again: what was disabled of it is given back, when nobody disables any more
         drop = ('move', label, holder, None)
@@ -187,12 +180,9 @@ class Protocol:
             w = w.with_leader(1 - n, other._replace(request=None))
         w = w.with_leader(n, w.leaders[n]._replace(stale=False))
         # what the table must still say: this very thing, or the test that led to it
+        led_to = {'set': [('test', *then[1:])], 'ask': [('retest', *then[2:4], then[1]), ('check', *then[1:4])]}
         row = self.plan(w, n)
-        wanted = [('quiet', then), then] + self.led_to(then)
-        yield '', w, (then if row and row[1] in wanted else None)
-
-    def led_to(self, then):
-        return {'set': [('test', *then[1:])], 'ask': [('retest', *then[2:4], then[1]), ('check', *then[1:4])]}.get(then[0], [])
+        yield '', w, (then if row and row[1] in [('quiet', then), then] + led_to.get(then[0], []) else None)
 
     def do_move(self, w, n, label, holder, to):
         held = getattr(w, label)

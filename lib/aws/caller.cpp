@@ -175,7 +175,6 @@ Result<Reply> Session::attempts(const Call& call, Wire& wire) {
     }
     if (!failure->sent && last) return conclude(std::move(last->error));
     maybe_done = maybe_done || failure->maybe_done;
-    if (call.once && maybe_done) return conclude(std::move(failure->error));
     bool fresh = false;
     if (failure->remedy == Remedy::FreshCredentials && !fresh_keys_tried && failure->used) {
       auto renewed = refresh_credentials(*failure->used);

@@ -27,7 +27,6 @@ struct Call {
   std::string body;       // wiped by call()
   bool is_signed = true;  // false: AssumeRoleWithWebIdentity
   bool mutates = false;   // a failure after a try that may have been carried out stays Transient
-  bool once = false;      // such a try is the last: what it asks for must not happen twice
   std::optional<MonoTime> not_after;  // checked before each try: Unavailable "ViewTooOld"
   // Secrets inside the body: an error message that repeats one is withheld.
   std::vector<const SecretString*> withheld{};

@@ -45,21 +45,6 @@ class WireElasticache final : public Elasticache {
                &decode_replication_group);
   }
 
-  Result<ReplicationGroup> update_token(const std::string& id, TokenUpdate how,
-                                        const SecretString& token, MonoTime not_after) override {
-    const bool rotates = how == TokenUpdate::Rotate;
-    Call change = call("ModifyReplicationGroup", id,
-                       {{"ReplicationGroupId", id},
-                        {"ApplyImmediately", "true"},
-                        {"AuthToken", std::string(token.reveal())},
-                        {"AuthTokenUpdateStrategy", rotates ? "ROTATE" : "SET"}});
-    change.withheld = {&token};
-    change.mutates = true;
-    change.once = rotates;
-    change.not_after = not_after;
-    return ask(std::move(change), &decode_modified_group);
-  }
-
  private:
   static Call call(const char* operation, const std::string& id, QueryParameters parameters) {
     return query_call("elasticache", operation, kVersion, id, std::move(parameters));

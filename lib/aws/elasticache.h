@@ -1,11 +1,10 @@
-// Amazon ElastiCache, as far as passwords of its users and the AUTH tokens of replication groups
-// go: an abstract client, so that tests can stand in.
+// Amazon ElastiCache, as far as passwords of its users go: an abstract client, so that tests can
+// stand in.
 //
 // AWS Query (form and XML), version 2015-02-02, host and signing name elasticache (shapes from the
 // service's botocore model). Error codes and classes as in secrets_manager.h; and NotFound
 // "UserNotFound", "UserGroupNotFound", "ReplicationGroupNotFoundFault" (the service leaves "Fault"
-// off most names), Transient "InvalidUserState", "InvalidReplicationGroupState": the user, the
-// group is being changed, nothing was done.
+// off most names), Transient "InvalidUserState": the user is being changed, nothing was done.
 //
 // Thread rule: any thread; each call blocks with a deadline.
 #pragma once
@@ -73,15 +72,6 @@ class Elasticache {
                                               MonoTime not_after) = 0;
   virtual Result<CacheUserGroup> user_group(const std::string& id) = 0;
   virtual Result<ReplicationGroup> replication_group(const std::string& id) = 0;
-  // ModifyReplicationGroup with AuthToken, carried out some time after the reply: until then the
-  // group is `modifying`, or tells an AuthTokenStatus. Not sent after `not_after`.
-  enum class TokenUpdate {
-    Rotate,  // adds the token; of two that there were, the older is dropped. Never sent twice, for
-             // the second would drop what the first left: a lost reply is Transient
-    Set,     // this token alone, which must be the one that was rotated last
-  };
-  virtual Result<ReplicationGroup> update_token(const std::string& id, TokenUpdate how,
-                                                const SecretString& token, MonoTime not_after) = 0;
 };
 
 std::unique_ptr<Elasticache> make_elasticache(std::shared_ptr<Session> session);

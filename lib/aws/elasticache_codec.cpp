@@ -86,24 +86,6 @@ Result<CacheUser> decode_user(Reader& reply, pugi::xml_node node) {
   return out;
 }
 
-Result<ReplicationGroup> decode_group(Reader& reply, pugi::xml_node node) {
-  ReplicationGroup out;
-  out.id = reply.required(node, "ReplicationGroupId");
-  out.arn = reply.required(node, "ARN");
-  out.status = reply.required(node, "Status");
-  out.auth_token_status = node.child("PendingModifiedValues").child_value("AuthTokenStatus");
-  out.tls = is_true(node, "TransitEncryptionEnabled");
-  out.auth_token = is_true(node, "AuthTokenEnabled");
-  out.user_groups = members(node.child("UserGroupIds"));
-  out.configuration = reply.endpoint(node.child("ConfigurationEndpoint"));
-  for (const pugi::xml_node& shard : node.child("NodeGroups").children("NodeGroup")) {
-    if (auto primary = reply.endpoint(shard.child("PrimaryEndpoint")))
-      out.primaries.push_back(*std::move(primary));
-  }
-  if (auto problem = reply.problem()) return *std::move(problem);
-  return out;
-}
-
 }  // namespace
 
 Result<CacheUser> decode_described_user(const std::string& body) {
@@ -142,12 +124,21 @@ Result<ReplicationGroup> decode_replication_group(const std::string& body) {
     return make_error(ErrorClass::NotFound, "ReplicationGroupNotFoundFault",
                       "there is no such replication group");
   }
-  return decode_group(reply, node);
-}
-
-Result<ReplicationGroup> decode_modified_group(const std::string& body) {
-  Reader reply(body, "ModifyReplicationGroup");
-  return decode_group(reply, reply.result().child("ReplicationGroup"));
+  ReplicationGroup out;
+  out.id = reply.required(node, "ReplicationGroupId");
+  out.arn = reply.required(node, "ARN");
+  out.status = reply.required(node, "Status");
+  out.auth_token_status = node.child("PendingModifiedValues").child_value("AuthTokenStatus");
+  out.tls = is_true(node, "TransitEncryptionEnabled");
+  out.auth_token = is_true(node, "AuthTokenEnabled");
+  out.user_groups = members(node.child("UserGroupIds"));
+  out.configuration = reply.endpoint(node.child("ConfigurationEndpoint"));
+  for (const pugi::xml_node& shard : node.child("NodeGroups").children("NodeGroup")) {
+    if (auto primary = reply.endpoint(shard.child("PrimaryEndpoint")))
+      out.primaries.push_back(*std::move(primary));
+  }
+  if (auto problem = reply.problem()) return *std::move(problem);
+  return out;
 }
 
 }  // namespace keyturn::aws

@@ -16,6 +16,5 @@ Result<CacheUser> decode_described_user(const std::string& body);
 Result<CacheUser> decode_modified_user(const std::string& body);
 Result<CacheUserGroup> decode_user_group(const std::string& body);
 Result<ReplicationGroup> decode_replication_group(const std::string& body);
-Result<ReplicationGroup> decode_modified_group(const std::string& body);
 
 }  // namespace keyturn::aws

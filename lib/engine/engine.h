@@ -22,7 +22,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -128,9 +127,6 @@ class Memory {
   bool works(const std::string& arn, const std::string& current, const std::string& latest) const;
   void remember_works(const std::string& arn, const std::string& current,
                       const std::string& latest);
-  // Rotated token: under these labels the backend accepted to keep the current token alone.
-  bool alone(const std::string& arn, const Labels& labels) const;
-  void remember_alone(const std::string& arn, const Labels& labels);
   // The credential of `version_id` was revoked by this process.
   bool retired(const std::string& arn, const std::string& version_id) const;
   void remember_retired(const std::string& arn, const std::string& version_id);
@@ -151,7 +147,6 @@ class Memory {
     MonoTime since{};
     std::map<std::pair<std::string, std::string>, bool> equal;
     std::pair<std::string, std::string> works;
-    std::tuple<std::string, std::string, std::string> alone;
     std::string retired;  // the last one
     std::string sent;     // the last one
     std::string active;   // not disabled, for all we know

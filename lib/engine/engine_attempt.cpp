@@ -58,7 +58,6 @@ StepResult Steps::set_and_test() {
   const auto current = value(labels().current);
   if (!current.ok()) return failed(current.error());
   const bool rollback = !decision_.compare_with.empty();
-  if (backend() == Backend::RotatedToken) return rotate_token(**pending, **current);
   // One step a call: AWS's, or a person's. The decision is made at finishSecret.
   const Step only = situation_.lambda ? decision_.step : situation_.only;
   if (only == Step::None || only == Step::SetSecret) {
@@ -126,7 +125,7 @@ StepResult Steps::retest_and_move() {
       if (situation_.lambda)
         return failed(make_error(ErrorClass::Denied, "TestRejected",
                                  "The new credential does not work: " + test.detail));
-      if (one_way()) return rebase();
+      if (backend() == Backend::ForwardOnly) return rebase();
       std::string note =
           "The new credential stopped working before it became current: " + test.detail;
       if (auto stop = give_back(labels().current, note)) return *stop;

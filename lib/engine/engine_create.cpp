@@ -20,8 +20,6 @@ StepResult Steps::clean_up_and_create(std::string& cleaned_up) {
     const TestResult test = strategy().test(context(labels().current), **current);
     if (test.verdict == Verdict::Unknown) return waiting(test);
     if (test.verdict == Verdict::Rejected) return rebase();  // first of all a credential that works
-  } else if (backend() == Backend::RotatedToken) {
-    if (auto stop = current_works_alone(**current)) return *stop;
   } else if (backend() == Backend::TwoCredentials) {
     if (auto stop = revoke_leftovers(**current, cleaned_up)) return *stop;
     if (!strategy().traits().set_replaces) {  // before the backend mints anything

@@ -1,21 +1,15 @@
-// Forward-only backends (and rotated tokens): once set() was sent, the backend may hold the new
-// value alone. So nothing is given up before the backend was asked which of the known values works,
-// in a state in which no set() is planned and after those in flight have landed.
-#include <array>
-#include <utility>
-
+// Forward-only backends: once set() was sent, the backend may hold the new value alone. So nothing
+// is given up before the backend was asked which of the known values works, in a state in which no
+// set() is planned and after those in flight have landed.
 #include "lib/engine/engine_steps.h"
 
 namespace keyturn::engine {
 
 // The first of C, L, V and K that the backend accepts; none and `unclear`: an answer is missing.
-// Where two may work, and finishing was decided, L is asked first.
 Result<std::optional<std::string>> Steps::which_works(std::optional<TestResult>& unclear) {
   std::vector<const SecretString*> asked;
-  std::array ids{labels().current, labels().latest, labels().previous, labels().baton};
-  const bool two_may = backend() == Backend::RotatedToken;
-  if (two_may && decision_.action == Action::RetestAndMove) std::swap(ids[0], ids[1]);
-  for (const std::string& id : ids) {
+  for (const std::string& id :
+       {labels().current, labels().latest, labels().previous, labels().baton}) {
     const auto candidate = value_if_any(id);
     if (!candidate.ok()) return candidate.error();
     if (*candidate == nullptr) continue;
@@ -27,7 +21,6 @@ Result<std::optional<std::string>> Steps::which_works(std::optional<TestResult>&
     const TestResult test = strategy().test(context(id), **candidate);
     if (test.verdict == Verdict::Accepted) return std::optional<std::string>(id);
     if (test.verdict == Verdict::Unknown) unclear = test;
-    if (unclear && two_may) break;  // which of two it is could not be told
   }
   return std::optional<std::string>();
 }

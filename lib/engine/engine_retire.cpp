@@ -79,7 +79,6 @@ StepResult Steps::retire() {
                     "Version " + version + " has no value that could be revoked; it is released.");
   }
   if (too_old() && !look_again()) return after(kLookAgain, "The labels are looked at again.");
-  if (backend() == Backend::RotatedToken) return retire_token(**retired, **current);
   StepContext ctx = context(version);
   deps_.memory.remember_untouched(key(), "");
   const Status revoked =

@@ -57,14 +57,6 @@ class Steps {
   StepResult rebase();
   Result<std::optional<std::string>> which_works(std::optional<TestResult>& unclear);
 
-  // engine_token.cpp: what only rotated tokens need
-  StepResult rotate_token(const SecretString& pending, const SecretString& current);
-  StepResult retire_token(const SecretString& retired, const SecretString& current);
-  Stop leave_current_alone(const SecretString& retired, const SecretString& current);
-  Stop current_works_alone(const SecretString& current);
-  Stop no_other_works(const SecretString& current, std::initializer_list<std::string> others,
-                      std::string& works);
-
   // engine_retire.cpp: whatever revokes
   StepResult abandon();
   Status give_up_at_backend(StepContext& ctx, const SecretString& pending);
@@ -92,17 +84,12 @@ class Steps {
   StepContext context(const std::string& version_id) const;
   // The id of the version to make, should one be made.
   std::string next_id() const {
-    const bool carries = decision_.action == Action::RetestAndMove ||
-                         decision_.action == Action::Retire;  // where they find another value works
-    return carries ? next_version(view_) : decision_.version_id;
+    return decision_.action == Action::RetestAndMove ? next_version(view_) : decision_.version_id;
   }
   std::string key() const { return engine_.memory_key(view_); }
   const Labels& labels() const { return view_.labels; }
   const Strategy& strategy() const { return deps_.strategy; }
   Backend backend() const { return deps_.strategy.traits().backend; }
-  bool one_way() const {
-    return backend() == Backend::ForwardOnly || backend() == Backend::RotatedToken;
-  }
 
   static StepResult progress(Event event, std::string note = {});
   static StepResult after(Duration delay, std::string note);

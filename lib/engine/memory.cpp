@@ -77,18 +77,6 @@ void Memory::remember_works(const std::string& arn, const std::string& current,
   secrets_[arn].works = {current, latest};
 }
 
-bool Memory::alone(const std::string& arn, const Labels& labels) const {
-  const std::lock_guard lock(mutex_);
-  const auto secret = secrets_.find(arn);
-  return secret != secrets_.end() &&
-         secret->second.alone == std::tuple(labels.current, labels.previous, labels.latest);
-}
-
-void Memory::remember_alone(const std::string& arn, const Labels& labels) {
-  const std::lock_guard lock(mutex_);
-  secrets_[arn].alone = {labels.current, labels.previous, labels.latest};
-}
-
 bool Memory::retired(const std::string& arn, const std::string& version_id) const {
   const std::lock_guard lock(mutex_);
   const auto secret = secrets_.find(arn);

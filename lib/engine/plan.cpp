@@ -146,8 +146,6 @@ std::span<const rows::Row> chain(const Traits& traits, const Situation& situatio
       return rows::two_credentials();
     case Backend::ForwardOnly:
       return rows::forward_only();
-    case Backend::RotatedToken:
-      return rows::rotated_token();
     case Backend::Delegated:
       return rows::delegated();
     case Backend::ReadOnly:

@@ -17,10 +17,6 @@ struct Input {
   const Known& known;
 
   const Labels& labels() const { return view.labels; }
-  // Rows 1 to 6 let go of nothing before the backend was asked.
-  bool one_way() const {
-    return traits.backend == Backend::ForwardOnly || traits.backend == Backend::RotatedToken;
-  }
   bool made_from_current(const std::string& id) const {
     return made_from(view.secret.arn, id, view.labels.current);
   }
@@ -41,7 +37,6 @@ using Row = std::optional<Decision> (*)(const Input&);
 
 std::span<const Row> two_credentials();
 std::span<const Row> forward_only();
-std::span<const Row> rotated_token();
 std::span<const Row> without_backend();
 std::span<const Row> onlooker();  // ReadOnly
 std::span<const Row> delegated();

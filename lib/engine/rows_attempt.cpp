@@ -1,5 +1,5 @@
-// Rows 1 to 6: an attempt under way, for backends that hold two credentials, for those that only go
-// forward, and for a token that is rotated.
+// Rows 1 to 6: an attempt under way, for backends that hold two credentials and for those that only
+// go forward.
 #include <array>
 
 #include "lib/engine/plan_rows.h"
@@ -103,19 +103,6 @@ std::optional<Decision> set_and_test(const Input& in) {  // row 2
                   .message = "The new credential is set at the backend and tested."};
 }
 
-// A rotated token is decided on before it is set: setSecret and testSecret, asked for by
-// themselves, wait for it there.
-std::optional<Decision> test_what_was_set(const Input& in) {
-  const Step only = in.situation.only;
-  if (!decided(in) || (only != Step::SetSecret && only != Step::TestSecret)) return std::nullopt;
-  return Decision{.action = Action::SetAndTest,
-                  .row = 2,
-                  .step = Step::SetSecret,
-                  .version_id = in.labels().latest,
-                  .reason = "Testing",
-                  .message = "The new token was set; it is tested."};
-}
-
 std::optional<Decision> finish(const Input& in) {  // row 3
   if (!decided(in)) return std::nullopt;
   const Labels& l = in.labels();
@@ -123,7 +110,8 @@ std::optional<Decision> finish(const Input& in) {  // row 3
   // AWSCURRENT is there, so that it has a label even if somebody takes ours away. Giving up asks
   // the backend there, so a version that is in use is not lost. Where setting replaces, what the
   // backend holds has no mark: the label tells of it until then, and giving up waits for readers.
-  if (l.pending == l.latest && !in.one_way() && !in.traits.set_replaces) {
+  if (l.pending == l.latest && in.traits.backend != Backend::ForwardOnly &&
+      !in.traits.set_replaces) {
     return Decision{
         .action = Action::DropPending,
         .row = 3,
@@ -183,7 +171,7 @@ std::optional<Decision> abandon(const Input& in) {  // row 6
                   .message = "The attempt was given up; what was minted for it is revoked."};
 }
 
-// One way. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so
+// Forward only. Each of rows 1, 3, 4 and 6 would let go of a version that the backend may hold, so
 // each first asks the backend, in a state in which no further set() is planned and after those in
 // flight have landed (quiet).
 
@@ -236,31 +224,10 @@ constexpr std::array<Row, 17> kForwardOnly{ask_before_giving_up,
                                            foreign_pending,
                                            clean_up,
                                            start};
-// Its leftovers are found by asking, at the start of a rotation (Steps::current_works_alone).
-constexpr std::array<Row, 19> kRotatedToken{ask_before_giving_up,
-                                            give_up,
-                                            set_and_test,
-                                            test_what_was_set,
-                                            finish,
-                                            ask_before_release,
-                                            interfered,
-                                            pending_is_current,
-                                            ask_after_giving_up,
-                                            release_pending,
-                                            roll_back,
-                                            nothing_to_revoke,
-                                            sync,
-                                            roll_out,
-                                            gate,
-                                            retire,
-                                            foreign_pending,
-                                            previous_may_live,
-                                            start};
 
 }  // namespace
 
 std::span<const Row> two_credentials() { return kTwoCredentials; }
 std::span<const Row> forward_only() { return kForwardOnly; }
-std::span<const Row> rotated_token() { return kRotatedToken; }
 
 }  // namespace keyturn::engine::rows

@@ -157,14 +157,14 @@ std::optional<Decision> roll_back(const Input& in) {
 
 // C was made from V and nobody marks V's credential any more: it was revoked, or that record was
 // lost. The start of a rotation makes up for it, with the gate open; a rotation that started before
-// would leave it behind for ever. Where setting replaces, or the current token is left alone before
-// another is made, it would take away what readers hold, whoever made that.
+// would leave it behind for ever. Where setting replaces, it would take away what readers hold,
+// whoever made that.
 std::optional<Decision> previous_may_live(const Input& in) {
   const Labels& l = in.labels();
   if (in.situation.gate_open || !in.traits.can_revoke || !in.permitted() || in.situation.rollback)
     return std::nullopt;
-  const bool takes_all = in.traits.set_replaces || in.traits.backend == Backend::RotatedToken;
-  if (!takes_all && (in.known.previous_is_done || !in.made_from_previous())) return std::nullopt;
+  if (!in.traits.set_replaces && (in.known.previous_is_done || !in.made_from_previous()))
+    return std::nullopt;
   const std::string& whom = in.situation.waiting_for;
   return Decision{.action = Action::WaitGate,
                   .row = 8,

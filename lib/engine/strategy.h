@@ -29,7 +29,6 @@ enum class Backend {
   None,            // generic: the value itself is the credential, nothing to revoke, no baton
   TwoCredentials,  // old and new live side by side until the old one is revoked
   ForwardOnly,     // once set was accepted the old value is gone or going: only forward
-  RotatedToken,    // one token, or two after set(); a further set() drops the older one
   Delegated,       // AWS drives the labels (RotateSecret); we only look
   ReadOnly,        // syncOnly: never writes to AWS
 };
@@ -87,8 +86,7 @@ struct Leftover {          // a credential at the backend that carries our mark 
   bool former = false, doubtful = false;
 };
 
-inline constexpr std::string_view kNoMark = "NoMark";        // of abandon()
-inline constexpr std::string_view kNotNewest = "NotNewest";  // of retire(), RotatedToken
+inline constexpr std::string_view kNoMark = "NoMark";  // of abandon()
 
 class Strategy {
  public:
@@ -111,23 +109,17 @@ class Strategy {
   // Makes the backend accept the pending value where create() did not: first asks whether it
   // already does. `previous` may be null. A reply that was lost is an error of class Transient;
   // set() will be called again.
-  // RotatedToken: adds the pending token (ROTATE) and asks nothing first: the engine has. It is
-  // called once for a version and never again, whatever its answer, and sends one request, which
-  // nothing below may repeat.
   virtual Result<SetResult> set(const StepContext& ctx, const SecretString& pending,
                                 const SecretString& current,
                                 const SecretString* previous) const = 0;
 
-  // Proves on a fresh connection that `value` works. RotatedToken: Unknown while the backend is
-  // being changed; Rejected only if every node refuses it.
+  // Proves on a fresh connection that `value` works.
   virtual TestResult test(const StepContext& ctx, const SecretString& value) const = 0;
 
   // Revokes the credential of `retired`, which is not `current`'s. Absent is success. `confirm`
   // looks at the labels and the gate again and is called directly before each request that takes
   // the credential away: before deleting, and with soft_revoke also before disabling. False means
   // that something changed: undo the disabling and return Conflict.
-  // RotatedToken: leaves `current`'s token alone (SET), which takes effect later; the code
-  // kNotNewest says that the backend refused it, for another token was added after it.
   virtual Status retire(const StepContext& ctx, const SecretString& retired,
                         const SecretString& current,
                         const std::function<bool()>& confirm) const = 0;

@@ -4,7 +4,6 @@ import json, uuid
 
 import aws
 from astra import Astra
-from cache_tokens import Group
 from caches import Cache
 from harness import MARKER, Operator, Subject, check, collection, until
 from influxdb import SOON, Influx, at_rest
@@ -46,7 +45,7 @@ class Kind:
 
     def changes(self):
         """What a rotation changes at AWS: the new version; AWSCURRENT and AWSPENDING; and the baton, to the old version and from there away."""
-        return {"PutSecretValue": 1, "UpdateSecretVersionStage": 4 if self.living else 2, **{"elasticacheUser": {"ModifyUser": 2}, "elasticacheAuthToken": {"ModifyReplicationGroup": 3}}.get(self.strategy, {})}
+        return {"PutSecretValue": 1, "UpdateSecretVersionStage": 4 if self.living else 2, **({"ModifyUser": 2} if self.strategy == "elasticacheUser" else {})}
 
     def asked_of_aws(self):
         """How often each operation was asked of AWS, about the secret and all that it refers to."""
@@ -82,11 +81,7 @@ def kinds(world, name):
         cache = Cache(world, f"{name}-cache")
         return Kind(world, "elasticacheUser", f"{name}-cache", cache.value, "password", lambda: set(cache.truth()["passwords"]), 2)
 
-    def elasticache_auth_token():
-        group = Group(world, f"{name}-auth")
-        return Kind(world, "elasticacheAuthToken", f"{name}-auth", group.value, "token", lambda: set(group.truth()["tokens"]), 2, options=group.options)
-
-    return [generic(), influxdb_token(), influxdb_user(), astra_token(), elasticache_user(), elasticache_auth_token()]
+    return [generic(), influxdb_token(), influxdb_user(), astra_token(), elasticache_user()]
 
 
 def check_everybody_is_tried(world, tried):

@@ -2,7 +2,7 @@
 """The real `keyturn` against keyturn-sandbox over TLS. usage: run.py --bin DIR --source DIR [--part PART] [word…]"""
 import argparse, json, sys, time, traceback
 
-import astra, bad_input, backends, behaviour, budgets, cache_tokens, caches, commands, crash_matrix, delegated, deletion, everybody, identities, influxdb, influxdb_user, kinds, lambda_form, requests, retirement, rollouts, secret_commands, secret_influxdb
+import astra, bad_input, backends, behaviour, budgets, caches, commands, crash_matrix, delegated, deletion, everybody, identities, influxdb, influxdb_user, kinds, lambda_form, requests, retirement, rollouts, secret_commands, secret_influxdb
 from harness import MARKER, ApiError, Operator, Sandbox, Subject, check, collection, until
 
 SCENARIOS, scenario = collection()
@@ -247,7 +247,7 @@ PARTS = {
     "everybody": everybody.SCENARIOS,
     "delegated": delegated.SCENARIOS,
     "astra": astra.SCENARIOS,
-    "caches": caches.SCENARIOS + cache_tokens.SCENARIOS,
+    "caches": caches.SCENARIOS,
     "rollouts": rollouts.SCENARIOS,
     "retirement": retirement.SCENARIOS + kinds.SCENARIOS,
     "matrices": crash_matrix.SCENARIOS,

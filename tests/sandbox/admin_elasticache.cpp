@@ -33,20 +33,11 @@ Json Admin::elasticache(const HttpRequest& request, const std::string& rest, con
     spec.shards = body.value("shards", 1);
     spec.tls = body.value("tls", true);
     spec.cluster_mode = body.value("clusterMode", false);
-    spec.tokens = texts(body, "tokens");
-    spec.users = body.value("users", true);
     return {{"id", spec.id}, {"endpoints", caches.create_group(spec)}};
   }
   if (path.size() == 3 && path[0] == "groups" && (path[2] == "stop" || path[2] == "start")) {
     caches.stop(path[1], path[2] == "stop");
     return Json::object();
-  }
-  if (path.size() == 2 && path[0] == "groups") {
-    if (body.contains("tokens")) caches.set_tokens(path[1], texts(body, "tokens"));
-    const auto changes = caches.token_changes(path[1]);
-    return {{"tokens", caches.tokens(path[1])},
-            {"rotations", changes.rotations},
-            {"sets", changes.sets}};
   }
   if (rest == "users") {
     CacheUserState user;

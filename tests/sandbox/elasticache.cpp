@@ -6,13 +6,63 @@
 
 #include "lib/base/text.h"
 #include "tests/sandbox/aws_error.h"
-#include "tests/sandbox/elasticache_xml.h"
 
 namespace keyturn::sandbox {
 namespace {
 
 constexpr const char* kAccount = "123456789012";
 constexpr std::size_t kMostPasswords = 2;
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string element(const std::string& name, const std::string& text) {
+  return "<" + name + ">" + escaped(text) + "</" + name + ">";
+}
+
+std::string reply(const std::string& action, const std::string& result) {
+  return "<" + action + "Response xmlns=\"http://elasticache.amazonaws.com/doc/2015-02-02/\"><" +
+         action + "Result>" + result + "</" + action +
+         "Result><ResponseMetadata><RequestId>sandbox</RequestId></ResponseMetadata></" + action +
+         "Response>";
+}
+
+void permit(const Principal& caller, const std::string& operation, const std::string& arn) {
+  const std::string action = "elasticache:" + operation;
+  if (permits(caller, action, {arn})) return;
+  throw AwsError(
+      "AccessDenied",
+      "User: " + caller.arn + " is not authorized to perform: " + action + " on resource: " + arn,
+      403);
+}
+
+// What no client of ours may send.
+void only(const Form& form, const std::set<std::string>& names) {
+  for (const auto& [key, value] : form) {
+    const bool known = key == "Action" || key == "Version" || names.contains(key) ||
+                       (key.starts_with("Passwords.member.") && names.contains("Passwords"));
+    if (!known) throw AwsError("InvalidParameterValue", "unknown parameter " + printable(key));
+  }
+}
+
+std::string needed(const Form& form, const char* name) {
+  std::string value = field_of_form(form, name);
+  if (value.empty())
+    throw AwsError("InvalidParameterValue", std::string(name) + " must not be empty");
+  return value;
+}
 
 void check_password(const std::string& password) {
   const bool good =
@@ -68,7 +118,6 @@ std::string ElastiCache::call(const Form& form, const Principal& caller,
   if (action == "ModifyUser") return modify_xml(form, caller);
   if (action == "DescribeUserGroups") return user_groups_xml(form, caller);
   if (action == "DescribeReplicationGroups") return groups_xml(form, caller);
-  if (action == "ModifyReplicationGroup") return modify_group_xml(form, caller);
   throw AwsError("InvalidAction", "the sandbox does not serve " + printable(action));
 }
 
@@ -136,11 +185,7 @@ std::string ElastiCache::groups_xml(const Form& form, const Principal& caller) {
   const auto found = groups_.find(id);
   if (found == groups_.end())
     throw AwsError("ReplicationGroupNotFoundFault", "ReplicationGroup " + id + " not found.", 404);
-  return reply("DescribeReplicationGroups",
-               "<ReplicationGroups>" + group_members(found->second) + "</ReplicationGroups>");
-}
-
-std::string ElastiCache::group_members(const Group& group) const {
+  const Group& group = found->second;
   std::string shards, first;
   for (const std::string& endpoint : group.spec.endpoints) {
     const std::size_t colon = endpoint.rfind(':');
@@ -151,25 +196,22 @@ std::string ElastiCache::group_members(const Group& group) const {
               (group.spec.cluster_mode ? "" : "<PrimaryEndpoint>" + where + "</PrimaryEndpoint>") +
               "</NodeGroup>";
   }
-  const bool auth = !group.spec.tokens.empty();
-  return "<ReplicationGroup>" + element("ReplicationGroupId", group.spec.id) +
-         element("Status", group.next ? "modifying" : "available") + "<PendingModifiedValues>" +
-         (group.next ? element("AuthTokenStatus", group.token_status) : "") +
-         "</PendingModifiedValues>" +
-         (group.spec.cluster_mode ? "<ConfigurationEndpoint>" + first + "</ConfigurationEndpoint>"
-                                  : "") +
-         "<NodeGroups>" + shards + "</NodeGroups>" +
-         element("ClusterEnabled", group.spec.cluster_mode ? "true" : "false") +
-         element("AuthTokenEnabled", auth ? "true" : "false") +
-         element("TransitEncryptionEnabled", group.spec.tls ? "true" : "false") +
-         element("ARN", group.arn) + "<UserGroupIds>" +
-         (group.users.empty() ? "" : element("member", group.users)) +
-         "</UserGroupIds></ReplicationGroup>";
+  return reply(
+      "DescribeReplicationGroups",
+      "<ReplicationGroups><ReplicationGroup>" + element("ReplicationGroupId", id) +
+          element("Status", "available") + "<PendingModifiedValues/>" +
+          (group.spec.cluster_mode ? "<ConfigurationEndpoint>" + first + "</ConfigurationEndpoint>"
+                                   : "") +
+          "<NodeGroups>" + shards + "</NodeGroups>" +
+          element("ClusterEnabled", group.spec.cluster_mode ? "true" : "false") +
+          element("AuthTokenEnabled", "false") +
+          element("TransitEncryptionEnabled", group.spec.tls ? "true" : "false") +
+          element("ARN", group.arn) + "<UserGroupIds>" + element("member", group.users) +
+          "</UserGroupIds></ReplicationGroup></ReplicationGroups>");
 }
 
 // Carries out what is due: as late as somebody looks.
 void ElastiCache::settle() {
-  settle_tokens();
   for (auto& [id, user] : users_) {
     if (!user.next || clock_.mono() < user.due) continue;
     user.passwords = *std::move(user.next);
@@ -203,13 +245,11 @@ ElastiCache::Group& ElastiCache::need_group(const std::string& id) {
 
 std::vector<std::string> ElastiCache::create_group(const CacheGroupSpec& spec) {
   const std::lock_guard lock(mutex_);
-  const bool users = spec.tokens.empty() && spec.users;
-  Group group{spec, {}, arn("replicationgroup:" + spec.id), users ? spec.id + "-users" : ""};
+  Group group{spec, {}, arn("replicationgroup:" + spec.id), spec.id + "-users"};
   for (int i = 0; i < spec.shards; ++i) {
     group.servers.push_back(std::make_unique<RedisServer>(*authority_));
     group.spec.endpoints.push_back("127.0.0.1:" + std::to_string(group.servers.back()->port()));
   }
-  apply_tokens(group);
   return groups_.insert_or_assign(spec.id, std::move(group)).first->second.spec.endpoints;
 }
 
@@ -253,7 +293,6 @@ void ElastiCache::stop(const std::string& id, bool stopped) {
   Group& group = need_group(id);
   for (const auto& server : group.servers) stopped ? server->stop() : server->start();
   if (stopped) return;
-  apply_tokens(group);
   for (const auto& [name, user] : users_) {
     if (user.group == id) apply(user);
   }

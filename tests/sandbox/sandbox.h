@@ -105,7 +105,6 @@ class Sandbox {
   Json object(const std::string& resource, const std::string& ns, const std::string& name) const;
 
  private:
-  bool is_current(const std::string& token) const;  // of any secret's AWSCURRENT
   void commit_hook(const std::string& resource, const StoreEvent& event);
 
   const SandboxOptions options_;

@@ -1,6 +1,5 @@
 #include "tests/simulation/backends.h"
 
-#include <algorithm>
 #include <array>
 
 #include "lib/base/text.h"
@@ -127,58 +126,6 @@ Status PasswordBackend::change(const std::string& login, const std::string& to) 
     password_ = to;
     return {};
   });
-}
-
-bool TokenGroup::accepts(const std::string& token) const {
-  return std::find(tokens_.begin(), tokens_.end(), token) != tokens_.end();
-}
-
-bool TokenGroup::stays(const std::string& token) const {
-  if (!accepts(token) || !changing_) return accepts(token);
-  return std::find(changing_->begin(), changing_->end(), token) != changing_->end();
-}
-
-void TokenGroup::available() {
-  if (!changing_) return;
-  tokens_ = std::move(*changing_);
-  changing_.reset();
-}
-
-std::string TokenGroup::choose(Rng& rng) { return random_token(rng); }
-
-TestResult TokenGroup::login(const std::string& token) {
-  TestResult answer = verdict_of(through<Result<bool>>(
-      hook, "login " + token, [&]() -> Result<bool> { return accepts(token); }));
-  if (!changing_) return answer;
-  return {.verdict = Verdict::Unknown,
-          .detail = "the group is being changed",
-          .look_again = Duration(1000)};
-}
-
-Status TokenGroup::take(const std::string& token, bool alone) {
-  if (changing_)
-    return make_error(ErrorClass::Transient, "InvalidReplicationGroupState", "being changed");
-  const bool known = accepts(token);
-  if (alone) {
-    if (!known && sin_.empty()) sin_ = "SET of a token that the group does not have";
-    if (token != tokens_.back())
-      return invalid(std::string(engine::kNotNewest), "not the token that was rotated last");
-    changing_ = {token};
-    return {};
-  }
-  const bool drops = tokens_.size() == 2 && current && accepts(current());
-  if ((known || drops) && sin_.empty())
-    sin_ = "ROTATE while two tokens are live, one of them the current one";
-  changing_ = {tokens_.back(), token};
-  return {};
-}
-
-Status TokenGroup::rotate(const std::string& token) {
-  return through<Status>(hook, "rotate " + token, [&] { return take(token, false); });
-}
-
-Status TokenGroup::leave_alone(const std::string& token) {
-  return through<Status>(hook, "leave alone " + token, [&] { return take(token, true); });
 }
 
 namespace {
@@ -389,41 +336,6 @@ class ForwardOnly final : public Base {
   Passwords& backend_;
 };
 
-class RotatedToken final : public Base {
- public:
-  RotatedToken(Group& group, bool asks_confirm)
-      : Base(
-            {.name = "rotatedToken", .backend = engine::Backend::RotatedToken, .can_revoke = true}),
-        group_(group),
-        asks_confirm_(asks_confirm) {}
-
-  Result<SecretString> create(const StepContext& ctx, const SecretString& current) const override {
-    return with_credential(group_.choose(*ctx.rng), current);
-  }
-  Result<SetResult> set(const StepContext&, const SecretString& pending, const SecretString&,
-                        const SecretString*) const override {
-    if (const Status sent = group_.rotate(credential(pending)); !sent.ok()) return sent.error();
-    return SetResult{.state = SetResult::State::NotYet, .look_again = Duration(1000)};
-  }
-  TestResult test(const StepContext&, const SecretString& value) const override {
-    return group_.login(credential(value));
-  }
-  Status retire(const StepContext&, const SecretString&, const SecretString& current,
-                const std::function<bool()>& confirm) const override {
-    group_.revoking(true);
-    const Status done = !asks_confirm_ || confirm()
-                            ? group_.leave_alone(credential(current))
-                            : Status(make_error(ErrorClass::Conflict, "Changed",
-                                                "something changed before the revocation"));
-    group_.revoking(false);
-    return done;
-  }
-
- private:
-  Group& group_;
-  const bool asks_confirm_;
-};
-
 class Delegated final : public Base {
  public:
   explicit Delegated(std::function<Status(const std::string&)> rotate)
@@ -445,9 +357,6 @@ std::unique_ptr<engine::Strategy> make_list(PasswordList& backend, bool asks_con
 }
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend) {
   return std::make_unique<ForwardOnly>(backend);
-}
-std::unique_ptr<engine::Strategy> make_rotated_token(Group& group, bool asks_confirm) {
-  return std::make_unique<RotatedToken>(group, asks_confirm);
 }
 std::unique_ptr<engine::Strategy> make_none() {
   return std::make_unique<Base>(

@@ -1,6 +1,6 @@
-// Fake backends and the six fake strategies of the simulation, one per kind of backend: minting
-// with two credentials, a list of two that is replaced as a whole, forward only, a rotated token,
-// delegated, none. A secret's value is "<credential>;<other fields>".
+// Fake backends and the five fake strategies of the simulation, one per kind of backend: minting
+// with two credentials, a list of two that is replaced as a whole, forward only, delegated, none. A
+// secret's value is "<credential>;<other fields>".
 //
 // Every request to a backend goes through Hook first and last, so that a harness can schedule, fail
 // or lose it. Thread rule: not thread-safe; the harness lets one actor run at a time.
@@ -66,18 +66,6 @@ class PasswordList {
   virtual Status replace(const std::vector<std::string>& passwords) = 0;
 };
 
-// What the strategy of a rotated token asks of its group.
-class Group {
- public:
-  virtual ~Group() = default;
-  virtual std::string choose(Rng& rng) = 0;                        // a new token; no request
-  virtual engine::TestResult login(const std::string& token) = 0;  // Unknown while it is changed
-  virtual Status rotate(const std::string& token) = 0;
-  virtual Status leave_alone(const std::string& token) = 0;  // SET; kNotNewest
-  // A leader is between its last look and SET.
-  virtual void revoking(bool) {}
-};
-
 class TokenBackend final : public Tokens {
  public:
   explicit TokenBackend(Clock& clock) : clock_(clock) {}
@@ -121,37 +109,6 @@ class PasswordBackend final : public Passwords {
   std::string password_;
 };
 
-// One token, or two after rotate(), which drops the older of two. What was accepted takes effect
-// when the group is available again.
-class TokenGroup final : public Group {
- public:
-  Hook hook;
-  std::function<void(bool)> on_revoking;
-  std::function<std::string()> current;  // AWSCURRENT's token
-  void revoking(bool under_way) override {
-    if (on_revoking) on_revoking(under_way);
-  }
-  bool accepts(const std::string& token) const;
-  const std::vector<std::string>& tokens() const { return tokens_; }  // the older one first
-  void become(std::vector<std::string> tokens) { tokens_ = std::move(tokens); }
-  bool changing() const { return changing_.has_value(); }
-  bool stays(const std::string& token) const;  // accepted, and also when it is available again
-  void available();
-  // What must never have been sent; else empty.
-  const std::string& sin() const { return sin_; }
-  Status take(const std::string& token, bool alone);  // what arrives: SET or ROTATE
-
-  std::string choose(Rng& rng) override;
-  engine::TestResult login(const std::string& token) override;
-  Status rotate(const std::string& token) override;
-  Status leave_alone(const std::string& token) override;
-
- private:
-  std::vector<std::string> tokens_;
-  std::optional<std::vector<std::string>> changing_;
-  std::string sin_;
-};
-
 // What the rules lose when a test takes them away (tests/simulation/explore.cpp).
 struct MintingOptions {
   bool soft_revoke = false;
@@ -165,7 +122,6 @@ std::unique_ptr<engine::Strategy> make_minting(Tokens& backend, MintingOptions o
 // `asks_confirm`: as above.
 std::unique_ptr<engine::Strategy> make_list(PasswordList& backend, bool asks_confirm = true);
 std::unique_ptr<engine::Strategy> make_forward_only(Passwords& backend);
-std::unique_ptr<engine::Strategy> make_rotated_token(Group& group, bool asks_confirm = true);
 std::unique_ptr<engine::Strategy> make_none();
 // `rotate` is AWS's RotateSecret with that ClientRequestToken.
 std::unique_ptr<engine::Strategy> make_delegated(

@@ -5,8 +5,8 @@
 // With --readers: the same for the real writes of targets, roll-out and gate, of one follower with
 // one workload, two leaders, and a third that asks the gate and revokes (readers_world.h).
 //
-// usage: explore [--kind minting|forwardOnly|none|list|influxdbToken|rotatedToken]
-// [--budgets CRASHES PEOPLE WRONG ROTATIONS]
+// usage: explore [--kind minting|forwardOnly|none|list|influxdbToken] [--budgets CRASHES PEOPLE
+// WRONG ROTATIONS]
 // [--limit STATES] [--without RULE]
 //        explore --readers [RULE]
 //        explore --all
@@ -60,10 +60,6 @@ const Ablation kAblations[] = {
     {"the roll-out (influxdbToken)", &Rules::gate, Kind::Influx, {0, 0, 0, 1}},
     {"giving back what was disabled", &Rules::restores, Kind::Influx, {1, 1, 0, 1}},
     {"quiet before a label is dropped", &Rules::quiet_before_release, Kind::Influx, {1, 1, 0, 1}},
-    {"quiet (rotated token)", &Rules::quiet, Kind::Token, {0, 1, 0, 1}},
-    {"one sends ROTATE", &Rules::baton_cas, Kind::Token, {0, 0, 0, 1}},
-    {"looking again before SET", &Rules::confirm, Kind::Token, {0, 1, 0, 1}},
-    {"the roll-out (rotated token)", &Rules::gate, Kind::Token, {0, 0, 0, 1}},
     {"row 9 before the gate", &Rules::equal_first, Kind::Influx, {1, 1, 0, 1}},
 };
 // Second lines: not missed one at a time within these budgets. Each has a unit test of its own
@@ -90,8 +86,6 @@ const char* name_of(Kind kind) {
       return "influxdbToken";
     case Kind::List:
       return "list";
-    case Kind::Token:
-      return "rotatedToken";
   }
   return "";
 }
@@ -212,8 +206,6 @@ int all() {
     good = holds(Kind::List, budgets, 60'000'000) && good;
   for (const Budgets& budgets : {Budgets{1, 1, 0, 1}, Budgets{1, 0, 1, 1}})
     good = holds(Kind::Influx, budgets, 60'000'000) && good;
-  for (const Budgets& budgets : {Budgets{0, 1, 0, 1}, Budgets{1, 0, 1, 1}})
-    good = holds(Kind::Token, budgets, 60'000'000) && good;
   for (const Ablation& a : kAblations) good = missed(a, 20'000'000, false) && good;
   std::printf(good ? "explore: all rules hold, and each is missed when taken away\n"
                    : "explore: FAILED\n");
@@ -239,7 +231,6 @@ int main_of(const std::vector<std::string>& args) {
              : name == "none"          ? Kind::None
              : name == "list"          ? Kind::List
              : name == "influxdbToken" ? Kind::Influx
-             : name == "rotatedToken"  ? Kind::Token
                                        : Kind::Minting;
     } else if (args[i] == "--budgets") {
       budgets.crashes = number();

@@ -66,8 +66,6 @@ std::string to_string(const Request& r) {
                                        "looks at",
                                        "switches",
                                        "writes the list of",
-                                       "rotates",
-                                       "leaves alone",
                                        "ends"};
   std::string text = kNames[static_cast<int>(r.kind)];
   if (r.kind == Request::Kind::Update) {
@@ -89,7 +87,6 @@ class Tree::Run final : public aws::SecretsManager,
                         public Tokens,
                         public Passwords,
                         public PasswordList,
-                        public Group,
                         public engine::Memory {
  public:
   Run(Kind kind, const Rules& rules, std::vector<const std::string*> replies)
@@ -100,7 +97,6 @@ class Tree::Run final : public aws::SecretsManager,
                                  .lists_leftovers = rules.leftovers};
     if (kind == Kind::Minting) real = make_minting(*this, options);
     if (kind == Kind::ForwardOnly) real = make_forward_only(*this);
-    if (kind == Kind::Token) real = make_rotated_token(*this, rules.confirm);
     if (kind == Kind::None) real = make_none();
     if (kind == Kind::List) real = make_list(*this, rules.confirm);
     if (kind == Kind::Influx)
@@ -246,23 +242,6 @@ class Tree::Run final : public aws::SecretsManager,
     return {};
   }
 
-  Status rotate(const std::string& token) override {
-    if (ask({.kind = Request::Kind::Rotate, .token = token_number(token)})[0] == 0)
-      return make_error(ErrorClass::Transient, "NotNow", "the group does not take it");
-    return {};
-  }
-  Status leave_alone(const std::string& token) override {
-    switch (ask({.kind = Request::Kind::SetOnly, .token = token_number(token)})[0]) {
-      case 0:
-        return make_error(ErrorClass::Transient, "NotNow", "the group does not take it");
-      case 1:
-        return {};
-      default:
-        return invalid(std::string(engine::kNotNewest), "not the token that was rotated last");
-    }
-  }
-  void revoking(bool) override {}
-
   // Quiet is a matter of the world: what other leaders planned from an older view has landed or
   // expired.
   MonoTime unchanged_since(const std::string&, const std::string&, MonoTime now) override {
@@ -362,7 +341,6 @@ class Tree::Run final : public aws::SecretsManager,
     auto view = e.look(kArn);
     if (!view.ok()) return;
     if (seen_.works) remember_works(e.memory_key(*view), view->labels.current, view->labels.latest);
-    if (seen_.alone) remember_alone(e.memory_key(*view), view->labels);
     engine::Pass values;
     for (int turn = 0; turn < kTurns; ++turn) {
       const Situation s = judge(*view);

@@ -37,8 +37,6 @@ struct Request {
     Look,     // Influx: at one authorization
     Switch,   // Influx: sets it active or inactive, and its mark
     Replace,  // List: by one or two
-    Rotate,   // Token
-    SetOnly,  // Token
     End,
   };
   Kind kind = Kind::Describe;

@@ -52,38 +52,20 @@ World other_way_round(World w) {
   std::swap(w.minted[0], w.minted[1]);
   std::swap(w.works[0], w.works[2]);
   std::swap(w.works[1], w.works[3]);
-  std::swap_ranges(w.alone.begin(), w.alone.begin() + 3, w.alone.begin() + 3);
   w.stale = swapped(w.stale);
   w.written = swapped(w.written);
   return w;
 }
 
-bool asks(const Tree& tree, const World& w, Request::Kind kind) {
-  return std::any_of(w.actor.begin(), w.actor.end(),
-                     [&](Node node) { return node != 0 && tree.entry(node).next.kind == kind; });
-}
-
-bool leaves_one(const Tree& tree, Node node) {  // List
+bool revokes(const Tree& tree, Node node) {
   if (node == 0) return false;
   const Request& r = tree.entry(node).next;
-  return r.kind == Request::Kind::Replace && r.other_token == 0;
+  return r.kind == Request::Kind::Revoke ||
+         (r.kind == Request::Kind::Replace && r.other_token == 0);
 }
 
-UnderWay under_way(const Tree& tree, const World& w) {
-  return {.revocation = asks(tree, w, Request::Kind::Revoke) ||
-                        asks(tree, w, Request::Kind::SetOnly) || leaves_one(tree, w.actor[0]) ||
-                        leaves_one(tree, w.actor[1]),
-          .write = asks(tree, w, Request::Kind::Replace) || asks(tree, w, Request::Kind::Rotate) ||
-                   asks(tree, w, Request::Kind::SetOnly)};
-}
-
-// Token: has moved the baton for a ROTATE that it has not sent yet.
-bool decided(const Tree& tree, Node node) {
-  if (node == 0) return false;
-  const Tree::Entry& entry = tree.entry(node);
-  if (entry.next.kind != Request::Kind::Describe) return entry.next.kind == Request::Kind::Rotate;
-  const Request& before = tree.entry(entry.parent).next;
-  return before.kind == Request::Kind::Update && before.label == 'K' && before.to != 0;
+bool writes(const Tree& tree, Node node) {
+  return node != 0 && tree.entry(node).next.kind == Request::Kind::Replace;
 }
 
 // Influx: what the server shows of an authorization.
@@ -242,20 +224,14 @@ void Explorer::execute(const World& before, std::size_t n,
       w.replaces[r.token] = r.other_token;
       return answer(w, n, kYes, "", emit);
     }
-    case Request::Kind::Rotate:
-    case Request::Kind::SetOnly:
-      return change_group(w, n, r, emit);
     case Request::Kind::Login: {
-      if (w.changing != 0) return answer(w, n, kUnknown, " (being changed)", emit);
       const bool accepted = w.accepts(r.token);
       answer(w, n, accepted ? kYes : kNo, accepted ? " (accepted)" : " (rejected)", emit);
       if (accepted && w.wrong > 0) {
         w.wrong--;
         w.wronged++;
-        // A group that is available does not lie about a token.
-        if (kind_ != Kind::Token) answer(w, n, kNo, " (wrongly rejected)", emit);
-        if (kind_ == Kind::ForwardOnly || kind_ == Kind::Token)
-          answer(w, n, kUnknown, " (no answer)", emit);
+        answer(w, n, kNo, " (wrongly rejected)", emit);
+        if (kind_ == Kind::ForwardOnly) answer(w, n, kUnknown, " (no answer)", emit);
       }
       return;
     }
@@ -283,12 +259,7 @@ void Explorer::execute(const World& before, std::size_t n,
       if (r.other_token != 0) w.live |= 1u << r.other_token;
       return answer(w, n, "", "", emit);
     case Request::Kind::Quiet: {
-      // Time passes; the leader looks again, now after quiet. A ROTATE that was decided and not
-      // sent in all that time costs an attempt: here once.
-      if (kind_ == Kind::Token && decided(tree_, w.actor[1 - n])) {
-        if (w.stalls != 0) return;
-        w.stalls = 1;
-      }
+      // Time passes; the leader looks again, now after quiet.
       expire_others(w, n);
       drop_pass(w, n);
       looked(w, n);
@@ -311,33 +282,6 @@ void Explorer::execute(const World& before, std::size_t n,
   }
 }
 
-// Token: what was accepted takes effect when the group is available again.
-void Explorer::change_group(World w, std::size_t n, const Request& r,
-                            const std::function<void(const World&, const char*)>& emit) {
-  if (w.changing != 0) return answer(w, n, kNo, " (refused: being changed)", emit);
-  if (w.wrong > 0) {
-    World failing = w;
-    failing.wrong--;
-    failing.wronged++;
-    answer(failing, n, kNo, " (fails)", emit);
-  }
-  if (r.kind == Request::Kind::SetOnly) {
-    if (!w.lives(r.token)) w.sin = 2;
-    if (r.token != w.newest) return answer(w, n, kUnknown, " (refused: not the newest)", emit);
-    w.changing = 1u << r.token;
-    const Seen& knew = tree_.entry(w.actor[n]).seen;
-    w.alone[n * 3] = knew.current;
-    w.alone[n * 3 + 1] = knew.previous;
-    w.alone[n * 3 + 2] = knew.latest;
-  } else {
-    const bool two = w.live != 1u << w.newest;
-    if (w.lives(r.token) || (two && w.lives(w.token(w.current)))) w.sin = 1;
-    w.changing = 1u << w.newest | 1u << r.token;
-  }
-  w.next_newest = r.token;
-  answer(w, n, kYes, "", emit);
-}
-
 // The two leaders are alike: of two worlds that differ only in who is who, one is enough.
 World Explorer::canonical(World w) { return w.actor[0] < w.actor[1] ? other_way_round(w) : w; }
 
@@ -353,22 +297,17 @@ void Explorer::successors(const World& w, const Emit& tell) {
     }
     execute(w, n,
             [&](const World& next, const char* how) { emit(naming_ ? what + how : what, next); });
-    if (w.crashes > 0 && (w.actor[n] != 0 || w.works[n * 2] != 0 ||
-                          w.alone[n * 3] != 0)) {  // after its last request, before its next
+    if (w.crashes > 0 &&
+        (w.actor[n] != 0 || w.works[n * 2] != 0)) {  // after its last request, before its next
       World dead = w;
       dead.crashes--;
       drop_pass(dead, n);
       dead.works[n * 2] = dead.works[n * 2 + 1] = 0;
-      std::fill_n(dead.alone.begin() + static_cast<std::ptrdiff_t>(n * 3), 3, Ver{0});
       emit(naming_ ? who + "dies" : who, dead);
     }
   }
-  if (w.changing != 0) {
-    World n = w;
-    n.available();
-    emit("the group is available again", n);
-  }
-  people(w, kind_, under_way(tree_, w),
+  people(w, kind_, revokes(tree_, w.actor[0]) || revokes(tree_, w.actor[1]),
+         writes(tree_, w.actor[0]) || writes(tree_, w.actor[1]),
          [&](const char* name, const World& next) { emit(naming_ ? name : std::string(), next); });
   if (w.pod != w.secret_token) {
     World n = w;
@@ -383,7 +322,6 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
   drop_pass(w, 1);
   looked(w, 1);
   w.works[2] = w.works[3] = 0;
-  std::fill_n(w.alone.begin() + 3, 3, Ver{0});
   if (w.pending != w.current && version_name(w.pending).starts_with("person-")) {
     World finished = w;  // somebody else's rotation ends
     finished.pending = 0;
@@ -391,7 +329,6 @@ std::string Explorer::settle_alone(World w, std::vector<std::string>* told) {
   }
   std::vector<std::uint64_t> path;
   for (int step = 0; step < kSettleSteps; ++step) {
-    if (w.actor[0] == 0) w.available();
     const std::uint64_t hash = WorldHash()(w);
     if (settled_.contains(hash)) {
       for (const std::uint64_t each : path) settled_.insert(each);

@@ -45,8 +45,6 @@ class Explorer {
                const std::function<void(const World&, const char* how)>& emit);
   void answer(World w, std::size_t n, const std::string& reply, const char* how,
               const std::function<void(const World&, const char*)>& emit);
-  void change_group(World w, std::size_t n, const Request& r,
-                    const std::function<void(const World&, const char*)>& emit);
   void absorb(World& w, std::size_t n);
   World noticing(const World& before, World after) const;
   bool in_vain(const World& w, const Request& r, std::size_t n) const;

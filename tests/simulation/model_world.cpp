@@ -55,8 +55,7 @@ std::size_t WorldHash::operator()(const World& w) const {
 static_assert(sizeof(World) % 4 == 0);
 
 Seen look(const World& w, Kind kind, std::size_t actor) {
-  const int retries = kind == Kind::Token ? 3 : 2;
-  const bool may_start = w.finished < w.rotations && w.attempts < w.rotations + retries;
+  const bool may_start = w.finished < w.rotations && w.attempts < w.rotations + 2;
   Seen s{};
   s.current = w.current;
   s.previous = w.previous;
@@ -71,21 +70,16 @@ Seen look(const World& w, Kind kind, std::size_t actor) {
   s.rollback = w.rollback_of != 0 && w.rollback_of == w.current && w.baton != 0 &&
                w.baton != w.current;  // else it was refused
   s.clean_up = two_credentials(kind) && w.ending == 1;
-  s.works = (kind == Kind::ForwardOnly || kind == Kind::Token) && w.works[actor * 2] == w.current &&
+  s.works = kind == Kind::ForwardOnly && w.works[actor * 2] == w.current &&
             w.works[actor * 2 + 1] == w.latest;
-  const Ver* alone = &w.alone[actor * 3];
-  s.alone = alone[0] == w.current && alone[1] == w.previous && alone[2] == w.latest;
   return s;
 }
 
 std::string check_always(const World& w, Kind kind) {
   if (kind == Kind::None) return {};
-  if (w.sin == 1) return "ROTATE while two tokens are live, one of them the current one";
-  if (w.sin == 2) return "SET of a token that the group does not have";
-  if (side_by_side(kind)) {
-    const auto works = [&w](Cred t) { return w.accepts(t) || (t != 0 && t == w.unknown); };
-    if (!works(w.secret_token)) return "I1: the Secret's credential is dead";
-    if (!works(w.pod)) return "I1: the pod's credential is dead";
+  if (two_credentials(kind)) {
+    if (!w.accepts(w.secret_token)) return "I1: the Secret's credential is dead";
+    if (!w.accepts(w.pod)) return "I1: the pod's credential is dead";
   }
   const bool resting = w.baton == 0 && (w.pending == 0 || w.pending == w.current);
   if (kind == Kind::ForwardOnly && resting && w.edits == 0 && !w.accepts(w.token(w.current))) {
@@ -108,7 +102,7 @@ std::string check_at_rest(const World& w, Kind kind) {
   const int due = w.rotations + (!two_credentials(kind) && w.ending == 2 ? 1 : 0);
   if (w.edits == 0 && w.wronged == 0 && w.finished != due)
     return "I4: a due rotation did not happen exactly once";
-  if (!side_by_side(kind)) return {};
+  if (!two_credentials(kind)) return {};
   for (Cred t = 1; t <= w.tokens; ++t) {
     const bool ours = w.lives(t) && t != w.token(w.current) && ((w.excused >> t) & 1u) == 0;
     if (ours) return "I3: a credential is left over";
@@ -139,23 +133,23 @@ World saved(const World& w, Cred token, std::uint8_t others) {
 
 }  // namespace
 
-void people(const World& w, Kind kind, UnderWay under_way,
+void people(const World& w, Kind kind, bool revocation_under_way, bool write_under_way,
             const std::function<void(const char*, const World&)>& emit) {
   if (w.people == 0) return;
   // Between our last look and a revocation only a commanded rollback is safe (docs/protocol.md).
-  const bool back_is_safe = !under_way.revocation && w.previous != 0;
+  const bool back_is_safe = !revocation_under_way && w.previous != 0;
   // Influx: also what is disabled and not deleted yet, for a leader may die in between.
   const auto may_return = [&](Ver id) {
-    return kind == Kind::Influx ? w.lives(w.token(id)) : w.stays(w.token(id));
+    return kind == Kind::Influx ? w.lives(w.token(id)) : w.accepts(w.token(id));
   };
-  if (back_is_safe && (!side_by_side(kind) || may_return(w.previous))) {
+  if (back_is_safe && (!two_credentials(kind) || may_return(w.previous))) {
     World n = taken_over(w);
     n.others = w.find(w.previous)->others;
     n.move_current(w.previous);
     n.edits++;
     emit("a person moves AWSCURRENT back by hand", n);
   }
-  if (!under_way.revocation && w.pending != 0 && w.pending != w.current && may_return(w.pending)) {
+  if (!revocation_under_way && w.pending != 0 && w.pending != w.current && may_return(w.pending)) {
     World n = taken_over(w);
     n.others = w.find(w.pending)->others;
     n.excused |= 1u << w.token(w.pending);
@@ -163,32 +157,22 @@ void people(const World& w, Kind kind, UnderWay under_way,
     n.edits++;
     emit("a person moves AWSCURRENT to the pending version by hand", n);
   }
-  if ((kind == Kind::Influx || kind == Kind::Token) && back_is_safe && may_return(w.previous)) {
+  if (kind == Kind::Influx && back_is_safe && may_return(w.previous)) {
     emit("a person saves the previous credential again", saved(w, w.token(w.previous), w.others));
   }
   emit("a person edits another field",
        saved(w, w.token(w.current), static_cast<std::uint8_t>(w.edits + 1)));
-  // Who replaces a list keeps what is in use, and who rotates a token of their own the current one;
-  // while a write of ours is on its way, or with no place left, nothing is promised.
+  // Who replaces a list keeps what is in use; while a write of ours is on its way, or with more in
+  // use than the list holds, nothing is promised.
   const bool list = kind == Kind::List;
-  const Cred fresh = static_cast<Cred>(w.tokens + 1);
-  bool may_add = true;
-  if (list) may_add = w.consumed() && !under_way.write;
-  if (kind == Kind::Token)
-    may_add = w.live == 1u << w.newest && w.changing == 0 && !under_way.write;
-  if (may_add) {
+  if (!list || (w.consumed() && !write_under_way)) {
+    const Cred fresh = static_cast<Cred>(w.tokens + 1);
     World n = saved(w, fresh, w.others);
     n.tokens = fresh;
-    if (kind == Kind::Token) n.newest = fresh;
     n.live = kind == Kind::ForwardOnly ? 1u << fresh : n.live | 1u << fresh;
     if (list) n.live = 1u << fresh | 1u << w.token(w.current);
     n.excused |= 1u << fresh;
     emit("a person saves a credential of their own", n);
-  }
-  if (kind == Kind::Token) {
-    World n = saved(w, fresh, w.others);
-    n.tokens = n.unknown = fresh;
-    emit("a person saves a token that the group does not have", n);
   }
   const auto drop = [&](const char* name, Ver World::*label, bool takes_over) {
     if (w.*label == 0) return;
@@ -237,7 +221,7 @@ World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uin
   w.people = people;
   w.wrong = wrong;
   w.rotations = rotations;
-  if (kind == Kind::Token) w.newest = 1;
+  (void)kind;
   return w;
 }
 

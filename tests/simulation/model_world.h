@@ -21,14 +21,11 @@ using Cred = std::uint8_t;   // a credential, numbered as they come to life; 0: 
 using Node = std::uint32_t;  // of the replay tree; 0: between two passes
 
 // Influx: as Minting, with the real influxdbToken strategy. List: at most two credentials, and
-// every write replaces all of them. Token: one, or two after ROTATE, of which a further ROTATE
-// drops the older.
-enum class Kind : std::uint8_t { Minting, ForwardOnly, None, Influx, List, Token };
+// every write replaces all of them.
+enum class Kind : std::uint8_t { Minting, ForwardOnly, None, Influx, List };
 inline bool two_credentials(Kind kind) {
   return kind == Kind::Minting || kind == Kind::Influx || kind == Kind::List;
 }
-// Old and new live side by side, so that no reader is ever without.
-inline bool side_by_side(Kind kind) { return two_credentials(kind) || kind == Kind::Token; }
 
 struct Stored {
   Ver id = 0;
@@ -47,13 +44,11 @@ struct World {
   std::uint32_t live = 0;      // credentials that are there, by bit
   std::uint32_t disabled = 0;  // and those of them that are set inactive
   std::uint32_t retiring = 0;  // Influx: with our word for that
-  std::uint32_t changing = 0;  // Token: what `live` becomes when the group is available again
   std::uint32_t excused = 0;   // credentials that a person took over: reported, not revoked
   Ver current = 0, previous = 0, pending = 0, latest = 0, baton = 0;
   Ver secret_version = 0;        // the target's annotation
   Ver rollback_of = 0;           // a person asked to roll back while this version is current
   std::array<Ver, 4> works{};    // forward only, per leader: C and L of which it knows that C works
-  std::array<Ver, 6> alone{};    // Token, per leader: C, V and L with which its SET was accepted
   std::array<Cred, 2> minted{};  // by a pass that is still busy with it
   Cred secret_token = 0, pod = 0;
   std::uint8_t written = 0;  // leaders, by bit, since whose last look the target was written: the
@@ -70,12 +65,6 @@ struct World {
   // A person put a pending version of their own, or took KEYTURN_LATEST away, so that ours may look
   // like somebody else's: a person has to say what becomes of it.
   std::uint8_t stray_pending = 0;
-  Cred newest = 0, next_newest = 0;  // Token: the one that was rotated last, now and after changing
-  Cred unknown = 0;                  // Token: saved by a person though the group does not have it
-  std::uint8_t sin = 0;              // Token: 1 ROTATE, 2 SET, which must never have been sent
-  std::uint8_t stalls =
-      0;  // Token: how often a ROTATE was decided and expired unsent; at most once
-  std::array<std::uint8_t, 3> unused{};  // no padding
 
   friend bool operator==(const World& a, const World& b) {
     return std::memcmp(&a, &b, sizeof(World)) == 0;
@@ -92,14 +81,6 @@ struct World {
     return v == nullptr ? Cred{0} : v->token;
   }
   bool lives(Cred t) const { return t != 0 && ((live >> t) & 1u) != 0; }
-  bool stays(Cred t) const { return accepts(t) && (changing == 0 || ((changing >> t) & 1u) != 0); }
-  void available() {
-    if (changing == 0) return;
-    live = changing;
-    newest = next_newest;
-    changing = 0;
-    next_newest = 0;
-  }
   bool accepts(Cred t) const { return lives(t) && ((disabled >> t) & 1u) == 0; }
   bool consumed() const {
     return secret_version == current && secret_token == token(current) && pod == secret_token;
@@ -126,7 +107,7 @@ const std::string& version_name(Ver number);
 struct Seen {
   Ver current, previous, pending, latest, baton;
   std::uint8_t synced, rolled_out;
-  std::uint8_t due, rollback, clean_up, works, quiet, alone;
+  std::uint8_t due, rollback, clean_up, works, quiet, unused;
 
   // What quiet watches; the real one sees a change that was undone by LastChangedDate, the world by
   // World::stale.
@@ -164,13 +145,8 @@ struct Rules {
 std::string check_always(const World& w, Kind kind);
 std::string check_at_rest(const World& w, Kind kind);
 
-// What is on its way.
-struct UnderWay {
-  bool revocation = false;
-  bool write = false;  // List, Token: of any kind
-};
-// What a person may do here; `emit(name, world)` for each.
-void people(const World& w, Kind kind, UnderWay under_way,
+// What a person may do here; `emit(name, world)` for each. `write_under_way`: List's, of any kind.
+void people(const World& w, Kind kind, bool revocation_under_way, bool write_under_way,
             const std::function<void(const char*, const World&)>& emit);
 
 World first_world(Kind kind, std::uint8_t crashes, std::uint8_t people, std::uint8_t wrong,

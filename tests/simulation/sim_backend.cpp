@@ -13,8 +13,6 @@ const char* to_string(Kind kind) {
       return "softMinting";
     case Kind::ForwardOnly:
       return "forwardOnly";
-    case Kind::RotatedToken:
-      return "rotatedToken";
     case Kind::None:
       return "none";
     case Kind::Delegated:
@@ -61,8 +59,7 @@ class Plain : public SimBackend {
     }
     const MonoTime sent = deps_.clock.mono();
     const bool login = name.starts_with("login ");
-    const bool changes = name.starts_with("change ") || name.starts_with("revoke ") ||
-                         name.starts_with("rotate ") || name.starts_with("leave alone ");
+    const bool changes = name.starts_with("change ") || name.starts_with("revoke ");
     const Schedule::Fate fate = schedule.send(name, changes);
     if (login && knows(name.substr(6)) && schedule.strikes(Fault::WrongRejection)) {
       schedule.happened(Fault::WrongRejection);
@@ -151,66 +148,6 @@ class OnePassword final : public Plain {
   PasswordBackend password_;
 };
 
-// What a group accepted takes effect after a while, and until then no login tells anything.
-class TwoInARow final : public Plain {
- public:
-  explicit TwoInARow(const SimBackendDeps& deps) : Plain(deps) {
-    group_.become({"t0"});
-    group_.current = [this] { return credential_of(deps_.current_value()); };
-    group_.on_revoking = [this](bool under_way) { deps_.confirming += under_way ? 1 : -1; };
-    group_.hook = [this, through = hook()](const std::string& name, When when) {
-      pass_time();
-      const auto error = through(name, when);
-      pass_time();
-      return error;
-    };
-  }
-  std::unique_ptr<engine::Strategy> strategy() override { return make_rotated_token(group_); }
-  bool accepts(const std::string& value) const override {
-    return group_.accepts(credential_of(value));
-  }
-  bool stays(const std::string& value) const override { return group_.stays(credential_of(value)); }
-  std::string sin() const override { return group_.sin(); }
-  bool has_room() const override { return group_.tokens().size() == 1 && !group_.changing(); }
-  std::string own_credential(int number) override {
-    const std::string own = Plain::own_credential(number);
-    group_.become({group_.tokens().back(), own});
-    return own;
-  }
-  std::string needed_by_hand() const override {
-    const std::string& newest = group_.tokens().back();
-    return newest.starts_with("own") ? newest : "";
-  }
-  std::vector<Living> living() const override {
-    std::vector<Living> found;
-    for (const std::string& token : group_.tokens())
-      found.push_back({token, token.starts_with("r"), token});
-    return found;
-  }
-
- private:
-  void carry_out(const std::string& name) override {
-    pass_time();
-    if (name.starts_with("rotate ")) (void)group_.take(name.substr(7), false);
-    if (name.starts_with("leave alone ")) (void)group_.take(name.substr(12), true);
-    pass_time();
-  }
-  void pass_time() {
-    if (!group_.changing()) {
-      available_at_.reset();
-    } else if (!available_at_) {
-      const auto takes = static_cast<std::int64_t>(deps_.schedule.rng().below(120'000));
-      available_at_ = deps_.clock.mono() + Duration(takes);
-    } else if (deps_.clock.mono() >= *available_at_) {
-      group_.available();
-      available_at_.reset();
-    }
-  }
-
-  TokenGroup group_;
-  std::optional<MonoTime> available_at_;
-};
-
 class Nothing final : public Plain {
  public:
   using Plain::Plain;
@@ -235,8 +172,6 @@ std::unique_ptr<SimBackend> make_backend(Kind kind, const SimBackendDeps& deps) 
       return std::make_unique<TwoCredentials>(deps, true);
     case Kind::ForwardOnly:
       return std::make_unique<OnePassword>(deps);
-    case Kind::RotatedToken:
-      return std::make_unique<TwoInARow>(deps);
     case Kind::None:
       return std::make_unique<Nothing>(deps);
     case Kind::Delegated:

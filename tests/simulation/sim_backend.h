@@ -15,10 +15,9 @@
 
 namespace keyturn::simulation {
 
-enum class Kind { Minting, SoftMinting, ForwardOnly, RotatedToken, None, Delegated, InfluxdbToken };
-inline constexpr std::array kKinds{Kind::Minting,      Kind::SoftMinting, Kind::ForwardOnly,
-                                   Kind::RotatedToken, Kind::None,        Kind::Delegated,
-                                   Kind::InfluxdbToken};
+enum class Kind { Minting, SoftMinting, ForwardOnly, None, Delegated, InfluxdbToken };
+inline constexpr std::array kKinds{Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly,
+                                   Kind::None,    Kind::Delegated,   Kind::InfluxdbToken};
 const char* to_string(Kind kind);
 
 class SimBackend {
@@ -34,13 +33,6 @@ class SimBackend {
                            const std::string& others) const = 0;
 
   virtual bool accepts(const std::string& value) const = 0;  // a reader that holds it, now
-  // And still when what the backend has accepted took effect.
-  virtual bool stays(const std::string& value) const { return accepts(value); }
-  virtual std::string sin() const { return {}; }  // what must never have been sent
-  // A person may make one of their own without dropping one that is in use.
-  virtual bool has_room() const { return true; }
-  // The newest credential, if a person made it and the backend takes no other while it lives.
-  virtual std::string needed_by_hand() const { return {}; }
   // A person makes a credential of their own there.
   virtual std::string own_credential(int number) = 0;
   // What a person did can be taken back: the state to go back to.
@@ -67,7 +59,6 @@ struct SimBackendDeps {
   int& confirming;
   int& wrong;                                                          // wrong answers given
   std::function<Status(const std::string& version_id)> rotate_secret;  // AWS's, for Delegated
-  std::function<std::string()> current_value;                          // AWSCURRENT's
   aws::SecretsManager& secrets;
   std::function<std::string(const std::string& name, const std::string& value)> add_secret;
 };

@@ -75,10 +75,7 @@ bool SimWorld::by_a_person(const Deed& deed) {
   const bool second = clock_.mono() - current_moved_ < engine::Timing{}.quiet();
   const bool only_latest = second && !works(holder(engine::kCurrent)) &&
                            !works(holder(engine::kPending)) && !works(holder(engine::kPrevious));
-  const bool last_word =
-      kind_ == Kind::ForwardOnly && (!some_label_works() || stripped || only_latest);
-  // Nor loses a token of their own that is the newest: SET of any other is refused then, and told.
-  if (last_word || lost_own_token()) {
+  if (kind_ == Kind::ForwardOnly && (!some_label_works() || stripped || only_latest)) {
     others_ = others;
     undo();
     aws_.edit(arn_, [&](testing::FakeSecretsManager::Secret& s) { s.metadata.stages = before; });
@@ -98,17 +95,13 @@ bool SimWorld::act_on_labels(Act what) {
     case Act::EditsField:  // another field
       return saved_by_person(credential, std::to_string(++names_)), true;
     case Act::SavesOwn:
-      if (!backend_->has_room()) return false;
       return saved_by_person(backend_->own_credential(++names_), others_), true;
     case Act::CurrentBack:
-      if (previous.empty() || (two_credentials() && !backend_->stays(value_of(previous))))
-        return false;
+      if (previous.empty() || (two_credentials() && !works(previous))) return false;
       others_ = backend_->others(value_of(previous));
       return person_moves(engine::kCurrent, previous), true;
     case Act::CurrentToPending:
-      if (pending.empty() || !works(pending) || !backend_->stays(value_of(pending)) ||
-          kind_ == Kind::Delegated)
-        return false;
+      if (pending.empty() || !works(pending) || kind_ == Kind::Delegated) return false;
       others_ = backend_->others(value_of(pending));
       return person_moves(engine::kCurrent, pending), true;
     case Act::DropsPending:
@@ -141,7 +134,6 @@ bool SimWorld::act_on_labels(Act what) {
 
 void SimWorld::check() {
   if (failure() || kind_ == Kind::None || kind_ == Kind::Delegated) return;
-  if (const std::string sin = backend_->sin(); !sin.empty()) return fail(sin);
   if (two_credentials()) {
     const std::string wrong =
         cluster_->wrong_now([this](const std::string& value) { return backend_->accepts(value); });
@@ -165,15 +157,6 @@ void SimWorld::said(const std::string& text) {
     leaked |= !value.empty() && leaks(backend_->credential(value));
   }
   if (leaked) fail("I5: a credential was told");
-}
-
-bool SimWorld::lost_own_token() const {
-  const std::string own = backend_->needed_by_hand();
-  if (own.empty()) return false;
-  const auto& stages = aws_.stages(arn_);
-  return std::none_of(stages.begin(), stages.end(), [&](const auto& version) {
-    return !version.second.empty() && backend_->credential(value_of(version.first)) == own;
-  });
 }
 
 bool SimWorld::some_label_works() const {

@@ -30,7 +30,6 @@ SimWorld::SimWorld(Kind kind, std::uint64_t seed, bool trace, const Setup* setup
        .confirming = confirming_,
        .wrong = wrong_,
        .rotate_secret = [this](const std::string& version) { return rotate_secret(version); },
-       .current_value = [this] { return value_of(holder(engine::kCurrent)); },
        .secrets = *this,
        .add_secret = [this](const std::string& name,
                             const std::string& value) { return aws_.add_secret(name, value); }});
@@ -61,11 +60,12 @@ void SimWorld::others_act() {
 void SimWorld::becoming_calm() {
   if (holder(engine::kPending).starts_with("person-") && kind_ != Kind::Delegated)
     person_moves(engine::kPending, "");
-  if (heals_by_rotating() && !rotation_due()) ask_for_rotation();
+  // What a person broke by hand heals with the next rotation.
+  if (kind_ == Kind::ForwardOnly && !rotation_due()) ask_for_rotation();
 }
 
 void SimWorld::resting(Rest rest) {
-  if (rest == Rest::Late && heals_by_rotating() && !works(holder(engine::kCurrent)) &&
+  if (rest == Rest::Late && kind_ == Kind::ForwardOnly && !works(holder(engine::kCurrent)) &&
       !rotation_due())
     ask_for_rotation();
 }

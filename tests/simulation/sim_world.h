@@ -76,14 +76,8 @@ class SimWorld final : public Schedule, public aws::SecretsManager {
     return !version.empty() && aws_.value_of(arn_, version) && backend_->accepts(value_of(version));
   }
   bool some_label_works() const;
-  bool lost_own_token() const;
   bool two_credentials() const {
-    return kind_ == Kind::Minting || kind_ == Kind::SoftMinting || kind_ == Kind::InfluxdbToken ||
-           kind_ == Kind::RotatedToken;
-  }
-  // What a person broke by hand heals with the next rotation.
-  bool heals_by_rotating() const {
-    return kind_ == Kind::ForwardOnly || kind_ == Kind::RotatedToken;
+    return kind_ == Kind::Minting || kind_ == Kind::SoftMinting || kind_ == Kind::InfluxdbToken;
   }
 
   const Kind kind_;

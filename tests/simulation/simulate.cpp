@@ -50,7 +50,6 @@ std::vector<int> rows_of(Kind kind) {
   switch (kind) {
     case Kind::Minting:
     case Kind::SoftMinting:
-    case Kind::RotatedToken:
     case Kind::InfluxdbToken:
       return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     case Kind::ForwardOnly:
@@ -66,8 +65,7 @@ std::vector<int> rows_of(Kind kind) {
 bool possible(Kind kind, Fault fault) {
   const bool has_backend = kind != Kind::None && kind != Kind::Delegated;
   const bool writes = kind != Kind::Delegated;
-  // A group that is available does not lie about a token.
-  if (fault == Fault::WrongRejection) return has_backend && kind != Kind::RotatedToken;
+  if (fault == Fault::WrongRejection) return has_backend;
   if (fault == Fault::Late || fault == Fault::Duplicate) return writes;
   return true;
 }
@@ -106,11 +104,9 @@ bool print_coverage(const Totals& totals) {
 // that fire seldom, twice as often.
 Kind kind_of(const std::vector<Kind>& kinds, long n) {
   if (kinds.size() == 1) return kinds.front();
-  static constexpr std::array kOthers{Kind::Minting,  Kind::ForwardOnly, Kind::SoftMinting,
-                                      Kind::None,     Kind::ForwardOnly, Kind::RotatedToken,
-                                      Kind::Delegated};
-  return n % 2 == 1 ? Kind::InfluxdbToken
-                    : kOthers.at(static_cast<std::size_t>(n / 2) % kOthers.size());
+  static constexpr std::array kOthers{Kind::Minting, Kind::ForwardOnly, Kind::SoftMinting,
+                                      Kind::None,    Kind::ForwardOnly, Kind::Delegated};
+  return n % 2 == 1 ? Kind::InfluxdbToken : kOthers.at(static_cast<std::size_t>(n / 2) % 6);
 }
 
 int main_of(const std::vector<std::string>& args) {

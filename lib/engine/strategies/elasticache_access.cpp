@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/elasticache_group.h"
 #include "lib/engine/strategies/redis_login.h"
 
 namespace keyturn::engine::elasticache {
@@ -40,10 +39,6 @@ Result<aws::CacheUser> Access::user(const UserSecret& secret) const {
   if (!user) return user;
   if (auto good = check_user(secret, *user); !good) return std::move(good).error();
   return user;
-}
-
-Error Access::being_changed(const UserSecret& secret) const {
-  return elasticache::being_changed("ElastiCache user " + secret.arn.id, deps_);
 }
 
 Result<aws::CacheUser> Access::replace_passwords(const UserSecret& secret,
@@ -96,7 +91,13 @@ Result<std::vector<Server>> Access::servers(const UserSecret& secret,
     hosts = *std::move(found);
     if (deps_.memory) deps_.memory->remember_caches(key, hosts, deps_.clock->mono() + kRemember);
   }
-  return allowed_servers(deps_, hosts);
+  std::vector<Server> out;
+  for (const std::string& host : hosts) {
+    auto server = allowed_server(deps_, "https://" + host);
+    if (!server) return std::move(server).error();
+    out.push_back(*std::move(server));
+  }
+  return out;
 }
 
 Result<std::vector<std::string>> Access::find(const UserSecret& secret,
@@ -142,21 +143,35 @@ Status Access::primaries(const UserSecret& secret, const aws::CacheUser& user,
                          const std::string& id, std::vector<std::string>& out) const {
   if (auto may = deps_.guard->resource(secret.arn.replication_group(id)); !may)
     return denied(std::move(may).error());
-  auto group = encrypted_group(deps_, id);
+  auto group = deps_.elasticache->replication_group(id);
+  const std::string what = "replication group " + printable(id, 60);
+  if (!group && group.error().cls == ErrorClass::NotFound) {
+    return invalid("NoCache", "there is no " + what +
+                                  " in this account and region; correct replicationGroupId");
+  }
   if (!group) return std::move(group).error();
+  if (!group->tls) {
+    return invalid("NoTls", what +
+                                " has no encryption in transit, which users with passwords need: "
+                                "no password is sent in clear");
+  }
   const bool member = std::any_of(
       group->user_groups.begin(), group->user_groups.end(), [&](const std::string& one) {
         return std::find(user.user_groups.begin(), user.user_groups.end(), one) !=
                user.user_groups.end();
       });
   if (!member) {
-    return invalid("UserNotInGroup", "user " + printable(user.id, 60) +
-                                         " is in no user group of replication group " +
-                                         printable(id, 60) + ": add it to one");
+    return invalid("UserNotInGroup", "user " + printable(user.id, 60) + " is in no user group of " +
+                                         what + ": add it to one");
   }
-  auto found = addresses_of(*group);
-  if (!found) return std::move(found).error();
-  out.insert(out.end(), found->begin(), found->end());
+  std::vector<aws::CacheEndpoint> endpoints = group->primaries;
+  if (endpoints.empty() && group->configuration) endpoints = {*group->configuration};
+  if (endpoints.empty()) {
+    return make_error(ErrorClass::Transient, "CacheNotReady",
+                      what + " has no endpoint yet (status " + printable(group->status, 60) + ")");
+  }
+  for (const aws::CacheEndpoint& endpoint : endpoints)
+    out.push_back(lower_ascii(endpoint.host) + ":" + std::to_string(endpoint.port));
   return {};
 }
 

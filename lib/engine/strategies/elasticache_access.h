@@ -38,8 +38,9 @@ class Access {
   // The same at one after the other, until one accepts: Rejected if all reject.
   TestResult log_in_anywhere(const UserSecret& secret, const aws::CacheUser& user,
                              MonoTime deadline) const;
-  // Unavailable, with a time: the user is being changed.
-  Error being_changed(const UserSecret& secret) const;
+
+  // How soon to look again at a user that is being changed.
+  Duration look_again() const { return deps_.request_timeout / 3; }
 
  private:
   Result<std::vector<Server>> servers(const UserSecret& secret, const aws::CacheUser& user) const;

@@ -1,9 +1,9 @@
 #include "lib/engine/strategies/elasticache_secret.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/elasticache_group.h"
 #include "lib/engine/strategies/fields.h"
 #include "lib/http/url.h"
 
@@ -12,6 +12,19 @@ namespace {
 
 constexpr std::size_t kMostBytes = 300;
 constexpr const char* kName = "elasticacheUser";
+
+// As ElastiCache has it: letters, digits, hyphens, a letter first.
+bool is_id(std::string_view text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !text.empty() && text.size() <= 64 && letter(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-'; });
+}
+
+Status check_group(const std::string& id) {
+  if (is_id(id)) return {};
+  return invalid("BadField", "must be the id of a replication group, such as shop-cache");
+}
 
 Status check_endpoint(const std::string& endpoint) {
   const auto url = http::parse_url("https://" + endpoint);
@@ -23,8 +36,12 @@ Status check_endpoint(const std::string& endpoint) {
 
 Location Location::read(Options& options) {
   Location out;
-  out.replication_group = group_option(options);
+  out.replication_group = options.text("replicationGroupId", kMostBytes).value_or("");
   out.endpoint = lower_ascii(options.text("endpoint", kMostBytes).value_or(""));
+  if (!out.replication_group.empty()) {
+    if (auto good = check_group(out.replication_group); !good)
+      options.fail("replicationGroupId", good.error().message);
+  }
   if (!out.endpoint.empty()) {
     if (auto good = check_endpoint(out.endpoint); !good)
       options.fail("endpoint", good.error().message);
@@ -81,7 +98,7 @@ Result<UserSecret> UserSecret::read(const SecretString& value, const Location& o
     if (auto ok = good(text); !ok)
       fields.complain(ok.error().with_context("field " + std::string(field)));
   };
-  check("replicationGroupId", own.replication_group, check_group_id);
+  check("replicationGroupId", own.replication_group, check_group);
   check("endpoint", own.endpoint, check_endpoint);
   const bool both = !own.replication_group.empty() && !own.endpoint.empty();
   const bool differs = own != Location{} && option != Location{} && own != option;

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/elasticache_group.h"
 #include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/options.h"
 
@@ -38,6 +37,12 @@ Error current_refused(const UserSecret& secret, ErrorClass cls) {
                         "user's passwords replaced by a new one");
 }
 
+// Why a test came to no answer, as an error.
+Error cause_of(const TestResult& result) {
+  if (result.cause) return *result.cause;
+  return make_error(ErrorClass::Transient, "TestUnknown", result.detail);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Strategy>> ElasticacheUserStrategy::make(const nlohmann::json& json,
@@ -68,6 +73,13 @@ Status ElasticacheUserStrategy::recognise(const SecretString& current) const {
   return {};
 }
 
+Error ElasticacheUserStrategy::being_changed(const UserSecret& secret) const {
+  Error error = make_error(ErrorClass::Unavailable, "UserBeingChanged",
+                           whom(secret) + " is being changed; it is looked at again");
+  error.retry_after = access_.look_again();
+  return error;
+}
+
 Result<SecretString> ElasticacheUserStrategy::create(const StepContext& ctx,
                                                      const SecretString& current) const {
   auto secret = read(current);
@@ -95,8 +107,7 @@ Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const Sec
   if (!wanted->same_user(*now)) return other_user("the pending version");
   if (wanted->password.empty())
     return invalid("MissingField", "the pending version has no password");
-  const SetResult not_yet{SetResult::State::NotYet,
-                          access_.being_changed(*now).retry_after.value_or(Duration(0))};
+  const SetResult not_yet{SetResult::State::NotYet, access_.look_again()};
 
   auto user = access_.user(*wanted);
   if (!user) return std::move(user).error();
@@ -121,7 +132,7 @@ Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const Sec
   auto changed = access_.replace_passwords(*wanted, passwords, ctx.deadline);
   if (!changed && changed.error().code == "InvalidUserState") return not_yet;
   if (!changed) return std::move(changed).error();
-  return SetResult{SetResult::State::Sent, not_yet.look_again};
+  return SetResult{SetResult::State::Sent, access_.look_again()};
 }
 
 TestResult ElasticacheUserStrategy::test(const StepContext& ctx, const SecretString& value) const {
@@ -134,13 +145,13 @@ TestResult ElasticacheUserStrategy::test(const StepContext& ctx, const SecretStr
 TestResult ElasticacheUserStrategy::test(const UserSecret& secret, MonoTime deadline) const {
   auto user = access_.user(secret);
   if (!user) return unknown(user.error());
-  if (!user->active()) return unknown(access_.being_changed(secret));
+  if (!user->active()) return unknown(being_changed(secret));
   const TestResult result = access_.log_in(secret, *user, deadline);
   if (result.verdict != Verdict::Rejected) return result;
   // A change may have begun between the two: then it was no answer yet.
   user = access_.user(secret);
   if (!user) return unknown(user.error());
-  return user->active() ? result : unknown(access_.being_changed(secret));
+  return user->active() ? result : unknown(being_changed(secret));
 }
 
 Status ElasticacheUserStrategy::retire(const StepContext& ctx, const SecretString& retired,
@@ -155,7 +166,7 @@ Status ElasticacheUserStrategy::retire(const StepContext& ctx, const SecretStrin
   auto user = access_.user(*now);
   if (!user && user.error().code == "UserNotFound") return {};
   if (!user) return std::move(user).error();
-  if (!user->active()) return access_.being_changed(*now);
+  if (!user->active()) return being_changed(*now);
 
   // The current one alone is written, and only where it works.
   const TestResult works =
@@ -170,7 +181,7 @@ Status ElasticacheUserStrategy::retire(const StepContext& ctx, const SecretStrin
   auto changed = access_.replace_passwords(*now, {&now->password}, ctx.deadline);
   if (!changed && changed.error().code != "InvalidUserState") return std::move(changed).error();
   if (changed && changed->active() && changed->password_count < 2) return {};
-  return access_.being_changed(*now);  // done when it is seen to be
+  return being_changed(*now);  // done when it is seen to be
 }
 
 bool ElasticacheUserStrategy::same_credential(const SecretString& a, const SecretString& b) const {

@@ -41,7 +41,7 @@ class ElasticacheUserStrategy final : public NothingToRevokeStrategy {
                         const SecretString& current, const SecretString* previous) const override;
   TestResult test(const StepContext& ctx, const SecretString& value) const override;
   // Denied "CurrentRefused": the current password does not work, so that nothing is taken away.
-  // Unavailable "BeingChanged", with a time: under way.
+  // Unavailable "UserBeingChanged", with a time: under way.
   Status retire(const StepContext& ctx, const SecretString& retired, const SecretString& current,
                 const std::function<bool()>& confirm) const override;
   bool same_credential(const SecretString& a, const SecretString& b) const override;
@@ -56,6 +56,7 @@ class ElasticacheUserStrategy final : public NothingToRevokeStrategy {
     return elasticache::UserSecret::read(value, location_);
   }
   TestResult test(const elasticache::UserSecret& secret, MonoTime deadline) const;
+  Error being_changed(const elasticache::UserSecret& secret) const;
 
   const elasticache::Location location_;  // of the options
   const PasswordRecipe recipe_;

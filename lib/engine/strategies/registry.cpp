@@ -8,7 +8,6 @@
 #include "lib/base/suggest.h"
 #include "lib/base/text.h"
 #include "lib/engine/strategies/astra_token.h"
-#include "lib/engine/strategies/elasticache_auth_token.h"
 #include "lib/engine/strategies/elasticache_user.h"
 #include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/influxdb_token.h"
@@ -30,14 +29,13 @@ Result<std::unique_ptr<Strategy>> without_deps(const nlohmann::json& options,
   return T::make(options, path);
 }
 
-constexpr std::array<std::string_view, 8> kNames = {
-    "astraToken",    "elasticacheAuthToken", "elasticacheUser", "generic",
-    "influxdbToken", "influxdbUser",         "lambda",          "syncOnly"};
+constexpr std::array<std::string_view, 7> kNames = {"astraToken",    "elasticacheUser", "generic",
+                                                    "influxdbToken", "influxdbUser",    "lambda",
+                                                    "syncOnly"};
 constexpr std::array<Make, kNames.size()> kMake = {
-    &AstraTokenStrategy::make,      &ElasticacheAuthTokenStrategy::make,
-    &ElasticacheUserStrategy::make, &without_deps<GenericStrategy>,
-    &InfluxdbTokenStrategy::make,   &InfluxdbUserStrategy::make,
-    &LambdaStrategy::make,          &without_deps<SyncOnlyStrategy>};
+    &AstraTokenStrategy::make,      &ElasticacheUserStrategy::make, &without_deps<GenericStrategy>,
+    &InfluxdbTokenStrategy::make,   &InfluxdbUserStrategy::make,    &LambdaStrategy::make,
+    &without_deps<SyncOnlyStrategy>};
 
 }  // namespace
 

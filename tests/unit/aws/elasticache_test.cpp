@@ -129,58 +129,6 @@ TEST_F(ElasticacheClientTest, AUserGroupTellsWhoTakesIt) {
   EXPECT_EQ(group->serverless_caches, std::vector<std::string>{"s"});
 }
 
-std::string changed_group() {
-  return reply("ModifyReplicationGroup",
-               "<ReplicationGroup><ReplicationGroupId>c</ReplicationGroupId><Status>modifying"
-               "</Status><PendingModifiedValues><AuthTokenStatus>ROTATING</AuthTokenStatus>"
-               "</PendingModifiedValues><AuthTokenEnabled>true</AuthTokenEnabled><ARN>arn:c</ARN>"
-               "</ReplicationGroup>");
-}
-
-TEST_F(ElasticacheClientTest, ATokenIsRotatedAndLeftAloneAtOnce) {
-  const SecretString token("new!Token#0123456");
-  for (const auto& [how, strategy] : {std::pair{Elasticache::TokenUpdate::Rotate, "ROTATE"},
-                                      std::pair{Elasticache::TokenUpdate::Set, "SET"}}) {
-    transport->push(Wire::of(200, changed_group()));
-    const auto group = client->update_token("c", how, token, clock.mono() + Duration(1000));
-    ASSERT_TRUE(group.ok()) << group.error().describe();
-    EXPECT_EQ(group->auth_token_status, "ROTATING");
-    EXPECT_EQ(transport->requests().back().body,
-              std::string("Action=ModifyReplicationGroup&Version=2015-02-02&ReplicationGroupId=c&"
-                          "ApplyImmediately=true&AuthToken=new%21Token%230123456&"
-                          "AuthTokenUpdateStrategy=") +
-                  strategy);
-  }
-  EXPECT_EQ(
-      client->update_token("c", Elasticache::TokenUpdate::Rotate, token, clock.mono() - Duration(1))
-          .error()
-          .code,
-      "ViewTooOld");
-  EXPECT_EQ(transport->request_count(), 2u);
-}
-
-// The second would drop what the first left beside the new one.
-TEST_F(ElasticacheClientTest, RotateIsNeverSentAgainWhereItMayHaveBeenCarriedOut) {
-  const SecretString token("new-Token-0123456");
-  const auto update = [&](Elasticache::TokenUpdate how) {
-    return client->update_token("c", how, token, clock.mono() + Duration(60'000));
-  };
-  transport->push(query_error("InternalFailure", 500));
-  transport->push(Wire::of(200, changed_group()));
-  const auto rotated = update(Elasticache::TokenUpdate::Rotate);
-  ASSERT_FALSE(rotated.ok());
-  EXPECT_EQ(rotated.error().cls, ErrorClass::Transient);
-  EXPECT_EQ(transport->request_count(), 1u);
-  EXPECT_TRUE(update(Elasticache::TokenUpdate::Set).ok());  // takes the second reply
-  transport->push(query_error("InternalFailure", 500));
-  transport->push(Wire::of(200, changed_group()));
-  EXPECT_TRUE(update(Elasticache::TokenUpdate::Set).ok());
-  EXPECT_EQ(transport->request_count(), 4u);
-  transport->push(query_error("Throttling", 400));  // refused, so not carried out
-  transport->push(Wire::of(200, changed_group()));
-  EXPECT_TRUE(update(Elasticache::TokenUpdate::Rotate).ok());
-}
-
 TEST(ElasticacheCodec, BadRepliesNameTheElementAndQuoteNothing) {
   const auto user = [](const std::string& inside) {
     return decode_described_user(

@@ -93,17 +93,6 @@ TEST(IamPolicy, AUserOfElastiCacheAndWhereItLogsIn) {
   EXPECT_EQ(operator_policy(request)->at("Statement").size(), 3u);
 }
 
-TEST(IamPolicy, AReplicationGroupWhoseTokenIsRotated) {
-  IamRequest request = wanted("elasticacheAuthToken");
-  request.options = R"({"replicationGroupId": "shop-cache"})";
-  const json all = operator_policy(request)->at("Statement");
-  ASSERT_EQ(all.size(), 3u);
-  EXPECT_EQ(all[2].at("Action"),
-            json({"elasticache:DescribeReplicationGroups", "elasticache:ModifyReplicationGroup"}));
-  EXPECT_EQ(all[2].at("Resource"),
-            "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:shop-cache");
-}
-
 TEST(IamPolicy, AFunctionMayLogAndIsInvokedBySecretsManagerAlone) {
   const json role = function_policy(wanted("generic"))->at("Statement");
   ASSERT_EQ(role.size(), 2u);

@@ -23,14 +23,12 @@ void expect_clean_end(Rig& rig) {
   EXPECT_EQ(rig.holder(kBaton), "");
   EXPECT_TRUE(rig.current_works());
   EXPECT_EQ(others_of(rig.current_value()), "user=shop");
-  EXPECT_EQ(rig.group.sin(), "");
-  EXPECT_EQ(rig.group.tokens().size(), 1u);
 }
 
 class EveryKind : public ::testing::TestWithParam<Kind> {};
 INSTANTIATE_TEST_SUITE_P(Engine, EveryKind,
                          ::testing::Values(Kind::Minting, Kind::SoftMinting, Kind::ForwardOnly,
-                                           Kind::RotatedToken, Kind::None));
+                                           Kind::None));
 
 TEST_P(EveryKind, RotatesOnce) {
   Rig rig(GetParam());
@@ -78,14 +76,14 @@ bool disturb(Rig& rig, int n, bool before, bool crash) {
   const simulation::Hook hook = [&](const std::string&, simulation::When when) {
     return strike(when == simulation::When::Before);
   };
-  rig.tokens.hook = rig.password.hook = rig.group.hook = hook;
+  rig.tokens.hook = rig.password.hook = hook;
   try {
     EXPECT_TRUE(rig.run());
   } catch (const Crash&) {
     rig.restart();
   }
   rig.secrets.set_fault(nullptr);
-  rig.tokens.hook = rig.password.hook = rig.group.hook = nullptr;
+  rig.tokens.hook = rig.password.hook = nullptr;
   EXPECT_TRUE(rig.run());
   rig.clock.advance(Duration(2 * 3'600'000));
   rig.clean_up = true;

@@ -31,7 +31,7 @@ Traits traits(Backend backend) {
   return {.name = "fake",
           .backend = backend,
           .can_rollback = true,
-          .can_revoke = backend == Backend::TwoCredentials || backend == Backend::RotatedToken};
+          .can_revoke = backend == Backend::TwoCredentials};
 }
 
 struct Case {
@@ -347,55 +347,6 @@ TEST(Plan, ForwardOnlyAsksTheBackendBeforeItLetsGo) {
        kC},
   };
   for (const Case& c : cases) expect(Backend::ForwardOnly, c);
-}
-
-TEST(Plan, ARotatedTokenGoesForwardAndRetires) {
-  const Labels overtaken{.current = kC, .pending = kY, .latest = kY, .baton = kY};
-  const Labels retiring{.current = kX, .previous = kC, .latest = kX, .baton = kC};
-  const Situation may{.retire = true};
-  const std::vector<Case> cases{
-      {"1 ask", overtaken, Action::Rebase, 1, next_version(view(overtaken)), true},
-      {"2 set and test",
-       {.current = kC, .pending = kX, .latest = kX, .baton = kX},
-       Action::SetAndTest,
-       2,
-       kX},
-      {"3 pending stays until the move",
-       {.current = kC, .pending = kX, .latest = kX, .baton = kC},
-       Action::RetestAndMove,
-       3,
-       kX},
-      {"9 compare", retiring, Action::Compare, 9, kC, false, may, {}},
-      {"9 the same token",
-       retiring,
-       Action::DropBaton,
-       9,
-       kC,
-       false,
-       may,
-       {.baton_is_current = true}},
-      {"10", retiring, Action::Retire, 10, kC, true, may, {.baton_is_current = false}},
-      {"8 readers first",
-       retiring,
-       Action::WaitGate,
-       8,
-       kC,
-       false,
-       {.gate_open = false, .retire = true},
-       {.baton_is_current = false}},
-  };
-  for (const Case& c : cases) expect(Backend::RotatedToken, c);
-  // The current token is left alone before the next is made, so readers of any other are waited
-  // for, whoever moved AWSCURRENT.
-  const Labels resting{.current = kC, .previous = kY, .latest = kC};
-  Situation closed = permitting(resting);
-  closed.gate_open = false;
-  expect(Backend::RotatedToken,
-         {"8 before a new one", resting, Action::WaitGate, 8, kY, false, closed});
-  const Situation back{.permit = next_version(view(retiring)), .rollback = true};
-  Traits forward = traits(Backend::RotatedToken);
-  forward.can_rollback = false;
-  EXPECT_EQ(plan(forward, view(retiring), back, {}).reason, "CannotRollBack");
 }
 
 TEST(Plan, OnlookersSyncAndRollOut) {

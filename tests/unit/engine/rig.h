@@ -18,7 +18,7 @@
 
 namespace keyturn::engine {
 
-enum class Kind { Minting, SoftMinting, ForwardOnly, RotatedToken, None };
+enum class Kind { Minting, SoftMinting, ForwardOnly, None };
 
 struct Rig {
   explicit Rig(Kind kind) : kind_(kind), secrets(clock), tokens(clock), rng(7) {
@@ -26,8 +26,6 @@ struct Rig {
     first = secrets.holder(arn, "AWSCURRENT");
     tokens.add("t0");
     password.become("t0");
-    group.become({"t0"});
-    group.current = [this] { return simulation::credential_of(current_value()); };
     switch (kind) {
       case Kind::Minting:
         strategy = simulation::make_minting(tokens);
@@ -37,9 +35,6 @@ struct Rig {
         break;
       case Kind::ForwardOnly:
         strategy = simulation::make_forward_only(password);
-        break;
-      case Kind::RotatedToken:
-        strategy = simulation::make_rotated_token(group);
         break;
       case Kind::None:
         strategy = simulation::make_none();
@@ -72,7 +67,6 @@ struct Rig {
 
   bool one_pass() {
     Pass pass;
-    group.available();
     auto view = engine->look(arn);
     if (!view.ok()) {
       clock.advance(Duration(5000));
@@ -109,7 +103,6 @@ struct Rig {
   bool current_works() const {
     const std::string credential = simulation::credential_of(current_value());
     if (kind_ == Kind::None) return true;
-    if (kind_ == Kind::RotatedToken) return group.accepts(credential);
     return kind_ == Kind::ForwardOnly ? password.accepts(credential) : tokens.accepts(credential);
   }
   int count(Event event) const {
@@ -126,7 +119,6 @@ struct Rig {
   testing::FakeSecretsManager secrets;
   simulation::TokenBackend tokens;
   simulation::PasswordBackend password;
-  simulation::TokenGroup group;
   SeededRng rng;
   std::unique_ptr<Strategy> strategy;
   std::unique_ptr<Memory> memory;

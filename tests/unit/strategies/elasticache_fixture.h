@@ -1,6 +1,6 @@
-// What the tests of elasticacheUser, and in part those of elasticacheAuthToken, share: the
-// sandbox's ElastiCache (written apart from the product) behind the product's codec, a cache that
-// lets in whom that says, and a secret in the original's format.
+// What the tests of elasticacheUser share: the sandbox's ElastiCache (written apart from the
+// product) behind the product's codec, a cache that lets in whom that says, and a secret in the
+// original's format.
 #pragma once
 
 #include <functional>
@@ -43,20 +43,8 @@ class CacheClient final : public aws::Elasticache {
     return ask({{"Action", "DescribeReplicationGroups"}, {"ReplicationGroupId", id}},
                aws::decode_replication_group);
   }
-  Result<aws::ReplicationGroup> update_token(const std::string& id, TokenUpdate how,
-                                             const SecretString& token,
-                                             MonoTime not_after) override {
-    sent_until = not_after;
-    return ask({{"Action", "ModifyReplicationGroup"},
-                {"ReplicationGroupId", id},
-                {"ApplyImmediately", "true"},
-                {"AuthToken", std::string(token.reveal())},
-                {"AuthTokenUpdateStrategy", how == TokenUpdate::Rotate ? "ROTATE" : "SET"}},
-               aws::decode_modified_group);
-  }
 
-  // "ModifyUser orders 2": the last is the number of passwords; "ModifyReplicationGroup c ROTATE"
-  std::vector<std::string> asked;
+  std::vector<std::string> asked;  // "ModifyUser orders 2": the last is the number of passwords
   MonoTime sent_until{};
   std::function<std::optional<Error>(const std::string& asked, When)> fault;
 
@@ -66,8 +54,6 @@ class CacheClient final : public aws::Elasticache {
     std::string line =
         sandbox::field_of_form(form, "Action") + " " + sandbox::ElastiCache::subject(form);
     if (line.starts_with("ModifyUser")) line += " " + std::to_string(form.size() - 2);
-    if (line.starts_with("ModifyR"))
-      line += " " + sandbox::field_of_form(form, "AuthTokenUpdateStrategy");
     asked.push_back(line);
     if (fault) {
       if (auto error = fault(line, When::Before)) return *error;

@@ -211,7 +211,7 @@ TEST_F(ElasticacheUserTest, RetiringIsDoneWhenItIsSeenToBe) {
   };
   const auto sent = retire();
   ASSERT_FALSE(sent.ok());
-  EXPECT_EQ(sent.error().code, "BeingChanged");
+  EXPECT_EQ(sent.error().code, "UserBeingChanged");
   ASSERT_TRUE(sent.error().retry_after.has_value());
   EXPECT_FALSE(retire().ok());  // and is not sent again meanwhile
   EXPECT_EQ(changes(), 1u);

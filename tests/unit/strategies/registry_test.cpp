@@ -26,11 +26,11 @@ TEST(Registry, EveryListedStrategyCanBeMade) {
 TEST(Registry, AMisspeltStrategySuggestsTheNearestName) {
   EXPECT_NE(problem("genric", "{}").find("did you mean generic?"), std::string::npos);
   EXPECT_NE(problem("synconly", "{}").find("did you mean syncOnly?"), std::string::npos);
-  EXPECT_NE(problem("vault", "{}")
-                .find("(strategies: astraToken, elasticacheAuthToken, elasticacheUser, generic, "
-                      "influxdbToken, influxdbUser, "
-                      "lambda, syncOnly)"),
-            std::string::npos);
+  EXPECT_NE(
+      problem("vault", "{}")
+          .find("(strategies: astraToken, elasticacheUser, generic, influxdbToken, influxdbUser, "
+                "lambda, syncOnly)"),
+      std::string::npos);
   EXPECT_EQ(make_strategy("genric", "{}").error().code, "UnknownStrategy");
 }
 
