@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 started=$SECONDS
 scripts/build.sh dev all || { echo "0 passed, 1 failed"; exit 1; }
 log=build/dev/ctest.log
-ctest --test-dir build/dev --output-on-failure --parallel "$(nproc)" --timeout 900 | tee "$log"
+ctest --test-dir build/dev --output-on-failure --parallel "$(nproc)" --timeout 1500 | tee "$log"
 passed=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed ' "$log")
 failed=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*(\*\*\*|Not Run)' "$log")
 if [ "${KT_SKIP_FUZZ:-}" = 1 ]; then
