@@ -3,10 +3,10 @@ import json, socket, time
 
 from budgets import written_to_kubernetes
 from commands import ended, run
-from harness import MARKER, Operator, Subject, check, collection, until
+from harness import MARKER, Operator, Subject, check, check_untold, collection, until
 from influxdb import SOON, at_rest, rotated
 from rotation_function import Function
-from secret_commands import keyturn, start, wait
+from secret_commands import keyturn, rotate_and_retire
 
 SCENARIOS, scenario = collection()
 
@@ -50,14 +50,7 @@ class Cache:
     def says_nothing(self, *done):
         """No password is in a log, an event, a status, a metric or an output."""
         self.truth()
-        world = self.world
-        for text, where in ((world.operator.text(), "the log"), (json.dumps(world.sandbox.events("it")), "events"), (world.operator.metrics(), "metrics"),
-                            (json.dumps(world.sandbox.kube("GET", "/apis/keyturn.dev/v1alpha1/rotationpolicies")), "policies"), *((d.out + d.err, "an output") for d in done)):
-            check(not any(secret in text for secret in self.issued), f"a password is in {where}")
-
-
-def hits(world):
-    return next(f for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "kill")["hits"]
+        check_untold(self.world, self.issued, *done)
 
 
 def ends_well(cache, s, before):
@@ -211,7 +204,7 @@ def cache_dies_with_the_list_half_changed(world):
         before = world.sandbox.secret(s.id)
         world.sandbox.fault(id="kill", service="elasticache", operation="ModifyUser", resource=f"{cache.name}-id", kind="hold-reply", skip=skip, times=1)
         s.request()
-        until("the change", lambda: hits(world) > 0, 90)
+        until("the change", lambda: world.sandbox.hits() > 0, 90)
         world.operator.kill()
         world.sandbox.admin("/faults", method="DELETE")
         world.operator = Operator(world.sandbox)
@@ -302,21 +295,7 @@ def at_every_request(world, kind, which, services):
             cache.store(name)
             resource = f"**{label}**"
             world.sandbox.fault(id="kill", service=service, kind=kind, skip=n - 1, times=1, resource=resource)
-            told = []
-            for command in ("rotate", "retire"):
-                process = start(world, "secret", command, name, *words(cache, "250ms"))
-                if kind == "hold-reply":
-                    until(f"request {n} or the end", lambda: hits(world) > 0 or process.poll() is not None)
-                    if hits(world):
-                        process.kill()
-                told.append(wait(process))
-                if hits(world):
-                    break
-            over = hits(world) == 0
-            world.sandbox.admin("/faults", method="DELETE")
-            again = wait(start(world, "secret", "rotate", name, *words(cache, "250ms")))
-            check(again.status == 0 or "two rotations start at least" in again.err, again.err)
-            told += [again, keyturn(world, "secret", "retire", name, *words(cache, "250ms"))]
+            met, told = rotate_and_retire(world, name, words(cache, "250ms"), kind == "hold-reply")
             now = password(world, name)
             check(cache.truth()["passwords"] == [now], f"{label}: the user has {len(cache.truth()['passwords'])} passwords")
             check(cache.logs_in(now) and not cache.logs_in(cache.first), f"{label}: the wrong password logs in")
@@ -324,7 +303,7 @@ def at_every_request(world, kind, which, services):
             check(labels == {"AWSCURRENT", "AWSPREVIOUS", "KEYTURN_LATEST"}, f"{label}: {labels}")
             cache.says_nothing(*told)
             world.sandbox.admin(f"/elasticache/groups/{label}-cache/stop", {})
-            if over:
+            if not met:
                 break
             hit += 1
     return hit

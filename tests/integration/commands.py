@@ -206,7 +206,7 @@ def the_second_signal_ends_at_once(world):
     s.settle()
     world.sandbox.fault(id="hang", service="secretsmanager", kind="black-hole")
     s.request()
-    until("a request hangs", lambda: next(f for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "hang")["hits"] > 0)
+    until("a request hangs", lambda: world.sandbox.hits("hang") > 0)
     world.operator.process.send_signal(signal.SIGTERM)
     until("it is stopping", lambda: '"msg":"stopping"' in world.operator.text())
     world.operator.process.send_signal(signal.SIGTERM)

@@ -192,7 +192,7 @@ def command_and_aws_at_once(world):
             function = kind.function()
             world.sandbox.fault(id="held", service="secretsmanager", operation="PutSecretValue", resource=f"**{kind.id}**", kind="delay", delayMs=600, times=1)
             process = start(world, "secret", "rotate", kind.id, *kind.words)
-            until("the command's value is sent", lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0)
+            until("the command's value is sent", lambda: world.sandbox.hits("held") > 0)
             version = str(uuid.uuid4())
             world.sandbox.admin(f"/aws/secrets/{kind.id}", {"rotationEnabled": True}, "PATCH")
             aws.call(world.sandbox, "RotateSecret", SecretId=kind.id, ClientRequestToken=version, RotationLambdaARN="arn:aws:lambda:eu-west-1:123456789012:function:by-hand", RotationRules={"AutomaticallyAfterDays": 30})

@@ -80,6 +80,10 @@ class Sandbox:
     def fault(self, **fault):
         self.admin("/faults", fault)
 
+    def hits(self, id="kill"):
+        """How many requests that fault has met."""
+        return next(f["hits"] for f in self.admin("/faults")["faults"] if f["id"] == id)
+
     def calls(self, service=None):
         return [e for e in self.admin("/calls?entries=true")["entries"] if service is None or e["service"] == service]
 
@@ -123,6 +127,14 @@ class Sandbox:
 
     def events(self, ns):
         return self.kube("GET", f"/apis/events.k8s.io/v1/namespaces/{ns}/events")["items"]
+
+
+def check_untold(world, credentials, *done):
+    """None of them is in the log, an event of the namespace `it`, a status, a metric, or an output (`done`: with out and err)."""
+    told = {"the log": world.operator.text(), "events": json.dumps(world.sandbox.events("it")), "metrics": world.operator.metrics(),
+            "policies": json.dumps(world.sandbox.kube("GET", "/apis/keyturn.dev/v1alpha1/rotationpolicies")), "an output": "".join(d.out + d.err for d in done)}
+    for where, text in told.items():
+        check(not any(credential in text for credential in credentials), f"a credential is in {where}")
 
 
 class Operator:

@@ -2,7 +2,7 @@
 import base64, json, urllib.error, urllib.request
 
 from commands import ended, run
-from harness import MARKER, Operator, Subject, check, collection, until
+from harness import MARKER, Operator, Subject, check, check_untold, collection, until
 from influxdb import RULES, Influx, at_rest, rotated
 from secret_commands import keyturn, start, wait
 
@@ -50,13 +50,7 @@ class Server(Influx):
     def check_quiet_about(self, world):
         """No password of this user is in a log, an event, a status or a metric."""
         self.passwords.add(self.password())
-        for text, where in ((world.operator.text(), "the log"), (json.dumps(world.sandbox.events("it")), "events"), (world.operator.metrics(), "metrics"),
-                            (json.dumps(world.sandbox.kube("GET", "/apis/keyturn.dev/v1alpha1/rotationpolicies")), "policies")):
-            check(not any(password in text for password in self.passwords), f"a password is in {where}")
-
-
-def hits(world):
-    return next(f for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "kill")["hits"]
+        check_untold(world, self.passwords)
 
 
 def check_works(world, server, s):
@@ -132,7 +126,7 @@ def influxdb_user_dies_where_a_password_could_be_lost(world):
         server.passwords.add(server.password())
         world.sandbox.fault(id="kill", kind="hold-reply", times=1, **place)
         s.request()
-        until(f"the request {place}", lambda: hits(world) > 0, 60)
+        until(f"the request {place}", lambda: world.sandbox.hits() > 0, 60)
         server.check_quiet_about(world)
         world.operator.kill()
         world.sandbox.admin("/faults", method="DELETE")
@@ -155,7 +149,7 @@ def influxdb_user_meets_a_persons_change(world):
     s.settle()
     world.sandbox.fault(id="kill", service="influxdb", namespace="user-edited", operation="update", kind="hold-reply", times=1)
     s.request()
-    until("the change of the password", lambda: hits(world) > 0, 60)
+    until("the change of the password", lambda: world.sandbox.hits() > 0, 60)
     world.sandbox.admin(f"/aws/secrets/{s.id}", {"value": json.dumps({**json.loads(world.sandbox.value_of(s.id)), "note": MARKER + "-by-hand"})}, "PUT")
     taken = server.password()
     until("the password is carried", lambda: json.loads(world.sandbox.value_of(s.id))["password"] == taken, 90)
@@ -238,7 +232,7 @@ def secret_influxdb_user_killed_at_every_request(world):
             match = {"resource": f"**{name}**"} if service == "secretsmanager" else {}
             world.sandbox.fault(id="kill", service=service, kind="hold-reply", skip=n - 1, times=1, **match)
             process = start(world, "secret", "rotate", name, *HASTY)
-            until(f"request {n} or the end", lambda: hits(world) > 0 or process.poll() is not None)
+            until(f"request {n} or the end", lambda: world.sandbox.hits() > 0 or process.poll() is not None)
             over = process.poll() is not None
             process.kill()
             process.communicate()
@@ -265,7 +259,7 @@ def secret_influxdb_user_every_reply_lost_once(world):
             match = {"resource": f"**{name}**"} if service == "secretsmanager" else {}
             world.sandbox.fault(id="kill", service=service, kind="reset-after", skip=n, times=1, **match)
             keyturn(world, "secret", "rotate", name, *HASTY)
-            over = hits(world) == 0
+            over = world.sandbox.hits() == 0
             world.sandbox.admin("/faults", method="DELETE")
             check_alone(world, server, name, before)
             world.sandbox.admin(f"/influx/instances/{server.name}", method="DELETE")

@@ -1,6 +1,4 @@
 """spec.strategy names another kind while a rotation or a retirement is under way: the kind that began ends it, with the options that it began with."""
-import json
-
 from harness import MARKER, Operator, Subject, check, collection, until
 from influxdb import RULES, rotated
 from retirement import AT_ONCE, Token, delete_pod, pod
@@ -60,7 +58,7 @@ def a_rotation_is_ended_before_the_policy_only_follows(world):
     world.sandbox.fault(id="sweep", operation="ListSecrets", **down)
     s.request()
     until("a version is pending", lambda: "AWSPENDING" in world.sandbox.secret(s.id)["labels"] and s.status().get("rotation"))
-    looks = lambda: [f["hits"] for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "look"][0]
+    looks = lambda: world.sandbox.hits("look")
     until("it looks again", lambda: looks() > 0, 60)
     change_kind(s, "generic", syncOnly={})
     until("the change is seen", lambda: s.status()["observedGeneration"] == s.sandbox.policy("it", s.name)["metadata"]["generation"])

@@ -1,12 +1,11 @@
 """The Lambda form against the sandbox: RotateSecret, the runtime endpoint, Secrets Manager and backends, over their own protocols."""
 import json, os, re, subprocess, uuid, zipfile
 
-import aws
 from harness import MARKER, check, collection, until
 from influxdb import Influx
 from influxdb_user import Server
 from rotation_function import STEPS, Function, cancel, is_rotated
-from secret_commands import keyturn, new_secret, start, wait
+from secret_commands import keyturn, new_secret
 from secret_influxdb import new_secret as new_influx_secret
 
 SCENARIOS, scenario = collection()

@@ -36,7 +36,7 @@ def killed_after_every_request(world):
         world.sandbox.admin("/faults", method="DELETE")
         world.sandbox.fault(id="kill", service="secretsmanager", kind="hold-reply", skip=n - 1, times=1)
         s.request()
-        hit = lambda: next(f for f in world.sandbox.admin("/faults")["faults"] if f["id"] == "kill")["hits"] > 0
+        hit = lambda: world.sandbox.hits() > 0
         done = lambda: world.sandbox.secret(s.id)["labels"]["AWSCURRENT"] != before["labels"]["AWSCURRENT"] and "rotation" not in s.status() and s.in_sync()
         until(f"request {n} or the end", lambda: hit() or done())
         over = not hit()

@@ -3,7 +3,7 @@ import json, re, signal
 
 from harness import Subject, check, collection, until
 from influxdb import RULES, Influx
-from secret_commands import keyturn, start, wait
+from secret_commands import keyturn, rotate_and_retire, start, wait
 
 SCENARIOS, scenario = collection()
 
@@ -143,23 +143,9 @@ def secret_influxdb_killed_at_every_request(world):
             old = new_secret(world, influx, name)
             match = {"resource": f"**{name}**"} if service == "secretsmanager" else {}
             world.sandbox.fault(id="kill", service=service, kind="hold-reply", skip=n - 1, times=1, **match)
-            over, told = True, ""
-            for command in ("rotate", "retire"):
-                process = start(world, "secret", command, name, *HASTY)
-                hit = lambda: world.sandbox.admin("/faults")["faults"][0]["hits"] > 0
-                until(f"request {n} or the end", lambda: hit() or process.poll() is not None)
-                if process.poll() is None:
-                    over = False
-                    process.kill()
-                told += "".join(process.communicate())
-                if not over:
-                    break
-            world.sandbox.admin("/faults", method="DELETE")
-            again = wait(start(world, "secret", "rotate", name, *HASTY))
-            check(again.status == 0 or "two rotations start at least" in again.err, again.err)
-            retired = keyturn(world, "secret", "retire", name, *HASTY)
-            check_says_nothing(influx, again, retired)
-            unanswered = len(re.findall(r"waiting .*POST \S+/authorizations: ", told + again.out + again.err + retired.out + retired.err))
+            met, told = rotate_and_retire(world, name, HASTY, dies=True)
+            check_says_nothing(influx, *told)
+            unanswered = sum(len(re.findall(r"waiting .*POST \S+/authorizations: ", one.out + one.err)) for one in told)
             late += unanswered
             now, left = current(world, name), ours(influx)
             check(influx.works(now["token"]) and now["authorizationId"] in left, f"{service} {n}: AWSCURRENT does not work")
@@ -170,7 +156,7 @@ def secret_influxdb_killed_at_every_request(world):
             labels = set(world.sandbox.secret(name)["labels"])
             check(labels == {"AWSCURRENT", "AWSPREVIOUS", "KEYTURN_LATEST"}, f"{service} {n}: {labels}")
             world.sandbox.admin(f"/influx/instances/{influx.name}", method="DELETE")
-            if over:
+            if not met:
                 break
             deaths += 1
     return f"{deaths} deaths" + (f", {late} answers late" if late else "")

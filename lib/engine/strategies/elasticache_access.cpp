@@ -14,11 +14,15 @@ constexpr Duration kRemember{3'600'000};
 
 Status check_user(const UserSecret& secret, const aws::CacheUser& user) {
   const std::string whom = "ElastiCache user " + secret.arn.id;
-  if (user.arn != secret.arn.text || user.name != secret.name) {
-    return invalid("Contradiction", "the secret is for " + printable(secret.arn.text) + " named " +
-                                        printable(secret.name, 80) + ", but here " + whom + " is " +
-                                        printable(user.arn) + " named " + printable(user.name, 80) +
-                                        ": correct user_arn or username, or the policy's region");
+  if (user.arn != secret.arn.text) {
+    return invalid("Contradiction", "field user_arn says " + printable(secret.arn.text) +
+                                        ", but here " + whom + " is " + printable(user.arn) +
+                                        ": correct it, or the policy's region");
+  }
+  // What the field holds is not repeated: a person may have saved a password in it.
+  if (user.name != secret.name) {
+    return invalid("Contradiction", "field username is not the name of " + whom + ", which is " +
+                                        printable(user.name, 80) + ": correct it");
   }
   if (user.authentication != "password") {
     return invalid("NotAPasswordUser",

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/options.h"
 
 namespace keyturn::engine {
@@ -50,9 +49,9 @@ Result<std::unique_ptr<Strategy>> ElasticacheUserStrategy::make(const nlohmann::
                                                                 const StrategyDeps& deps) {
   Options options(json, path);
   Location location = Location::read(options);
-  const int length = options.integer("passwordLength", kShortest, kLongest).value_or(kUsual);
+  PasswordRecipe recipe =
+      PasswordRecipe::of_length(options, kShortest, kLongest, kUsual, password_classes());
   if (auto done = options.finish(); !done) return std::move(done).error();
-  PasswordRecipe recipe(static_cast<std::size_t>(length), password_classes());
   return std::unique_ptr<Strategy>(
       new ElasticacheUserStrategy(std::move(location), std::move(recipe), deps));
 }
@@ -92,9 +91,7 @@ Result<SecretString> ElasticacheUserStrategy::create(const StepContext& ctx,
   }
   auto password = recipe_.draw(*ctx.rng);
   if (!password) return std::move(password).error();
-  auto next = secret->document.with_member("password", *password);
-  if (!next) return std::move(next).error();
-  return within_limit(std::move(*next).take_text());
+  return with_password(secret->document, *password);
 }
 
 Result<SetResult> ElasticacheUserStrategy::set(const StepContext& ctx, const SecretString& pending,
@@ -200,9 +197,7 @@ Result<SecretString> ElasticacheUserStrategy::carry(const SecretString& from,
   if (source->password.empty()) {
     return invalid("NothingToRollBack", "the old version has no password: rotate forward instead");
   }
-  auto next = current->document.with_member("password", source->password);
-  if (!next) return std::move(next).error();
-  return within_limit(std::move(*next).take_text());
+  return with_password(current->document, source->password);
 }
 
 Result<Strategy::References> ElasticacheUserStrategy::references(

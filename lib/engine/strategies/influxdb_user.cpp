@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "lib/base/text.h"
-#include "lib/engine/strategies/generic.h"
 #include "lib/engine/strategies/options.h"
 
 namespace keyturn::engine {
@@ -102,9 +101,9 @@ Result<std::unique_ptr<Strategy>> InfluxdbUserStrategy::make(const nlohmann::jso
                                                              const StrategyDeps& deps) {
   Options options(json, path);
   Location location = Location::read(options);
-  const int length = options.integer("passwordLength", kShortest, kLongest).value_or(kUsual);
+  PasswordRecipe recipe =
+      PasswordRecipe::of_length(options, kShortest, kLongest, kUsual, password_classes());
   if (auto done = options.finish(); !done) return std::move(done).error();
-  PasswordRecipe recipe(static_cast<std::size_t>(length), password_classes());
   return std::unique_ptr<Strategy>(
       new InfluxdbUserStrategy(std::move(location), std::move(recipe), deps));
 }
@@ -127,9 +126,7 @@ Result<SecretString> InfluxdbUserStrategy::create(const StepContext& ctx,
   if (!secret) return std::move(secret).error();
   auto password = recipe_.draw(*ctx.rng);
   if (!password) return std::move(password).error();
-  auto next = secret->document.with_member("password", *password);
-  if (!next) return std::move(next).error();
-  return within_limit(std::move(*next).take_text());
+  return with_password(secret->document, *password);
 }
 
 Result<SetResult> InfluxdbUserStrategy::set(const StepContext& ctx, const SecretString& pending,
@@ -198,9 +195,7 @@ Result<SecretString> InfluxdbUserStrategy::carry(const SecretString& from,
   if (!current) return std::move(current).error();
   if (!source->same_user(*current))
     return other_user(*source, *current, "the version whose password works");
-  auto next = current->document.with_member("password", source->login.password);
-  if (!next) return std::move(next).error();
-  return within_limit(std::move(*next).take_text());
+  return with_password(current->document, source->login.password);
 }
 
 Result<Strategy::References> InfluxdbUserStrategy::references(const SecretString& current) const {

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/engine/strategies/generic.h"
+
 namespace keyturn::engine {
 namespace {
 
@@ -70,6 +72,12 @@ PasswordRecipe::PasswordRecipe(std::size_t length, std::vector<std::string> clas
   for (const std::string& one : required_) pool_ += one;
 }
 
+PasswordRecipe PasswordRecipe::of_length(Options& options, int shortest, int longest, int usual,
+                                         std::vector<std::string> classes) {
+  const int length = options.integer("passwordLength", shortest, longest).value_or(usual);
+  return PasswordRecipe(static_cast<std::size_t>(length), std::move(classes));
+}
+
 bool PasswordRecipe::has_each(const std::string& password) const {
   return std::all_of(required_.begin(), required_.end(), [&](const std::string& characters) {
     return password.find_first_of(characters) != std::string::npos;
@@ -86,6 +94,12 @@ Result<SecretString> PasswordRecipe::draw(Rng& rng) const {
   return make_error(ErrorClass::Transient, "BadRandomness",
                     "no random password held every required type; the random generator of this "
                     "machine is broken");
+}
+
+Result<SecretString> with_password(const Document& document, const SecretString& password) {
+  auto next = document.with_member("password", password);
+  if (!next) return std::move(next).error();
+  return within_limit(std::move(*next).take_text());
 }
 
 }  // namespace keyturn::engine

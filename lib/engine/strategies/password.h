@@ -12,6 +12,7 @@
 #include "lib/base/result.h"
 #include "lib/base/rng.h"
 #include "lib/base/secret_string.h"
+#include "lib/engine/document.h"
 #include "lib/engine/strategies/options.h"
 
 namespace keyturn::engine {
@@ -27,6 +28,10 @@ class PasswordRecipe {
   // length holds one of each.
   PasswordRecipe(std::size_t length, std::vector<std::string> classes);
 
+  // The same, of as many characters as the option passwordLength says. Its problems fail `options`.
+  static PasswordRecipe of_length(Options& options, int shortest, int longest, int usual,
+                                  std::vector<std::string> classes);
+
   // Precondition: the options did not fail.
   Result<SecretString> draw(Rng& rng) const;
 
@@ -37,5 +42,8 @@ class PasswordRecipe {
   std::string pool_;
   std::vector<std::string> required_;  // the classes of which each must occur
 };
+
+// `document` with that password in its field "password". Invalid: more than a secret may hold.
+Result<SecretString> with_password(const Document& document, const SecretString& password);
 
 }  // namespace keyturn::engine

@@ -2,31 +2,10 @@
 // otherwise there.
 #include <gtest/gtest.h>
 
-#include "lib/engine/plan.h"
+#include "tests/unit/engine/views.h"
 
 namespace keyturn::engine {
 namespace {
-
-const std::string kArn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/orders-AbCdEf";
-const std::string kC = "c0";                        // the current version
-const std::string kX = successor_id(kArn, kC, "");  // its successor
-
-// Labels by what the rows speak of; the view is what DescribeSecret would show.
-View view(const Labels& l) {
-  View v;
-  v.secret.arn = kArn;
-  v.secret.name = "shop/orders";
-  const auto put = [&](const std::string& id, std::string_view label) {
-    if (!id.empty()) v.secret.stages[id].insert(std::string(label));
-  };
-  put(l.current, kCurrent);
-  put(l.previous, kPrevious);
-  put(l.pending, kPending);
-  put(l.latest, kLatest);
-  put(l.baton, kBaton);
-  v.labels = read_labels(kArn, v.secret.stages);
-  return v;
-}
 
 Situation permitting(const Labels& labels, bool gate_open) {
   Situation s{.gate_open = gate_open, .retire = true};

@@ -266,6 +266,16 @@ TEST_F(ElasticacheUserTest, WhatCannotWorkSaysWhy) {
   EXPECT_EQ(log.size(), 0u);
 }
 
+TEST_F(ElasticacheUserTest, WhatStandsInTheFieldOfTheNameIsNotTold) {
+  json changed = original();
+  changed["username"] = "a-password-in-the-wrong-field";
+  store(changed);
+  const auto made = strategy->create(context("v1"), text(current()));
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().describe().find("a-password"), std::string::npos);
+  EXPECT_NE(made.error().describe().find("orders"), std::string::npos) << "the right name is";
+}
+
 TEST_F(ElasticacheUserTest, TheRulesAreAskedBeforeAnythingIsSent) {
   guard->denies = "resource arn:aws:elasticache:eu-west-1:123456789012:user:";
   EXPECT_EQ(refusal_of_create(), "NoAccessRule");
